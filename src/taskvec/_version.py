@@ -1,0 +1,3 @@
+"""The version of taskvec, in the one place that packaging and the library both read."""
+
+__version__ = "0.1.0"

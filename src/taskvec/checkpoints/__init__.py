@@ -1,0 +1,1 @@
+"""Bytes to named tensors and back: the formats in which people keep models."""

@@ -1,0 +1,54 @@
+"""Every error that taskvec raises on purpose, in one tree.
+
+A message is one line that names what is wrong (tensor, file, expected and found) and what to do about it.
+The command line prints it as ``error: <message>`` and exits with status 1.
+"""
+
+from __future__ import annotations
+
+
+class TaskvecError(Exception):
+    """Base of all deliberate errors: bad input, a broken promise of the input, or a limit that cannot be kept."""
+
+
+class CheckpointError(TaskvecError):
+    """A checkpoint cannot be found, opened or believed (missing file, lying header, unknown dtype, truncated data)."""
+
+
+class AlignmentError(TaskvecError):
+    """Two checkpoints do not have the same tensors (missing, extra, re-shaped, or integer tensors that differ)."""
+
+
+class NonFiniteError(TaskvecError):
+    """A tensor holds NaN or infinity, or an edit overflowed its output dtype."""
+
+
+class StoreError(TaskvecError):
+    """A store does not hold what is asked for, or holds it already, or was altered behind its back."""
+
+
+class SourceChangedError(StoreError):
+    """A linked source is no longer the content that was added."""
+
+
+class ExpressionError(TaskvecError):
+    """An expression cannot be parsed or evaluated; the message points at the column."""
+
+
+class BasisError(TaskvecError):
+    """A basis cannot be built as asked (number of atoms, error that no number of atoms reaches)."""
+
+
+class OutputError(TaskvecError):
+    """The output cannot be written (it exists, the disk is full, the target is not writable)."""
+
+
+class MemoryLimitError(TaskvecError):
+    """The work does not fit in the allowed memory; the message says the least that would do."""
+
+
+class MissingExtraError(TaskvecError):
+    """An optional dependency is missing; the message says what to install."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}; install it with: pip install 'taskvec[{extra}]'")

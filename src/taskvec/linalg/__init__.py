@@ -1,0 +1,1 @@
+"""Mathematics of T vectors in R^P, with P never in memory: Gram matrices, spectra, bases."""

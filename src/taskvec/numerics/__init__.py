@@ -1,0 +1,1 @@
+"""Kernels on chunks: widening, combining, rounding and Gram sums, compiled once and cached."""

@@ -1,0 +1,1 @@
+"""Shipped test aids: contract classes, strategies, tiny checkpoints."""
