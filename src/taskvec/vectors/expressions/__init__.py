@@ -1,0 +1,35 @@
+"""Expressions over task vectors: ``base + 0.4*(math + code) - 0.6*toxic.unique``, parsed and put in linear form.
+
+Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a vector (``linear``).
+"""
+
+from taskvec.vectors.expressions.linear import LinearForm, linear_form
+from taskvec.vectors.expressions.nodes import (
+    Add,
+    Call,
+    Divide,
+    Multiply,
+    Name,
+    Negate,
+    Node,
+    Number,
+    Option,
+    Subtract,
+)
+from taskvec.vectors.expressions.parser import parse
+
+__all__ = [
+    "Add",
+    "Call",
+    "Divide",
+    "LinearForm",
+    "Multiply",
+    "Name",
+    "Negate",
+    "Node",
+    "Number",
+    "Option",
+    "Subtract",
+    "linear_form",
+    "parse",
+]

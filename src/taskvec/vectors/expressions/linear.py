@@ -1,0 +1,161 @@
+"""From a tree to its linear form: one coefficient for the base and one for each task vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from taskvec.errors import ExpressionError
+from taskvec.vectors.expressions.mistakes import mistake, quoted, unknown
+from taskvec.vectors.expressions.nodes import Add, Call, Divide, Multiply, Name, Negate, Node, Number, Subtract
+from taskvec.vectors.expressions.parser import BASE, parse
+
+_Vector = dict[str, float]
+_Value = float | _Vector
+
+
+@dataclass(frozen=True, slots=True)
+class LinearForm:
+    """``base·θ₀ + Σ coefficients[key]·τ_key``.
+
+    Attributes:
+        base: How many times the base model occurs; 1 for a checkpoint, 0 for a task vector.
+        coefficients: A number for each ``NAME`` or ``NAME.part``, in order of first appearance; 0 where they cancel.
+    """
+
+    base: float
+    coefficients: Mapping[str, float]
+
+
+def linear_form(expression: Node | str, names: Collection[str]) -> LinearForm:
+    """Reduce an expression to one coefficient a vector.
+
+    Args:
+        expression: The text, or a parsed tree.
+        names: Every ``NAME`` and ``NAME.part`` that exists; ``base`` always does.
+
+    An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
+    """
+    if isinstance(expression, str):
+        return _Evaluation(expression, names).form(parse(expression))
+    return _Evaluation(None, names).form(expression)
+
+
+class _Evaluation:
+    """Evaluates one tree; a vector that it made belongs to nobody else and may be added to in place."""
+
+    def __init__(self, text: str | None, names: Collection[str]) -> None:
+        self._text = text
+        self._names = frozenset(names)
+
+    def form(self, root: Node) -> LinearForm:
+        value = self._evaluate(root)
+        if isinstance(value, float):
+            raise self._error(root, "this is a number, not a task vector; name one, as in base + 0.4*math")
+        base = value.pop(BASE, 0.0)
+        return LinearForm(base + 0.0, {key: coefficient + 0.0 for key, coefficient in value.items()})
+
+    def _evaluate(self, root: Node) -> _Value:
+        values: list[_Value] = []
+        for node in root.postorder():
+            first = len(values) - len(node.children)
+            operands = values[first:]
+            values[first:] = [self._value(node, operands)]
+        return values.pop()
+
+    def _value(self, node: Node, operands: list[_Value]) -> _Value:
+        match node:
+            case Number():
+                value: _Value = float(node.value)
+            case Name():
+                value = {self._known(node): 1.0}
+            case Negate():
+                value = self._scale(node, operands[0], -1.0)
+            case Add():
+                value = self._add(node, operands[0], operands[1], 1.0)
+            case Subtract():
+                value = self._add(node, operands[0], operands[1], -1.0)
+            case Multiply():
+                value = self._multiply(node, operands[0], operands[1])
+            case Divide():
+                value = self._divide(node, operands[0], operands[1])
+            case Call():
+                value = self._call(node, operands)
+            case _:
+                raise TypeError(type(node).__name__)
+        return value
+
+    def _error(self, node: Node, problem: str) -> ExpressionError:
+        return mistake(self._text, node.column, problem)
+
+    def _known(self, node: Name) -> str:
+        if node.key == BASE or node.key in self._names:
+            return node.key
+        if node.part and node.name in self._names:
+            raise self._error(node, f"{quoted(node.name)} has no {node.part} part; decompose it first")
+        raise self._error(node, unknown("name", node.key, self._names, also=[BASE]))
+
+    def _finite(self, node: Node, value: float) -> float:
+        if not math.isfinite(value):
+            raise self._error(node, "a coefficient overflows here; use smaller numbers")
+        return value
+
+    def _scale(self, node: Node, value: _Value, factor: float) -> _Value:
+        if isinstance(value, float):
+            return self._finite(node, value * factor)
+        return {key: self._finite(node, coefficient * factor) for key, coefficient in value.items()}
+
+    def _add(self, node: Node, left: _Value, right: _Value, sign: float) -> _Value:
+        if isinstance(left, float) and isinstance(right, float):
+            return self._finite(node, left + sign * right)
+        if isinstance(left, float) or isinstance(right, float):
+            raise self._error(
+                node, "cannot add a number and a task vector; a number may only scale one, as in 0.4*math"
+            )
+        for key, coefficient in right.items():
+            left[key] = self._finite(node, left.get(key, 0.0) + sign * coefficient)
+        return left
+
+    def _multiply(self, node: Node, left: _Value, right: _Value) -> _Value:
+        if isinstance(left, float):
+            return self._scale(node, right, left)
+        if isinstance(right, float):
+            return self._scale(node, left, right)
+        raise self._error(node, "cannot multiply two task vectors; one side of * must be a number")
+
+    def _divide(self, node: Node, left: _Value, right: _Value) -> _Value:
+        if not isinstance(right, float):
+            raise self._error(node, "cannot divide by a task vector; the right side of / must be a number")
+        if not right:
+            raise self._error(node, "cannot divide by zero")
+        if isinstance(left, float):
+            return self._finite(node, left / right)
+        return {key: self._finite(node, coefficient / right) for key, coefficient in left.items()}
+
+    def _call(self, node: Call, arguments: list[_Value]) -> _Value:
+        if node.function not in _FUNCTIONS:
+            raise self._error(node, unknown("function", node.function, _FUNCTIONS))
+        if node.options:
+            option = node.options[0]
+            raise mistake(
+                self._text, option.column, f"{node.function} takes no option {quoted(option.name)}; remove it"
+            )
+        if not arguments:
+            raise self._error(node, f"{node.function} needs at least one argument, as in {node.function}(math, code)")
+        return _FUNCTIONS[node.function](self, node, arguments)
+
+    def sum(self, node: Node, arguments: list[_Value]) -> _Value:
+        total = arguments[0]
+        for argument in arguments[1:]:
+            total = self._add(node, total, argument, 1.0)
+        return total
+
+    def mean(self, node: Node, arguments: list[_Value]) -> _Value:
+        return self._divide(node, self.sum(node, arguments), float(len(arguments)))
+
+
+_FUNCTIONS: dict[str, Callable[[_Evaluation, Node, list[_Value]], _Value]] = {
+    "mean": _Evaluation.mean,
+    "sum": _Evaluation.sum,
+}
