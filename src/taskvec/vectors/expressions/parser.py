@@ -1,7 +1,7 @@
 """From tokens to a tree, by precedence climbing.
 
 expression = operand { ("+" | "-" | "*" | "/") operand }
-operand    = "-" operand | "(" expression ")" | number | name | name "(" [ argument { "," argument } ] ")"
+operand    = "-" operand | "(" expression ")" | number | name | name "(" { argument "," } [ argument ] ")"
 argument   = expression | name "=" ( ["-"] number | name | string | "true" | "false" )
 """
 
@@ -147,17 +147,20 @@ class _Parser:
         opening = self._take()
         arguments: list[Node] = []
         options: list[Option] = []
-        while not self._at(")") or arguments or options:
-            if self._tokens[self._position + 1].text == "=" and self._next.kind is Kind.NAME:
-                options.append(self._option(options))
-            elif options:
-                raise self._error(self._next, "an argument without a name comes after one with a name; put it first")
-            else:
-                arguments.append(self._expression(0))
+        while not self._at(")"):
+            self._argument(arguments, options)
             if not self._accept(","):
                 break
         self._close(opening)
         return Call(token.text, tuple(arguments), tuple(options), column=token.column)
+
+    def _argument(self, arguments: list[Node], options: list[Option]) -> None:
+        if self._next.kind is Kind.NAME and self._tokens[self._position + 1].text == "=":
+            options.append(self._option(options))
+        elif options:
+            raise self._error(self._next, "an argument without a name comes after one with a name; put it first")
+        else:
+            arguments.append(self._expression(0))
 
     def _option(self, before: list[Option]) -> Option:
         token = self._take()
