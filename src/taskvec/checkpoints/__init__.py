@@ -1,1 +1,15 @@
 """Bytes to named tensors and back: the formats in which people keep models."""
+
+from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.opening import open_checkpoint
+from taskvec.checkpoints.staging import StagedOutput, create_json_exclusive, write_json_atomic
+from taskvec.checkpoints.writer import CheckpointWriter
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointWriter",
+    "StagedOutput",
+    "create_json_exclusive",
+    "open_checkpoint",
+    "write_json_atomic",
+]

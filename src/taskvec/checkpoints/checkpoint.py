@@ -1,0 +1,120 @@
+"""An open checkpoint: names, shapes and dtypes at once, raw elements on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import numpy as np
+
+from taskvec.checkpoints.descriptors import READ_POOL
+from taskvec.checkpoints.quoting import quoted
+from taskvec.checkpoints.table import RawArray, TensorTable
+from taskvec.errors import CheckpointError
+from taskvec.types import TensorInfo
+
+
+class Checkpoint:
+    """Named tensors in files, read in pieces by any number of threads.
+
+    Attributes:
+        ref: The reference as the user typed it.
+        path: The absolute path of the folder or file.
+        tensors: Every name that holds data, in file order.
+        tied: Other names of the same data → the name in ``tensors`` that holds it.
+        files: Every file whose content matters: weight files and their index.
+        sidecars: Non-weight files to carry over, relative to ``path``.
+        metadata: The free text of the (first) safetensors header.
+    """
+
+    def __init__(
+        self,
+        ref: str,
+        path: Path,
+        table: TensorTable,
+        *,
+        files: tuple[Path, ...],
+        sidecars: tuple[Path, ...] = (),
+    ) -> None:
+        self.ref = ref
+        self.path = path
+        self.tensors: Mapping[str, TensorInfo] = MappingProxyType(dict(table.tensors))
+        self.tied: Mapping[str, str] = MappingProxyType(dict(table.tied))
+        self.files = files
+        self.sidecars = sidecars
+        self.metadata: Mapping[str, str] = MappingProxyType(dict(table.metadata))
+        self._table = table
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.ref}: {len(self.tensors)} tensors, {self.nbytes} bytes>"
+
+    @property
+    def num_params(self) -> int:
+        """Elements of all tensors; tied names count once."""
+        return sum(info.num_params for info in self.tensors.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors' raw data; tied names count once."""
+        return sum(info.nbytes for info in self.tensors.values())
+
+    def read_into(self, name: str, start: int, out: RawArray) -> None:
+        """Read the raw elements ``start … start + out.size`` of the flattened tensor; safe to call from many threads.
+
+        Args:
+            name: A name in ``tensors`` or ``tied``.
+            start: The first element.
+            out: A contiguous 1-D array of the dtype's ``storage``; all of it is filled.
+
+        Raises:
+            CheckpointError: If there is no such tensor, the checkpoint is closed or its file changed or fails.
+            ValueError: If ``out`` has another dtype or layout, or reaches beyond the tensor.
+        """
+        info = self._info(name)
+        storage = info.dtype.storage
+        if out.dtype != storage or out.ndim != 1 or not out.flags.c_contiguous:
+            raise ValueError(
+                f"reading {info} needs a contiguous 1-D array of {storage}, not {out.dtype}{list(out.shape)}"
+            )
+        if start < 0 or start + out.size > info.num_params:
+            raise ValueError(f"elements {start} … {start + out.size} are not within {info}")
+        if out.size:
+            self._table.sources[info.name].read_into(start * storage.itemsize, out.view(np.uint8).data)
+
+    def read(self, name: str) -> RawArray:
+        """Read a whole tensor as raw bits, shaped.
+
+        Args:
+            name: A name in ``tensors`` or ``tied``.
+
+        Returns:
+            A new array of the dtype's ``storage``.
+        """
+        info = self._info(name)
+        flat = np.empty(info.num_params, info.dtype.storage)
+        self.read_into(name, 0, flat)
+        return flat.reshape(info.shape)
+
+    def close(self) -> None:
+        """Give the open files back; the header's contents stay."""
+        self._is_closed = True
+        READ_POOL.forget(self._table.files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _info(self, name: str) -> TensorInfo:
+        if self._is_closed:
+            raise CheckpointError(f"{self.ref}: is closed; open it again to read {quoted(name)}")
+        info = self.tensors.get(self.tied.get(name, name))
+        if info is None:
+            raise CheckpointError(f"{self.ref}: holds no tensor {quoted(name)}")
+        return info

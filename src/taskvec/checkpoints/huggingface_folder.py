@@ -1,0 +1,93 @@
+"""A folder as model hubs lay it out: weights, perhaps in shards, and the small files that go with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from taskvec.checkpoints.quoting import listed
+from taskvec.checkpoints.safetensors_file import safetensors_table
+from taskvec.checkpoints.shards import sharded_table
+from taskvec.checkpoints.table import TensorTable
+from taskvec.checkpoints.torch_file import torch_table
+from taskvec.errors import CheckpointError
+
+_TIED_HEAD = "lm_head.weight"
+_EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight")
+_WEIGHTS = re.compile(
+    r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
+)
+_LEFT_BEHIND = re.compile(r"\..*|README\.md|optimizer.*|scheduler.*|rng_state.*|trainer_state\.json", re.IGNORECASE)
+
+
+def folder_table(folder: Path) -> TensorTable:
+    """Find the weights of a folder and read their headers.
+
+    ``model.safetensors`` is preferred to an index of shards, and safetensors to ``pytorch_model.bin``.
+
+    Args:
+        folder: The absolute path.
+
+    Returns:
+        The tensors; ``lm_head.weight`` is tied to the embeddings where ``config.json`` says so.
+    """
+    table = _weights(folder)
+    return replace(table, tied={**_tied_by_config(folder, table), **table.tied})
+
+
+def sidecars_of(folder: Path) -> tuple[Path, ...]:
+    """List the files that belong to the model but are no weights: configuration, tokenizer, licence.
+
+    Hidden files, subfolders, weights of any format, the model card and the state of a training run are left out.
+
+    Args:
+        folder: The absolute path.
+
+    Returns:
+        Paths relative to the folder, sorted.
+    """
+    names = (entry.name for entry in folder.iterdir() if entry.is_file())
+    return tuple(Path(name) for name in sorted(names) if not (_WEIGHTS.fullmatch(name) or _LEFT_BEHIND.fullmatch(name)))
+
+
+def _weights(folder: Path) -> TensorTable:
+    if (folder / "model.safetensors").exists():
+        return safetensors_table(folder / "model.safetensors")
+    formats: tuple[tuple[str, Callable[[Path], TensorTable]], ...] = (
+        ("*.safetensors.index.json", lambda index: sharded_table(index, safetensors_table)),
+        ("*.safetensors", safetensors_table),
+        ("pytorch_model.bin", torch_table),
+        ("pytorch_model.bin.index.json", lambda index: sharded_table(index, torch_table)),
+    )
+    for pattern, read in formats:
+        found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+        if len(found) > 1:
+            raise CheckpointError(
+                f"{folder}: holds {listed(path.name for path in found)} and nothing that says which is the model; name one of the files"
+            )
+        if found:
+            return read(found[0])
+    raise CheckpointError(
+        f"{folder}: holds no model.safetensors, no index of shards and no pytorch_model.bin; name a weight file"
+    )
+
+
+def _tied_by_config(folder: Path, table: TensorTable) -> Mapping[str, str]:
+    if _TIED_HEAD in table.tensors or not (folder / "config.json").is_file():
+        return {}
+    if _config(folder / "config.json").get("tie_word_embeddings") is not True:
+        return {}
+    return {_TIED_HEAD: name for name in _EMBEDDINGS if name in table.tensors}
+
+
+def _config(path: Path) -> Mapping[str, object]:
+    try:
+        config = json.loads(path.read_bytes())
+    except (ValueError, RecursionError, OSError) as error:
+        raise CheckpointError(f"{path}: is not JSON: {error}; mend it or take it away") from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: is not a JSON object; mend it or take it away")
+    return config

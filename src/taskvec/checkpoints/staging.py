@@ -1,0 +1,186 @@
+"""Outputs that appear whole or not at all: work in a hidden sibling, then one atomic rename."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from taskvec.errors import OutputError
+
+
+class StagedOutput:
+    """A folder under construction; nobody sees it at its target until `publish`.
+
+    Work happens in ``.NAME.partial`` beside the target, which is locked against other processes where the file
+    system can lock folders. What a killed process left there is removed. Leaving a ``with`` block discards
+    whatever was not published.
+
+    Attributes:
+        target: Where the folder will appear.
+        directory: Where to write meanwhile.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = Path(os.path.abspath(target))  # noqa: PTH100  # a symlink at the target must be seen, not followed
+        self.directory = self.target.with_name(f".{self.target.name}.partial")
+        _refuse_existing(self.target)
+        try:
+            self._new_parents = _make_parents(self.target.parent)
+            self._lock = _locked_folder(self.directory)
+            _empty(self.directory)
+        except OSError as error:
+            raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+        self._is_open = True
+
+    def publish(self) -> None:
+        """Bring everything to the disk and rename the folder to its target.
+
+        Raises:
+            OutputError: If the target appeared meanwhile or the disk fails; the staging folder stays.
+        """
+        _refuse_existing(self.target)
+        try:
+            _sync_tree(self.directory)
+            self.directory.rename(self.target)
+            _sync(self.target.parent)
+        except OSError as error:
+            raise OutputError(f"{self.target}: cannot be published: {error.strerror}") from error
+        self._release()
+
+    def discard(self) -> None:
+        """Remove the staging folder and the parents made for it; does nothing after `publish`."""
+        if not self._is_open:
+            return
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self._release()
+        for parent in self._new_parents:
+            try:
+                parent.rmdir()
+            except OSError:
+                break
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def _release(self) -> None:
+        if self._is_open:
+            os.close(self._lock)
+            self._is_open = False
+
+
+def write_json_atomic(path: Path, obj: object) -> None:
+    """Write a JSON file, replacing what is there, so that readers see the old contents or the new.
+
+    Args:
+        path: Where to write; the folder exists.
+        obj: What ``json.dumps`` accepts; NaN is refused.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    try:
+        _publish_json(path, obj, lambda temporary: temporary.replace(path))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def create_json_exclusive(path: Path, obj: object) -> None:
+    """Write a JSON file that must be new; of two writers at once, one wins and the other is told.
+
+    Args:
+        path: Where to write; the folder exists.
+        obj: What ``json.dumps`` accepts; NaN is refused.
+
+    Raises:
+        FileExistsError: If the path exists already.
+        OutputError: If the file cannot be written.
+    """
+    try:
+        _publish_json(path, obj, path.hardlink_to)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _publish_json(path: Path, obj: object, publish: Callable[[Path], object]) -> None:
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        publish(temporary)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_existing(target: Path) -> None:
+    if os.path.lexists(target):
+        raise OutputError(f"{target}: exists already; remove it or name another output")
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Create a folder and its parents; return those that were new, innermost first."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _locked_folder(folder: Path) -> int:
+    """Create or take over a folder, and hold a lock on it for as long as the descriptor is open."""
+    folder.mkdir(exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_same = os.path.samestat(os.fstat(descriptor), folder.stat())
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OutputError(
+            f"{folder}: another process is writing this output; wait for it or name another output"
+        ) from None
+    except FileNotFoundError:
+        is_same = False
+    except OSError:  # a file system that cannot lock folders
+        is_same = True
+    if not is_same:
+        os.close(descriptor)
+        raise OutputError(f"{folder}: another process has just finished with it; try again")
+    return descriptor
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _sync_tree(folder: Path) -> None:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            _sync(Path(parent, name))
+        _sync(Path(parent))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+"""JSON from files that nobody vouches for: one meaning per document, or an error."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from taskvec.checkpoints.quoting import quoted
+
+
+def parse_object(raw: bytes) -> dict[str, object]:
+    """Parse a JSON object, refusing what parsers disagree about.
+
+    Args:
+        raw: The UTF-8 document.
+
+    Returns:
+        The object; names are valid unicode and unique at every level.
+
+    Raises:
+        ValueError: If the document is no JSON object, repeats a name, nests too deeply or holds NaN.
+    """
+    try:
+        parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it nests too deeply") from None
+    if not isinstance(parsed, dict):
+        raise ValueError(f"it is not an object but {quoted(parsed)}")
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the name {quoted(name)} appears twice")
+            seen.add(name)
+    for name in members:
+        if not _is_unicode(name):
+            raise ValueError(f"the name {quoted(name)} is not valid unicode")
+    return members
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

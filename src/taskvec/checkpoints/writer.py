@@ -1,0 +1,195 @@
+"""Writes safetensors files whose every byte has its place from the start, in any order and from many threads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from taskvec.checkpoints.descriptors import DescriptorPool
+from taskvec.checkpoints.layout import FolderLayout, ShardLayout, plan_layout
+from taskvec.checkpoints.quoting import quoted
+from taskvec.checkpoints.table import RawArray
+from taskvec.errors import OutputError
+from taskvec.types import TensorInfo
+
+_OPEN_FILES = 16
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class CheckpointWriter:
+    """Preallocated weight files, and the index if there are several.
+
+    Every element must be written before `close`. Leaving a ``with`` block with an exception closes the files as they
+    are; removing them is up to the owner of the folder.
+
+    Attributes:
+        directory: The folder written to.
+        files: The names of the weight files, then of the index.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        tensors: Sequence[TensorInfo],
+        *,
+        shard_size: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        filename: str = "model.safetensors",
+    ) -> None:
+        self.directory = Path(directory)
+        self._layout = plan_layout(tensors, shard_size=shard_size, metadata=metadata, filename=filename)
+        self.files: tuple[str, ...] = tuple(shard.filename for shard in self._layout.shards)
+        if self._layout.index_name is not None:
+            self.files += (self._layout.index_name,)
+        self._places = {
+            info.name: (info, self.directory / shard.filename, position)
+            for shard in self._layout.shards
+            for info, position in shard.places()
+        }
+        self._missing = {name: info.num_params for name, (info, _, _) in self._places.items()}
+        self._lock = threading.Lock()
+        self._pool: DescriptorPool[Path] = DescriptorPool(_open_for_writing, _OPEN_FILES)
+        _allocate(self.directory, self._layout)
+
+    @staticmethod
+    def plan_bytes(
+        tensors: Sequence[TensorInfo],
+        *,
+        shard_size: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        filename: str = "model.safetensors",
+    ) -> int:
+        """Count the bytes that a writer with these arguments would take on disk: data, headers and index."""
+        return plan_layout(tensors, shard_size=shard_size, metadata=metadata, filename=filename).num_bytes
+
+    def write(self, name: str, start: int, data: RawArray) -> None:
+        """Write raw elements ``start … start + data.size`` of the flattened tensor; safe to call from many threads.
+
+        Args:
+            name: A name given to the constructor.
+            start: The first element.
+            data: Contiguous elements of the dtype's ``storage``.
+
+        Raises:
+            OutputError: If the disk is full or fails.
+            ValueError: If the name is unknown, the dtype is another, or the data reach beyond the tensor.
+        """
+        if name not in self._places:
+            raise ValueError(f"tensor {quoted(name)} was not announced to the writer of {self.directory}")
+        info, path, position = self._places[name]
+        if data.dtype != info.dtype.storage or not data.flags.c_contiguous:
+            raise ValueError(f"writing {info} needs contiguous elements of {info.dtype.storage}, not {data.dtype}")
+        if start < 0 or start + data.size > info.num_params:
+            raise ValueError(f"elements {start} … {start + data.size} are not within {info}")
+        if data.size:
+            raw = data.reshape(-1).view(np.uint8).data
+            with self._pool.borrow(path) as descriptor:
+                _write_all(descriptor, raw, position + start * info.dtype.itemsize, path)
+        with self._lock:
+            self._missing[name] -= data.size
+
+    def close(self) -> None:
+        """Bring everything to the disk and write the index.
+
+        Raises:
+            OutputError: If elements of a tensor were never written (or some twice), or the disk fails.
+        """
+        for name, missing in self._missing.items():
+            if missing:
+                info, path, _ = self._places[name]
+                raise OutputError(
+                    f"{path}: {info.num_params - missing} of {info.num_params} elements of tensor {quoted(name)} were written; write each once"
+                )
+        for shard in self._layout.shards:
+            path = self.directory / shard.filename
+            with self._pool.borrow(path) as descriptor:
+                os.fsync(descriptor)
+        if self._layout.index_name is not None:
+            _create(self.directory / self._layout.index_name, self._layout.index)
+        self._abandon()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self._pool.forget([self.directory / shard.filename for shard in self._layout.shards])
+
+
+def _allocate(directory: Path, layout: FolderLayout) -> None:
+    """Create all files at their final size, so that a full disk is known now."""
+    try:
+        free = shutil.disk_usage(directory).free
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from error
+    if layout.num_bytes > free:
+        raise _full(directory, layout.num_bytes)
+    for shard in layout.shards:
+        path = directory / shard.filename
+        try:
+            _create_at_size(path, shard)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise _full(directory, layout.num_bytes) from error
+            raise OutputError(f"{path}: cannot be created: {error.strerror}") from error
+
+
+def _create_at_size(path: Path, shard: ShardLayout) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            os.posix_fallocate(descriptor, 0, shard.num_bytes)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+            os.ftruncate(descriptor, shard.num_bytes)  # a file system without preallocation
+        _write_all(descriptor, memoryview(shard.head), 0, path)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path, contents: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_all(descriptor: int, data: memoryview, position: int, path: Path) -> None:
+    done = 0
+    while done < len(data):
+        try:
+            done += os.pwrite(descriptor, data[done:], position + done)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _open_for_writing(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be opened for writing: {error.strerror}") from error
+
+
+def _full(directory: Path, num_bytes: int) -> OutputError:
+    return OutputError(
+        f"{directory}: needs {num_bytes} bytes that the disk does not have; free some or write elsewhere"
+    )
