@@ -145,6 +145,11 @@ def test_trees_are_equal_exactly_when_their_structure_is(one: Node, other: Node)
     assert (one == other) == (shape(one) == shape(other))
 
 
+def test_calls_that_share_their_words_are_still_different() -> None:
+    assert parse("f(a, f(b))") != parse("f(f(a, b))")
+    assert parse("f(k=true)") != parse("f(k=1)")
+
+
 @given(st.one_of(st.text(), st.text("abmth.()+-*/=,'\"0123456789e _\n\t", max_size=60)))
 def test_no_text_raises_anything_but_expression_errors(text: str) -> None:
     try:
@@ -164,6 +169,7 @@ def test_no_text_raises_anything_but_expression_errors(text: str) -> None:
         ("base + 0.4*(math + code) - 0.6*toxic.unique", 1.0, {"math": 0.4, "code": 0.4, "toxic.unique": -0.6}),
         ("sum(law, code,)", 0.0, {"law": 1.0, "code": 1.0}),
         ("base + .5*mean(math, code, toxic, law)", 1.0, {"math": 0.125, "code": 0.125, "toxic": 0.125, "law": 0.125}),
+        ("mean(math) - sum(law)", 0.0, {"math": 1.0, "law": -1.0}),
         ("math - code - law", 0.0, {"math": 1.0, "code": -1.0, "law": -1.0}),
         ("math - (code - law)", 0.0, {"math": 1.0, "code": -1.0, "law": 1.0}),
         ("math/4/2", 0.0, {"math": 0.125}),
