@@ -1,1 +1,7 @@
-"""Figures made from numbers; no torch, no weights."""
+"""Figures made from numbers; no torch, no weights. matplotlib is imported when a figure is drawn, not before."""
+
+from taskvec.reports.curve import error_curve
+from taskvec.reports.figures import check_figure
+from taskvec.reports.heatmap import cosine_heatmap
+
+__all__ = ["check_figure", "cosine_heatmap", "error_curve"]
