@@ -1,1 +1,20 @@
 """How work is run: units, plan, memory, events, executors."""
+
+from taskvec.streaming.engine import run
+from taskvec.streaming.job import AlignedTensor, Chunk, Job, Kernel, Located, TensorSink
+from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
+
+__all__ = [
+    "AlignedTensor",
+    "Chunk",
+    "Job",
+    "Kernel",
+    "Located",
+    "Plan",
+    "PlannedPass",
+    "RunOptions",
+    "TensorSink",
+    "make_plan",
+    "plan_pass",
+    "run",
+]

@@ -1,0 +1,76 @@
+"""The devices that kernels run on, behind one small interface: compiled CPU code, or torch on any of its devices."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.numerics import kernels
+from taskvec.numerics.codes import BF16, F32
+
+Array = NDArray[Any]
+
+
+class Backend(Protocol):
+    """Three operations on one chunk; see :mod:`taskvec.numerics.kernels` for shapes and dtypes."""
+
+    def combine(
+        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
+        coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array,
+    ) -> bool:
+        """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
+        ...
+
+    def gram(
+        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
+        num_rows: int, total: Array,
+    ) -> None:
+        """Add inner products of deltas to ``total``."""
+        ...
+
+    def project(
+        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
+        encoder: Array, out_code: int, out: Array, total: Array,
+    ) -> bool:
+        """Round atoms into ``out`` and add their inner products to ``total``; False if one is not finite."""
+        ...  # fmt: skip
+
+
+class CpuBackend:
+    """The compiled kernels."""
+
+    combine = staticmethod(kernels.combine)
+    gram = staticmethod(kernels.gram)
+    project = staticmethod(kernels.project)
+
+
+def backend_for(device: str) -> Backend:
+    """Return the backend of a device: ``cpu`` is compiled code, anything else a torch device such as ``cuda``.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``torch`` (torch on the CPU, for comparison).
+
+    Returns:
+        The backend.
+    """
+    if device == "cpu":
+        return CpuBackend()
+    from taskvec.numerics.torch_backend import TorchBackend
+
+    return TorchBackend("cpu" if device == "torch" else device)
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) every kernel, so that the memory they take is known before planning."""
+    base = np.zeros(4, np.uint8)
+    raw = np.zeros((1, 4), np.uint8)
+    codes = np.zeros(1, np.int64)
+    centered = np.zeros(1, np.bool_)
+    weights = np.ones(1, np.float32)
+    kernels.combine(base, F32, raw, codes, centered, 1, weights, np.float32(1), BF16, base.copy())
+    kernels.gram(base, F32, raw, codes, centered, 1, 1, np.zeros((4, 4)))
+    kernels.project(base, F32, raw, codes, centered, 1, weights[None], BF16, raw.copy(), np.zeros((4, 4)))

@@ -1,0 +1,163 @@
+"""The fused kernels of a streamed pass, on one chunk of T aligned tensors.
+
+Inputs are raw rows as read from disk: ``base`` is uint8 ``(W,)``, ``raw`` is uint8 ``(S, W)``, one row a source, and
+``codes`` their dtypes. ``centered[s]`` says that row s is a fine-tuned model, whose delta is the row minus the base;
+otherwise the row itself is a delta. Work goes in tiles that stay in cache, always cut at multiples of ``TILE``
+elements from the start of the tensor, so that no sum depends on the chunk size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from taskvec.numerics.codes import NONE
+from taskvec.numerics.rounding import round_into, widen
+
+TILE = 4096
+"""Elements a kernel works on at once."""
+
+LANES = 4
+"""Rows that the Gram kernel keeps in registers together; row counts are padded with zeros to a multiple."""
+
+
+def padded(rows: int) -> int:
+    """Return the number of rows rounded up to a multiple of ``LANES``."""
+    return -(-rows // LANES) * LANES
+
+
+@njit(nogil=True, cache=True)
+def _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
+    count = stop - start
+    if base_code != NONE:
+        widen(base, base_code, start, stop, anchor)
+    for s in range(codes.size):
+        row = deltas[s, :count]
+        widen(raw[s], codes[s], start, stop, row)
+        if centered[s]:
+            for i in range(count):
+                row[i] -= anchor[i]
+
+
+@njit(nogil=True, cache=True)
+def deltas_of(base, base_code, raw, codes, centered, count, out):  # type: ignore[no-untyped-def]
+    """Write the deltas of one chunk to ``out``, float32 ``(S, count)``."""
+    anchor = np.empty(count, np.float32)
+    _load_deltas(base, base_code, raw, codes, centered, 0, count, anchor, out)
+
+
+@njit(nogil=True, cache=True)
+def combine(base, base_code, raw, codes, centered, count, coefficients, base_coefficient, out_code, out):  # type: ignore[no-untyped-def]
+    """Round ``base_coefficient · base + Σ_s coefficients[s] · delta_s`` into ``out``, accumulated in float32.
+
+    Returns:
+        False if a result is not finite, which any non-finite input causes.
+    """
+    anchor = np.zeros(TILE, np.float32)
+    total = np.empty(TILE, np.float32)
+    value = np.empty(TILE, np.float32)
+    finite = True
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        size = stop - start
+        if base_code != NONE:
+            widen(base, base_code, start, stop, anchor)
+        for i in range(size):
+            total[i] = base_coefficient * anchor[i]
+        for s in range(codes.size):
+            weight = coefficients[s]
+            widen(raw[s], codes[s], start, stop, value)
+            if centered[s]:
+                for i in range(size):
+                    total[i] += weight * (value[i] - anchor[i])
+            else:
+                for i in range(size):
+                    total[i] += weight * value[i]
+        finite &= round_into(total[:size], out_code, start, out)
+    return finite
+
+
+@njit(nogil=True, cache=True)
+def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type: ignore[no-untyped-def]
+    """Add the inner products of the first ``num_rows`` deltas with all deltas to ``total``, float64 ``(R, S)`` padded."""
+    anchor = np.empty(TILE, np.float32)
+    deltas = np.zeros((total.shape[1], TILE), np.float32)
+    symmetric = num_rows == codes.size
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas)
+        _add_products(deltas, stop - start, symmetric, total)
+
+
+@njit(nogil=True, cache=True)
+def project(base, base_code, raw, codes, centered, count, encoder, out_code, out, total):  # type: ignore[no-untyped-def]
+    """Round the atoms ``encoder @ deltas`` into ``out`` and add their inner products to ``total``.
+
+    ``encoder`` is float32 ``(M, S)``; ``out`` is uint8 ``(M, W)``; ``total`` is float64 ``(M, M + S)``, padded: the inner
+    products of the atoms *as rounded* with themselves and with the deltas.
+
+    Returns:
+        False if an atom is not finite.
+    """
+    num_atoms = encoder.shape[0]
+    num_sources = codes.size
+    anchor = np.empty(TILE, np.float32)
+    rows = np.zeros((total.shape[1], TILE), np.float32)
+    finite = True
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        size = stop - start
+        _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, rows[num_atoms:])
+        for m in range(num_atoms):
+            atom = rows[m, :size]
+            atom[:] = np.float32(0.0)
+            for s in range(num_sources):
+                weight = encoder[m, s]
+                delta = rows[num_atoms + s]
+                for i in range(size):
+                    atom[i] += weight * delta[i]
+            finite &= round_into(atom, out_code, start, out[m])
+            widen(out[m], out_code, start, stop, atom)
+        _add_products(rows, size, False, total)
+    return finite
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _add_products(rows, size, symmetric, total):  # type: ignore[no-untyped-def]
+    for i in range(0, total.shape[0], LANES):
+        a0, a1, a2, a3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for j in range(0, i + LANES if symmetric else total.shape[1], LANES):
+            b0, b1, b2, b3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
+            s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
+            for k in range(size):
+                x0, x1, x2, x3 = np.float64(a0[k]), np.float64(a1[k]), np.float64(a2[k]), np.float64(a3[k])
+                y0, y1, y2, y3 = np.float64(b0[k]), np.float64(b1[k]), np.float64(b2[k]), np.float64(b3[k])
+                s00 += x0 * y0
+                s01 += x0 * y1
+                s02 += x0 * y2
+                s03 += x0 * y3
+                s10 += x1 * y0
+                s11 += x1 * y1
+                s12 += x1 * y2
+                s13 += x1 * y3
+                s20 += x2 * y0
+                s21 += x2 * y1
+                s22 += x2 * y2
+                s23 += x2 * y3
+                s30 += x3 * y0
+                s31 += x3 * y1
+                s32 += x3 * y2
+                s33 += x3 * y3
+            _add_row(total[i], j, s00, s01, s02, s03)
+            _add_row(total[i + 1], j, s10, s11, s12, s13)
+            _add_row(total[i + 2], j, s20, s21, s22, s23)
+            _add_row(total[i + 3], j, s30, s31, s32, s33)
+
+
+@njit(nogil=True, cache=True)
+def _add_row(row, j, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+    row[j] += s0
+    row[j + 1] += s1
+    row[j + 2] += s2
+    row[j + 3] += s3

@@ -1,0 +1,165 @@
+"""One pass over aligned tensors, described: what is read, what is computed on each chunk, what is written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import Checkpoint
+from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
+from taskvec.types import DType, Shape, TensorInfo
+
+RawRow = NDArray[np.uint8]
+Array = NDArray[Any]
+
+
+class TensorSink(Protocol):
+    """Takes the raw elements of tensors, in any order and from many threads."""
+
+    def write(self, name: str, start: int, data: Array) -> None:
+        """Take elements ``start … start + data.size`` of a tensor; the buffer is reused afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A tensor and the checkpoint that holds it."""
+
+    checkpoint: Checkpoint
+    info: TensorInfo
+
+
+@dataclass(frozen=True)
+class AlignedTensor:
+    """One tensor as every input of a pass has it.
+
+    Attributes:
+        name: Its name in the base, or in the sources where there is no base.
+        shape: The shape that all inputs agree on.
+        base: The base's tensor, if the pass reads a base.
+        sources: The S sources' tensors, each a fine-tuned tensor or a stored delta.
+        output_dtype: The dtype in which the pass writes it; None where it writes nothing.
+    """
+
+    name: str
+    shape: Shape
+    base: Located | None
+    sources: tuple[Located, ...]
+    output_dtype: DType | None = None
+
+    @cached_property
+    def located(self) -> tuple[Located, ...]:
+        """Everything that is read: the base first, then the sources."""
+        return (*((self.base,) if self.base else ()), *self.sources)
+
+    @cached_property
+    def num_params(self) -> int:
+        """Number of elements."""
+        return self.located[0].info.num_params
+
+    @cached_property
+    def is_combinable(self) -> bool:
+        """Whether arithmetic applies to every input."""
+        return all(located.info.dtype.is_combinable for located in self.located)
+
+    @cached_property
+    def base_code(self) -> int:
+        """The base's dtype as kernels know it."""
+        return dtype_code(self.base.info.dtype) if self.base else NONE
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """The sources' dtypes as kernels know them, shape ``(S,)``."""
+        return dtype_codes([located.info.dtype for located in self.sources])
+
+    @cached_property
+    def max_itemsize(self) -> int:
+        """Bytes of the widest element read or written."""
+        sizes = [located.info.dtype.itemsize for located in self.located]
+        return max(sizes + ([self.output_dtype.itemsize] if self.output_dtype else []))
+
+    def read_bytes(self, count: int) -> int:
+        """Return the bytes read for ``count`` elements."""
+        return count * sum(located.info.dtype.itemsize for located in self.located)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Elements ``start:stop`` of one tensor, as bytes in reused buffers.
+
+    Attributes:
+        tensor: Which tensor.
+        start: First element.
+        stop: One past the last element.
+        base: Raw bytes of the base, uint8 ``(W,)``; its content is undefined where the pass reads no base.
+        raw: Raw bytes of the sources, uint8 ``(S, W)``.
+        outputs: Where a kernel writes raw bytes, uint8 ``(O, W)``.
+    """
+
+    tensor: AlignedTensor
+    start: int
+    stop: int
+    base: RawRow
+    raw: RawRow
+    outputs: RawRow
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return self.stop - self.start
+
+
+class Kernel(ABC):
+    """What a pass computes: a map (chunk to output rows), a reduce (chunk to a small array), or both at once.
+
+    ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small array;
+    ``fold`` adds the arrays of a tensor's pieces up in order. A kernel holds no mutable state of its own: workers share it.
+    """
+
+    def begin(self, tensor: AlignedTensor) -> Any:  # noqa: ANN401
+        """Open the state of a piece; None where nothing is reduced."""
+
+    @abstractmethod
+    def process(self, chunk: Chunk, state: Any) -> None:  # noqa: ANN401
+        """Compute one chunk: write ``chunk.outputs``, add to ``state``."""
+
+    def finish(self, state: Any) -> Array | None:  # noqa: ANN401
+        """Return the small array of a piece."""
+        result: Array | None = state
+        return result
+
+    def fold(self, total: Array | None, part: Array) -> Array:
+        """Join the next piece's array to those before it; a sum unless a kernel says otherwise."""
+        return part if total is None else total + part
+
+    def scratch_bytes(self, num_sources: int) -> int:
+        """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""
+        return num_sources * 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One pass.
+
+    Attributes:
+        label: What it does, in a few words, for progress and plans.
+        tensors: What it reads.
+        kernel: What it computes.
+        writers: Where the output rows go, one writer a row; tensors without ``output_dtype`` are not written.
+    """
+
+    label: str
+    tensors: Sequence[AlignedTensor]
+    kernel: Kernel
+    writers: tuple[TensorSink, ...] = ()
+
+    @property
+    def num_sources(self) -> int:
+        """S, the number of sources beside the base."""
+        return max((len(tensor.sources) for tensor in self.tensors), default=0)

@@ -1,0 +1,158 @@
+"""What a run will cost, known before the first weight byte is read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskvec.errors import MemoryLimitError, OutputError
+from taskvec.numerics import warm_up
+from taskvec.numerics.kernels import TILE
+from taskvec.streaming.events import Listener, ignore
+from taskvec.streaming.job import AlignedTensor, Kernel
+from taskvec.streaming.memory import format_size, resident_bytes
+from taskvec.streaming.units import make_units
+
+MAX_CHUNK = 1 << 18
+"""Elements read at once at most: large enough that calls cost nothing, small enough to stay in the last cache."""
+
+SLACK_BYTES = 24 << 20
+"""Allowed for what a run allocates beside its buffers: results, thread stacks, allocator slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run: limits and ways, never what is computed.
+
+    Attributes:
+        memory: Allowed bytes for the whole process.
+        workers: Threads that read and compute.
+        device: ``cpu``, or a torch device such as ``cuda``.
+        executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
+        max_chunk: Elements read at once at most; results do not depend on it.
+        listener: Called with every event.
+    """
+
+    memory: int = 1 << 30
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    device: str = "cpu"
+    executor: str = "threads"
+    max_chunk: int = MAX_CHUNK
+    listener: Listener = ignore
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPass:
+    """One pass of a plan: all sizes in bytes."""
+
+    label: str
+    read_bytes: int
+    written_bytes: int
+    units: int
+    workers: int
+    chunk_elements: int
+    projected_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The passes of a run and what they need.
+
+    Attributes:
+        passes: In order.
+        allowed_bytes: The memory limit.
+        projected_bytes: The most that the process will hold at any time.
+        output_bytes: What appears on disk.
+        free_disk_bytes: What is free there now; None where nothing is written.
+    """
+
+    passes: tuple[PlannedPass, ...]
+    allowed_bytes: int
+    projected_bytes: int
+    output_bytes: int = 0
+    free_disk_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return asdict(self)
+
+
+def plan_pass(
+    label: str, tensors: Sequence[AlignedTensor], kernel: Kernel, options: RunOptions, *, num_outputs: int = 0
+) -> PlannedPass:
+    """Choose the chunk size of one pass so that the whole process stays within the allowed memory.
+
+    Args:
+        label: What the pass does.
+        tensors: What it reads.
+        kernel: What it computes.
+        options: The limits.
+        num_outputs: Rows that it writes.
+
+    Returns:
+        The planned pass.
+
+    Raises:
+        MemoryLimitError: If even the smallest chunk needs more; the message says the least that would do.
+    """
+    units = make_units([tensor.num_params for tensor in tensors])
+    workers = max(1, min(options.workers, len(units)))
+    num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
+    width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
+    longest = max((tensor.num_params for tensor in tensors), default=1)
+    reserved = _reserved_bytes() + workers * kernel.scratch_bytes(num_sources)
+    chunk = TILE * max(1, options.max_chunk // TILE)
+    while chunk > TILE and (reserved + workers * width * chunk > options.memory or chunk >= 2 * longest):
+        chunk = TILE * max(1, chunk // 2 // TILE)
+    projected = reserved + workers * width * chunk
+    if projected > options.memory:
+        raise MemoryLimitError(
+            f"{label}: {format_size(options.memory)} of memory is not enough for {num_sources} sources; "
+            f"the least that would do is {-(-projected >> 20)}MiB: raise --memory"
+        )
+    read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
+    written = sum(t.num_params * t.output_dtype.itemsize for t in tensors if t.output_dtype) * num_outputs
+    return PlannedPass(label, read, written, len(units), workers, chunk, projected)
+
+
+def make_plan(
+    passes: Sequence[PlannedPass], options: RunOptions, *, target: Path | None = None, output_bytes: int = 0
+) -> Plan:
+    """Join passes to a plan and check the disk.
+
+    Args:
+        passes: The planned passes.
+        options: The limits.
+        target: Where the output will be, if there is one.
+        output_bytes: Bytes that will be written there.
+
+    Returns:
+        The plan.
+
+    Raises:
+        OutputError: If the disk has no room for the output.
+    """
+    free = None if target is None else _free_bytes(target)
+    if free is not None and free < output_bytes:
+        raise OutputError(
+            f"{target}: the output needs {format_size(output_bytes)} and the disk has {format_size(free)} free: "
+            "free some space or write elsewhere"
+        )
+    projected = max((planned.projected_bytes for planned in passes), default=resident_bytes())
+    return Plan(tuple(passes), options.memory, projected, output_bytes, free)
+
+
+def _reserved_bytes() -> int:
+    warm_up()
+    return resident_bytes() + SLACK_BYTES
+
+
+def _free_bytes(target: Path) -> int:
+    folder = target.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,149 @@
+"""Strict accounting: every tensor of every input is combined, copied, covered by a named rule, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from taskvec.checkpoints import Checkpoint
+from taskvec.errors import AlignmentError
+from taskvec.streaming import AlignedTensor, Located
+from taskvec.types import DType, TensorInfo
+from taskvec.vectors.forms import Form
+
+
+class Rule(StrEnum):
+    """Named rules that allow what is otherwise an error; what a rule did is recorded in the output.
+
+    ``missing``: a tensor that a fine-tuned model lacks counts as unchanged.
+    ``extra``: a tensor that only a fine-tuned model has is left out.
+    ``integers``: where integer tensors differ, the base's are kept.
+    ``non-finite``: NaN and infinity are let through.
+    """
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    INTEGERS = "integers"
+    NON_FINITE = "non-finite"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleUse:
+    """What a rule did: the tensors of one input that it covered."""
+
+    rule: Rule
+    source: str
+    tensors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Every tensor of the base beside its counterparts, and the rules that were needed.
+
+    Attributes:
+        tensors: In the base's order.
+        uses: The rules that covered something.
+    """
+
+    tensors: tuple[AlignedTensor, ...]
+    uses: tuple[RuleUse, ...] = ()
+
+    @property
+    def combinable(self) -> tuple[AlignedTensor, ...]:
+        """The tensors that arithmetic applies to."""
+        return tuple(tensor for tensor in self.tensors if tensor.is_combinable)
+
+    def with_output(self, dtype: DType | None) -> Alignment:
+        """Say in which dtype the combinable tensors are written: the given one, or each in the base's own."""
+        return replace(self, tensors=tuple(_with_output(tensor, dtype) for tensor in self.tensors))
+
+
+def align(base: Checkpoint, forms: Sequence[Form], allow: Collection[Rule] = ()) -> Alignment:
+    """Put the tensors of several forms beside those of their base.
+
+    Args:
+        base: The base model, whose names, order and shapes lead.
+        forms: The S forms.
+        allow: The rules that may cover a mismatch.
+
+    Returns:
+        The alignment; ``tensors[i].sources[s]`` is tensor i of form s.
+
+    Raises:
+        AlignmentError: If a tensor is missing, extra, of another shape or of a dtype that cannot be combined with the base's.
+    """
+    columns, uses = [], []
+    for form in forms:
+        column, used = _align_one(base, form, frozenset(allow))
+        columns.append(column)
+        uses.extend(used)
+    rows = zip(*columns, strict=True) if columns else (() for _ in base.tensors)
+    aligned = [
+        AlignedTensor(info.name, info.shape, Located(base, info), tuple(row))
+        for info, row in zip(base.tensors.values(), rows, strict=True)
+    ]
+    return Alignment(tuple(aligned), tuple(uses))
+
+
+def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[list[Located], list[RuleUse]]:
+    checkpoint = form.source.checkpoint
+    column: list[Located] = []
+    missing: list[str] = []
+    for info in base.tensors.values():
+        found = _counterpart(base, info, checkpoint)
+        if found is None:
+            missing.append(info.name)
+            column.append(Located(base, info))
+        else:
+            _check_same(base, info, checkpoint, found)
+            column.append(Located(checkpoint, found))
+    extra = [name for name in checkpoint.tensors if not _is_known(base, checkpoint, name)]
+    if not form.is_centered:  # a stored delta has no integer tensors, and no rule can make up for the others
+        missing = [name for name in missing if base.tensors[name].dtype.is_combinable]
+        allow = frozenset()
+    uses = [
+        *_cover(Rule.MISSING, missing, allow, f"is in the base {base.ref} and missing from {checkpoint.ref}", checkpoint),
+        *_cover(Rule.EXTRA, extra, allow, f"is in {checkpoint.ref} and not in the base {base.ref}", checkpoint),
+    ]
+    return column, uses
+
+
+def _counterpart(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint) -> TensorInfo | None:
+    candidates = [info.name, checkpoint.tied.get(info.name, info.name)]
+    candidates += [other for other, kept in base.tied.items() if kept == info.name]
+    return next((checkpoint.tensors[name] for name in candidates if name in checkpoint.tensors), None)
+
+
+def _is_known(base: Checkpoint, checkpoint: Checkpoint, name: str) -> bool:
+    names = [name, *(other for other, kept in checkpoint.tied.items() if kept == name)]
+    return any(other in base.tensors or other in base.tied for other in names)
+
+
+def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, found: TensorInfo) -> None:
+    if info.shape != found.shape:
+        raise AlignmentError(
+            f"tensor {info.name}: shape {list(found.shape)} in {checkpoint.ref} does not match {list(info.shape)} in the base "
+            f"{base.ref}: this is a fine-tune of another model or vocabulary"
+        )
+    if info.dtype != found.dtype and not (info.dtype.is_combinable and found.dtype.is_combinable):
+        raise AlignmentError(
+            f"tensor {info.name}: dtype {found.dtype} in {checkpoint.ref} cannot be combined with {info.dtype} in the base "
+            f"{base.ref}: convert one of them"
+        )
+
+
+def _cover(
+    rule: Rule, names: list[str], allow: frozenset[Rule], problem: str, checkpoint: Checkpoint
+) -> list[RuleUse]:
+    if not names:
+        return []
+    if rule not in allow:
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        raise AlignmentError(f"tensor {names[0]} {problem}{more}: fix the checkpoint, or pass --allow {rule}")
+    return [RuleUse(rule, checkpoint.ref, tuple(names))]
+
+
+def _with_output(tensor: AlignedTensor, dtype: DType | None) -> AlignedTensor:
+    own = tensor.located[0].info.dtype
+    return replace(tensor, output_dtype=(dtype or own) if tensor.is_combinable else own)

@@ -1,0 +1,160 @@
+"""Content fingerprints and inner products, taken in one pass.
+
+The digest of a tensor is blake3 over its dtype, its shape and the blake3 digests of its blocks of ``BLOCK`` elements;
+the fingerprint of a checkpoint is blake3 over its sorted names and digests. Files, shards and order do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import Checkpoint
+from taskvec.errors import NonFiniteError
+from taskvec.numerics import Backend, backend_for
+from taskvec.numerics.kernels import TILE, padded
+from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, Located, RunOptions, run
+from taskvec.types import TensorInfo
+
+Digests = Mapping[str, str]
+"""Tensor name → hexadecimal digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass over S aligned checkpoints learned.
+
+    Attributes:
+        digests: For each checkpoint, the digest of every tensor.
+        gram: For each combinable tensor, the inner products of the deltas, float64 ``(S, S)``.
+    """
+
+    digests: tuple[Digests, ...]
+    gram: Mapping[str, NDArray[np.float64]]
+
+
+def scan(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool], options: RunOptions) -> Scan:
+    """Hash S checkpoints and take the inner products of their deltas, reading each once.
+
+    Args:
+        label: What the pass is for.
+        tensors: Aligned tensors, with the base where deltas are differences.
+        centered: For each source, whether its delta is its difference from the base.
+        options: The limits.
+
+    Returns:
+        Digests and inner products.
+
+    Raises:
+        NonFiniteError: If a source holds NaN or infinity.
+    """
+    parts = run(scan_job(label, tensors, centered, options), options)
+    digests: list[dict[str, str]] = [{} for _ in centered]
+    gram: dict[str, NDArray[np.float64]] = {}
+    for tensor in tensors:
+        pieces = parts[tensor.name]
+        for s, located in enumerate(tensor.sources):
+            digests[s][located.info.name] = _tensor_digest(located.info, pieces["digest"][:, s])
+        if tensor.is_combinable:
+            gram[tensor.name] = _sum_in_order(pieces["gram"])
+            _check_finite(tensor, gram[tensor.name])
+    return Scan(tuple(digests), gram)
+
+
+def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool], options: RunOptions) -> Job:
+    """Describe the pass of :func:`scan`, for running or for planning."""
+    return Job(label, tensors, _ScanKernel(backend_for(options.device), np.array(centered, np.bool_)))
+
+
+def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, label: str | None = None) -> Digests:
+    """Hash every tensor of one checkpoint.
+
+    Args:
+        checkpoint: What to hash.
+        options: The limits.
+        label: What the pass is for, where that is more than hashing.
+
+    Returns:
+        The digest of every tensor.
+    """
+    tensors = [AlignedTensor(i.name, i.shape, None, (Located(checkpoint, i),)) for i in checkpoint.tensors.values()]
+    return scan(label or f"hash {checkpoint.ref}", tensors, [False], options).digests[0]
+
+
+def fingerprint(digests: Digests) -> str:
+    """Return the fingerprint of a checkpoint from the digests of its tensors."""
+    whole = blake3()
+    for name in sorted(digests):
+        encoded = name.encode()
+        whole.update(len(encoded).to_bytes(8, "little") + encoded + bytes.fromhex(digests[name]))
+    return whole.hexdigest()
+
+
+def _tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
+    return blake3(f"{info.dtype}{list(info.shape)}".encode() + blocks.tobytes()).hexdigest()
+
+
+def _sum_in_order(grams: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = np.zeros(grams.shape[1:])
+    for gram in grams:
+        total += gram
+    return symmetric(total)
+
+
+def symmetric(lower: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Complete a matrix of which the lower triangle is given."""
+    triangle = np.tril(lower)
+    return triangle + np.tril(triangle, -1).T
+
+
+def _check_finite(tensor: AlignedTensor, gram: NDArray[np.float64]) -> None:
+    for located, square in zip(tensor.sources, np.diag(gram), strict=True):
+        if not np.isfinite(square):
+            raise NonFiniteError(
+                f"tensor {tensor.name} of {located.checkpoint.ref} (or of its base) holds NaN or infinity: "
+                "the checkpoint is broken, fetch or save it again"
+            )
+
+
+@dataclass(slots=True)
+class _ScanState:
+    hashers: list[Any]
+    gram: NDArray[np.float64]
+
+
+class _ScanKernel(Kernel):
+    def __init__(self, backend: Backend, centered: NDArray[np.bool_]) -> None:
+        self._backend = backend
+        self._centered = centered
+
+    def begin(self, tensor: AlignedTensor) -> _ScanState:
+        side = padded(len(tensor.sources))
+        return _ScanState([blake3() for _ in tensor.sources], np.zeros((side, side)))
+
+    def process(self, chunk: Chunk, state: _ScanState) -> None:
+        tensor = chunk.tensor
+        for hasher, row, located in zip(state.hashers, chunk.raw, tensor.sources, strict=True):
+            hasher.update(memoryview(row[: chunk.count * located.info.dtype.itemsize]))
+        if tensor.is_combinable:
+            self._backend.gram(
+                chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
+                len(tensor.sources), state.gram,
+            )  # fmt: skip
+
+    def finish(self, state: _ScanState) -> NDArray[Any]:
+        count = len(state.hashers)
+        part = np.zeros(1, [("digest", np.uint8, (count, 32)), ("gram", np.float64, (count, count))])
+        part["digest"][0] = [list(hasher.digest()) for hasher in state.hashers]
+        part["gram"][0] = state.gram[:count, :count]
+        return part
+
+    def fold(self, total: NDArray[Any] | None, part: NDArray[Any]) -> NDArray[Any]:
+        return part if total is None else np.concatenate([total, part])
+
+    def scratch_bytes(self, num_sources: int) -> int:
+        return (padded(num_sources) + 1) * TILE * 4 + 2 * 8 * padded(num_sources) ** 2

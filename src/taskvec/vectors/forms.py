@@ -1,0 +1,58 @@
+"""The forms a task vector can have on disk, each a source that the engine can read in chunks.
+
+A form is identified by content where its content is known (a store knows), else by path and file state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from taskvec.checkpoints import Checkpoint
+
+
+def file_state(checkpoint: Checkpoint) -> str:
+    """Return path, size and times of every file of a checkpoint: it changes when the content may have."""
+    stats = [(path, path.stat()) for path in checkpoint.files]
+    return "|".join(f"{path}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}" for path, stat in stats)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint and its identity.
+
+    Attributes:
+        identity: The content fingerprint, or path and file state where nobody has hashed the content yet.
+        checkpoint: The open checkpoint.
+        is_hashed: Whether the identity is a content fingerprint.
+    """
+
+    identity: str
+    checkpoint: Checkpoint = field(compare=False)
+    is_hashed: bool = field(default=False, compare=False)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Source:
+        """Identify a checkpoint by path and file state."""
+        return cls(file_state(checkpoint), checkpoint)
+
+    def __str__(self) -> str:
+        return self.checkpoint.ref
+
+
+@dataclass(frozen=True)
+class Difference:
+    """τ = θ_finetuned − θ_base, subtracted as it is read: nothing is stored beside the fine-tuned model itself."""
+
+    source: Source
+    is_centered = True
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A delta that lies on disk as it is, such as an atom of a basis."""
+
+    source: Source
+    is_centered = False
+
+
+Form = Difference | Dense

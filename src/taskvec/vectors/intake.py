@@ -1,0 +1,147 @@
+"""How checkpoints enter a store: aligned, hashed and measured in one pass over them and their base."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.errors import AlignmentError, CheckpointError
+from taskvec.streaming import Job, RunOptions
+from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align
+from taskvec.vectors.edited import METADATA_KEY
+from taskvec.vectors.fingerprints import Digests, Scan, scan, scan_job
+from taskvec.vectors.forms import Dense, Difference, Form, Source
+from taskvec.vectors.task_vector import Ref
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Some forms on their way into a store.
+
+    Attributes:
+        names: Their names there.
+        forms: The S forms, not hashed yet.
+        alignment: Their tensors beside the base's.
+        allow: The rules that were allowed.
+    """
+
+    names: tuple[str, ...]
+    forms: tuple[Form, ...]
+    alignment: Alignment
+    allow: frozenset[Rule]
+
+    @classmethod
+    def of(cls, base: Source, refs: Mapping[str, Ref], allow: Collection[Rule]) -> Intake:
+        """Open and align.
+
+        Args:
+            base: The store's base.
+            refs: Name → reference.
+            allow: Rules for tensors that do not match the base.
+
+        Returns:
+            The intake.
+        """
+        forms = tuple(open_form(ref, base) for ref in refs.values())
+        return cls(tuple(refs), forms, align(base.checkpoint, forms, allow), frozenset(allow))
+
+    def job(self, options: RunOptions) -> Job:
+        """Describe the pass, for planning."""
+        return scan_job(self._label, self.alignment.tensors, self._centered, options)
+
+    def scan(self, base_digests: Digests, options: RunOptions) -> Scan:
+        """Read everything once.
+
+        Args:
+            base_digests: The base's digests.
+            options: The limits.
+
+        Returns:
+            Digests of each form's own tensors, and the inner products of the forms.
+
+        Raises:
+            AlignmentError: If a tensor that is only copied differs from the base's.
+        """
+        result = scan(self._label, self.alignment.tensors, self._centered, options)
+        if Rule.INTEGERS not in self.allow:
+            self._check_copied(result, base_digests)
+        own = tuple(
+            {name: digest for name, digest in digests.items() if name in form.source.checkpoint.tensors}
+            for digests, form in zip(result.digests, self.forms, strict=True)
+        )
+        return Scan(own, result.gram)
+
+    def uses_of(self, form: Form) -> list[RuleUse]:
+        """Return the rules that the alignment of one form used."""
+        return [use for use in self.alignment.uses if use.source == form.source.checkpoint.ref]
+
+    @property
+    def _label(self) -> str:
+        return f"hash and measure {', '.join(self.names)}"
+
+    @property
+    def _centered(self) -> list[bool]:
+        return [form.is_centered for form in self.forms]
+
+    def _check_copied(self, result: Scan, base_digests: Digests) -> None:
+        for tensor in self.alignment.tensors:
+            if tensor.is_combinable:
+                continue
+            for digests, located in zip(result.digests, tensor.sources, strict=True):
+                if digests[located.info.name] != base_digests[tensor.name]:
+                    raise AlignmentError(
+                        f"tensor {tensor.name}: its {located.info.dtype} values in {located.checkpoint.ref} differ from the "
+                        f"base's, and {located.info.dtype} is copied, never combined: make them equal, or pass --allow integers"
+                    )
+
+
+def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float64]:
+    """Sum inner products over tensors, in their order; float64 ``(size, size)``."""
+    total = np.zeros((size, size))
+    for products in gram.values():
+        total += products
+    return total
+
+
+def open_form(ref: Ref, base: Source) -> Form:
+    """Open a reference as what it is: a fine-tuned model, or a task vector that was saved by taskvec.
+
+    Args:
+        ref: The reference.
+        base: The base that it must belong to.
+
+    Returns:
+        The form.
+
+    Raises:
+        AlignmentError: If a saved task vector belongs to another base.
+    """
+    checkpoint = open_checkpoint(ref)
+    record = _record(checkpoint)
+    if record.get("kind") != "task_vector":
+        return Difference(Source.of(checkpoint))
+    if record.get("base") not in {None, base.identity}:
+        raise AlignmentError(
+            f"{checkpoint.ref} is a task vector of another base ({record['base']}) than {base} ({base.identity}): "
+            "add it to a store of its own base"
+        )
+    return Dense(Source.of(checkpoint))
+
+
+def _record(checkpoint: Checkpoint) -> Mapping[str, object]:
+    try:
+        record = json.loads(checkpoint.metadata.get(METADATA_KEY, "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"{checkpoint.ref}: its taskvec metadata is no JSON: save it again") from error
+    return record if isinstance(record, dict) else {}
+
+
+def split(refs: Mapping[str, Ref], size: int) -> Sequence[Mapping[str, Ref]]:
+    """Cut references into batches of at most ``size``."""
+    items = list(refs.items())
+    return [dict(items[start : start + size]) for start in range(0, len(items), size)]

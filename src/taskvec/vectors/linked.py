@@ -1,0 +1,132 @@
+"""Linked sources: checkpoints that stay where they are, and must stay what they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
+from taskvec.errors import CheckpointError, SourceChangedError, StoreError
+from taskvec.streaming import RunOptions
+from taskvec.vectors.fingerprints import Digests, digest_checkpoint, fingerprint
+from taskvec.vectors.forms import Source
+from taskvec.vectors.manifests import FileState, SourceDocument
+
+
+def describe_source(checkpoint: Checkpoint, digests: Digests, ref: str, root: Path) -> SourceDocument:
+    """Write down a checkpoint that was just hashed.
+
+    Args:
+        checkpoint: The checkpoint.
+        digests: Its digests.
+        ref: As the user named it.
+        root: The store; what lies in it is written down relative to it.
+
+    Returns:
+        The document.
+    """
+    return SourceDocument(
+        ref=ref,
+        path=_portable(checkpoint.path, root),
+        fingerprint=fingerprint(digests),
+        digests=dict(digests),
+        num_params=checkpoint.num_params,
+        nbytes=checkpoint.nbytes,
+        files=file_states(checkpoint, root),
+    )
+
+
+def file_states(checkpoint: Checkpoint, root: Path) -> tuple[FileState, ...]:
+    """Return the state of every file of a checkpoint now.
+
+    Raises:
+        CheckpointError: If a file is gone.
+    """
+    states = []
+    for path in checkpoint.files:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        states.append(
+            FileState(path=_portable(path, root), size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns)
+        )
+    return tuple(states)
+
+
+def open_source(document: SourceDocument, root: Path, owner: str, options: RunOptions) -> Source:
+    """Open a source of a store; if its files were touched, hash it again.
+
+    Args:
+        document: What the store knows of it.
+        root: The store.
+        owner: What to call it in errors: ``task vector 'math'``.
+        options: The limits, for hashing.
+
+    Returns:
+        The source, certain to hold what was added.
+
+    Raises:
+        StoreError: If it is gone.
+        SourceChangedError: If its content is no longer what was added.
+    """
+    try:
+        checkpoint = open_checkpoint(root / document.path)
+    except CheckpointError as error:
+        raise StoreError(f"{owner}: its source {document.ref} cannot be opened: {error}") from error
+    if file_states(checkpoint, root) != document.files:
+        check_content(checkpoint, document.digests, owner, document.ref, options)
+    return Source(document.fingerprint, checkpoint, is_hashed=True)
+
+
+def check_content(checkpoint: Checkpoint, expected: Mapping[str, str], owner: str, ref: str, options: RunOptions) -> None:
+    """Hash a checkpoint and compare.
+
+    Args:
+        checkpoint: What to hash.
+        expected: The digests that it had.
+        owner: What to call it in errors.
+        ref: As the user named it.
+        options: The limits.
+
+    Raises:
+        SourceChangedError: If a tensor differs.
+    """
+    found = digest_checkpoint(checkpoint, options)
+    changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise SourceChangedError(
+            f"{owner}: its source {ref} has changed since it was added (tensor {changed[0]}{more}): "
+            "restore the files, or remove the vector and add it again"
+        )
+
+
+def keep_copy(checkpoint: Checkpoint, document: SourceDocument, root: Path) -> SourceDocument:
+    """Copy a checkpoint's files into the store's objects, under its fingerprint.
+
+    Args:
+        checkpoint: What to copy.
+        document: What is known of it.
+        root: The store.
+
+    Returns:
+        The same document, about the copy.
+    """
+    folder = root / "objects" / document.fingerprint
+    if not folder.exists():
+        with StagedOutput(folder) as staged:
+            for path in checkpoint.files:
+                shutil.copyfile(path, staged.directory / path.name)
+            for relative in checkpoint.sidecars:
+                shutil.copyfile(checkpoint.path / relative, staged.directory / relative)
+            staged.publish()
+    copied = open_checkpoint(folder if checkpoint.path.is_dir() else folder / checkpoint.path.name)
+    return document.model_copy(update={"path": _portable(copied.path, root), "files": file_states(copied, root)})
+
+
+def _portable(path: Path, root: Path) -> str:
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # a symlink is kept as the user named it
+    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)

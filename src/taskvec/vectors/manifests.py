@@ -1,0 +1,120 @@
+"""What a store writes down: small JSON documents, each published whole by one atomic rename."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from taskvec.errors import StoreError
+
+STORE_VERSION = 1
+"""The layout that this version reads and writes."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileState(_Document):
+    """A file as it was when its content was hashed.
+
+    Attributes:
+        path: Absolute, or relative to the store for what the store holds itself.
+        size: Bytes.
+        mtime_ns: Time of the last change of content, in nanoseconds.
+        ctime_ns: Time of the last change of anything, which no user can set back.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class SourceDocument(_Document):
+    """A checkpoint that was hashed.
+
+    Attributes:
+        ref: As the user named it.
+        path: Where it is: absolute, or relative to the store for a copy.
+        fingerprint: Identity by content.
+        digests: Tensor → digest.
+        num_params: Elements of all tensors.
+        nbytes: Bytes of all tensors.
+        files: State of every file that matters.
+    """
+
+    ref: str
+    path: str
+    fingerprint: str
+    digests: dict[str, str]
+    num_params: int
+    nbytes: int
+    files: tuple[FileState, ...]
+
+
+class RuleDocument(_Document):
+    """A rule that was used when a vector was added, and the tensors that it covered."""
+
+    rule: str
+    source: str
+    tensors: tuple[str, ...]
+
+
+class VectorDocument(_Document):
+    """One task vector of a store.
+
+    Attributes:
+        name: Its name.
+        form: ``difference`` for a fine-tuned model, ``dense`` for a stored delta.
+        source: The checkpoint.
+        norm: ‖τ‖₂.
+        rules: Rules that its alignment used.
+    """
+
+    name: str
+    form: Literal["difference", "dense"]
+    source: SourceDocument
+    norm: float
+    rules: tuple[RuleDocument, ...] = ()
+
+
+class StoreDocument(_Document):
+    """The store itself: its version and its base."""
+
+    format: Literal["taskvec store"] = "taskvec store"
+    version: int = STORE_VERSION
+    base: SourceDocument
+
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def load_document(kind: type[Document], path: Path) -> Document:
+    """Read a document of a store.
+
+    Args:
+        kind: What it is.
+        path: Where it is.
+
+    Returns:
+        The document.
+
+    Raises:
+        StoreError: If it cannot be read or does not say what such a document says.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise StoreError(f"{path}: is damaged or of another version: {where}: {first['msg']}") from error
+
+
+def document_data(document: BaseModel) -> dict[str, Any]:
+    """Return a document as plain data, ready to be written."""
+    return document.model_dump(mode="json")

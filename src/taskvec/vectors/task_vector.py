@@ -1,0 +1,161 @@
+"""A task vector is a value: a linear combination of forms over one base, evaluated only when a number or a file is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.errors import AlignmentError
+from taskvec.streaming import RunOptions
+from taskvec.vectors.alignment import Rule, align
+from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint, symmetric
+from taskvec.vectors.forms import Difference, Form, Source
+from taskvec.vectors.inner_products import gram_rows
+
+if TYPE_CHECKING:
+    from taskvec.vectors.edited import Edited
+
+Ref = str | os.PathLike[str]
+
+
+class TaskVector:
+    """τ = θ_finetuned − θ_base, and every linear combination of such differences.
+
+    Arithmetic (``+``, ``-``, ``*`` and ``/`` by a number) costs nothing: it changes coefficients. ``norm``, ``dot`` and
+    ``cosine`` read each source once; ``apply_to(...).save(...)`` reads each source once and writes once.
+
+    Attributes:
+        base: The base model and its identity.
+        terms: Coefficient of each form; the vector is Σ coefficient · form.
+        allow: The rules that its alignment may use.
+    """
+
+    def __init__(self, base: Ref | Checkpoint, finetuned: Ref | Checkpoint, *, allow: Collection[Rule] = ()) -> None:
+        base_source, source = Source.of(_opened(base)), Source.of(_opened(finetuned))
+        forms = (Difference(source),)
+        align(base_source.checkpoint, forms, allow)
+        self.base: Source = base_source
+        self.terms: Mapping[Form, float] = {forms[0]: 1.0}
+        self.allow: frozenset[Rule] = frozenset(allow)
+
+    @classmethod
+    def from_terms(cls, base: Source, terms: Mapping[Form, float], allow: Collection[Rule] = ()) -> TaskVector:
+        """Make the vector Σ terms[form] · form over the given base."""
+        vector = cls.__new__(cls)
+        vector.base = base
+        vector.terms = dict(terms)
+        vector.allow = frozenset(allow)
+        return vector
+
+    def __repr__(self) -> str:
+        parts = " + ".join(f"{coefficient:g}·({form.source} − base)" for form, coefficient in self.terms.items())
+        return f"<TaskVector {parts or '0'}; base {self.base}>"
+
+    def __add__(self, other: TaskVector) -> TaskVector:
+        if not isinstance(other, TaskVector):
+            return NotImplemented
+        check_same_base([self, other])
+        terms = dict(self.terms)
+        for form, coefficient in other.terms.items():
+            terms[form] = terms.get(form, 0.0) + coefficient
+        return TaskVector.from_terms(self.base, terms, self.allow | other.allow)
+
+    def __mul__(self, scaling: float) -> TaskVector:
+        if not isinstance(scaling, int | float | np.floating | np.integer):
+            return NotImplemented
+        terms = {form: coefficient * float(scaling) for form, coefficient in self.terms.items()}
+        return TaskVector.from_terms(self.base, terms, self.allow)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> TaskVector:
+        return self * (1.0 / divisor)
+
+    def __neg__(self) -> TaskVector:
+        return self * -1.0
+
+    def __sub__(self, other: TaskVector) -> TaskVector:
+        if not isinstance(other, TaskVector):
+            return NotImplemented
+        return self + -other
+
+    def norm(self, options: RunOptions | None = None) -> float:
+        """Return ‖τ‖₂ over all combinable tensors."""
+        return float(np.sqrt(max(gram_matrix([self], options)[0, 0], 0.0)))
+
+    def dot(self, other: TaskVector, options: RunOptions | None = None) -> float:
+        """Return ⟨τ, other⟩."""
+        return float(gram_matrix([self, other], options)[0, 1])
+
+    def cosine(self, other: TaskVector, options: RunOptions | None = None) -> float:
+        """Return ⟨τ, other⟩ / (‖τ‖ ‖other‖); NaN where one of them is zero."""
+        gram = gram_matrix([self, other], options)
+        with np.errstate(invalid="ignore"):
+            return float(gram[0, 1] / np.sqrt(gram[0, 0] * gram[1, 1]))
+
+    def apply_to(self, base: Ref | Checkpoint | None = None, scaling: float = 1.0) -> Edited:
+        """Put the vector back: θ* = θ + scaling · τ, evaluated when it is saved or read.
+
+        Args:
+            base: The model θ to edit; the vector's own base if not given. Another model of the same shapes is allowed,
+                as for carrying a skill from one base to its sibling.
+            scaling: λ.
+
+        Returns:
+            The edited model, not yet computed.
+        """
+        from taskvec.vectors.edited import Edited
+
+        target = self.base if base is None else Source.of(_opened(base))
+        return Edited(self * scaling, target)
+
+
+def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None) -> NDArray[np.float64]:
+    """Return the inner products of T vectors of one base, float64 ``(T, T)``; every source is read once.
+
+    Args:
+        vectors: The T vectors.
+        options: The limits.
+
+    Returns:
+        VᵀV.
+    """
+    check_same_base(vectors)
+    base = vectors[0].base.checkpoint
+    forms = list(dict.fromkeys(form for vector in vectors for form in vector.terms))
+    allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
+    rows = gram_rows(align(base, forms, allow).combinable, forms, len(forms), options or RunOptions())
+    gram = symmetric(sum(rows.values(), np.zeros((len(forms), len(forms)))))
+    mixing = np.array([[vector.terms.get(form, 0.0) for form in forms] for vector in vectors])
+    product: NDArray[np.float64] = mixing @ gram @ mixing.T
+    return product
+
+
+def check_same_base(vectors: Sequence[TaskVector]) -> None:
+    """Refuse vectors of different bases; bases are compared by identity, and by content where that differs.
+
+    Raises:
+        AlignmentError: If two bases differ.
+    """
+    first = vectors[0].base
+    for vector in vectors[1:]:
+        if vector.base != first and _content(vector.base) != _content(first):
+            raise AlignmentError(
+                f"task vectors of different bases cannot be combined: {first} and {vector.base}; "
+                "fine-tunes must start from the same base model"
+            )
+
+
+def _content(source: Source) -> str:
+    if source.is_hashed:
+        return source.identity
+    return fingerprint(digest_checkpoint(source.checkpoint, RunOptions()))
+
+
+def _opened(ref: Ref | Checkpoint) -> Checkpoint:
+    return ref if isinstance(ref, Checkpoint) else open_checkpoint(ref)
