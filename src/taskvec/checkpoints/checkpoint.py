@@ -64,13 +64,14 @@ class Checkpoint:
     def read_into(self, name: str, start: int, out: RawArray) -> None:
         """Read the raw elements ``start … start + out.size`` of the flattened tensor; safe to call from many threads.
 
+        A name that is not there, a closed checkpoint and a file that changed or fails are a `CheckpointError`.
+
         Args:
             name: A name in ``tensors`` or ``tied``.
             start: The first element.
             out: A contiguous 1-D array of the dtype's ``storage``; all of it is filled.
 
         Raises:
-            CheckpointError: If there is no such tensor, the checkpoint is closed or its file changed or fails.
             ValueError: If ``out`` has another dtype or layout, or reaches beyond the tensor.
         """
         info = self._info(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ class DescriptorPool(Generic[Key]):
         return len(self._entries)
 
     @contextmanager
-    def borrow(self, key: Key) -> Iterator[int]:
+    def borrow(self, key: Key) -> Generator[int]:
         """Hold a descriptor for the length of a ``with`` block."""
         with self._lock:
             entry = self._entries.pop(key, None) or self._opened(key)

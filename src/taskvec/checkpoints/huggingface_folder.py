@@ -66,7 +66,8 @@ def _weights(folder: Path) -> TensorTable:
         found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
         if len(found) > 1:
             raise CheckpointError(
-                f"{folder}: holds {listed(path.name for path in found)} and nothing that says which is the model; name one of the files"
+                f"{folder}: holds {listed(path.name for path in found)} and nothing says which is the model; "
+                "name one of the files"
             )
         if found:
             return read(found[0])
@@ -80,7 +81,8 @@ def _tied_by_config(folder: Path, table: TensorTable) -> Mapping[str, str]:
         return {}
     if _config(folder / "config.json").get("tie_word_embeddings") is not True:
         return {}
-    return {_TIED_HEAD: name for name in _EMBEDDINGS if name in table.tensors}
+    embeddings = next((name for name in _EMBEDDINGS if name in table.tensors), None)
+    return {} if embeddings is None else {_TIED_HEAD: embeddings}
 
 
 def _config(path: Path) -> Mapping[str, object]:

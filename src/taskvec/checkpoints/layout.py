@@ -127,7 +127,7 @@ def _shard(filename: str, group: Sequence[TensorInfo], metadata: Mapping[str, st
     text += b" " * (-len(text) % _ALIGNMENT)
     if len(text) > MAX_HEADER_BYTES:
         raise OutputError(
-            f"{filename}: its header would take {len(text)} bytes, {MAX_HEADER_BYTES} are allowed; ask for smaller shards"
+            f"{filename}: its header would take {len(text)} bytes, {MAX_HEADER_BYTES} are allowed; ask for shards"
         )
     head = len(text).to_bytes(LENGTH_BYTES, "little") + text
     return ShardLayout(filename, head, ordered, len(head) + cursor)

@@ -28,7 +28,8 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
     """Open a checkpoint by its headers; no weight is read.
 
     Args:
-        ref: A folder as model hubs lay it out, or a ``.safetensors``, ``.bin``, ``.pt`` or ``.pth`` file; ``~`` is expanded.
+        ref: A folder as model hubs lay it out, or a ``.safetensors``, ``.bin``, ``.pt`` or ``.pth`` file; ``~`` is
+            expanded.
 
     Returns:
         The checkpoint; close it, or use it as a context manager.
@@ -38,7 +39,7 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
     """
     text = os.fspath(ref)
     try:
-        path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # resolve() would lose a hub cache's file names
+        path = Path(text).expanduser().absolute()  # resolve() would lose the file names of a hub's cache
         exists = path.exists()
     except (ValueError, RuntimeError, OSError) as error:
         raise CheckpointError(f"{quoted(text)}: is no path: {error}") from None

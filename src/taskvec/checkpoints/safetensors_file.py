@@ -9,6 +9,7 @@ from pathlib import Path
 from taskvec.checkpoints.descriptors import READ_POOL, PinnedFile
 from taskvec.checkpoints.safetensors_header import LENGTH_BYTES, header_length, parse_header
 from taskvec.checkpoints.table import FileSpan, TensorTable
+from taskvec.errors import CheckpointError
 from taskvec.types import TensorInfo
 
 
@@ -20,13 +21,23 @@ def safetensors_table(path: Path) -> TensorTable:
 
     Returns:
         The tensors in the order of their bytes.
+
+    Raises:
+        CheckpointError: If the file cannot be read, or its header cannot be believed.
     """
     file = PinnedFile.of(path)
-    with READ_POOL.borrow(file) as descriptor:
-        length = header_length(os.pread(descriptor, LENGTH_BYTES, 0), file.size, path)
-        raw = os.pread(descriptor, length, LENGTH_BYTES)
-    data_start = LENGTH_BYTES + length
-    header = parse_header(raw, file.size - data_start, path)
+    try:
+        with READ_POOL.borrow(file) as descriptor:
+            length = header_length(os.pread(descriptor, LENGTH_BYTES, 0), file.size)
+            raw = os.pread(descriptor, length, LENGTH_BYTES)
+        data_start = LENGTH_BYTES + length
+        header = parse_header(raw, file.size - data_start)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path}: {error}; the file is damaged or of another kind, fetch or save it again"
+        ) from None
     tensors = {placed.info.name: placed.info for placed in header.tensors}
     return TensorTable(
         tensors=tensors,

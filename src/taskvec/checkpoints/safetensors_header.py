@@ -8,16 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import starmap
 
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.strict_json import parse_object
-from taskvec.errors import CheckpointError
 from taskvec.types import DType, Shape, TensorInfo
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 METADATA_NAME = "__metadata__"
+_DTYPES = frozenset(DType)
 _MAX_DIMENSIONS = 64
 _MAX_BYTES = 2**63 - 1
 
@@ -44,98 +44,95 @@ class Header:
     metadata: Mapping[str, str]
 
 
-def header_length(prefix: bytes, file_bytes: int, file: Path) -> int:
+def header_length(prefix: bytes, file_bytes: int) -> int:
     """Decode and check the first 8 bytes of a file.
 
     Raises:
-        CheckpointError: If the length cannot be right.
+        ValueError: If the length cannot be right.
     """
     if len(prefix) < LENGTH_BYTES:
-        raise _damaged(file, f"it holds {len(prefix)} bytes, fewer than the {LENGTH_BYTES} of a header's length")
+        raise ValueError(f"it holds {len(prefix)} bytes, fewer than the {LENGTH_BYTES} of a header's length")
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
-        raise _damaged(file, f"its header claims {length} bytes, more than the {MAX_HEADER_BYTES} allowed")
+        raise ValueError(f"its header claims {length} bytes, more than the {MAX_HEADER_BYTES} allowed")
     if LENGTH_BYTES + length > file_bytes:
-        raise _damaged(file, f"its header claims {length} bytes in a file of {file_bytes}")
+        raise ValueError(f"its header claims {length} bytes in a file of {file_bytes}")
     return length
 
 
-def parse_header(raw: bytes, data_bytes: int, file: Path) -> Header:
+def parse_header(raw: bytes, data_bytes: int) -> Header:
     """Parse a header and check it against the size of the data that follows.
 
     Args:
         raw: The JSON text.
         data_bytes: Bytes in the file after the header.
-        file: The file, for messages.
 
     Returns:
         The tensors in the order of their bytes, which fill the file exactly.
 
     Raises:
-        CheckpointError: If any claim of the header is malformed or contradicts another or the file.
+        ValueError: If any claim of the header is malformed or contradicts another or the file.
     """
     if not raw.startswith(b"{"):
-        raise _damaged(file, "its header does not start with '{'")
-    try:
-        members = parse_object(raw)
-    except ValueError as error:
-        raise _damaged(file, f"its header is not JSON as required: {error}") from None
-    metadata = _checked_metadata(members.pop(METADATA_NAME, {}), file)
-    placed = sorted((_placed(name, entry, file) for name, entry in members.items()), key=lambda p: (p.begin, p.end))
-    _check_contiguous(placed, data_bytes, file)
+        raise ValueError("its header does not start with '{'")
+    members = parse_object(raw)
+    metadata = _checked_metadata(members.pop(METADATA_NAME, {}))
+    placed = sorted(starmap(_placed, members.items()), key=lambda each: (each.begin, each.end))
+    _check_contiguous(placed, data_bytes)
     return Header(tuple(placed), metadata)
 
 
-def _checked_metadata(value: object, file: Path) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise _damaged(file, f"{METADATA_NAME} is not an object but {quoted(value)}")
-    for key, text in value.items():
-        if not isinstance(text, str):
-            raise _damaged(file, f"{METADATA_NAME} entry {quoted(key)} is not text but {quoted(text)}")
-    return value
+def _checked_metadata(value: object) -> dict[str, str]:
+    members = _object(METADATA_NAME, value)
+    texts = {key: text for key, text in members.items() if isinstance(text, str)}
+    if len(texts) < len(members):
+        wrong = next(key for key in members if key not in texts)
+        raise ValueError(f"{METADATA_NAME} entry {quoted(wrong)} is {quoted(members[wrong])}, expected text")
+    return texts
 
 
-def _placed(name: str, entry: object, file: Path) -> Placed:
-    if not isinstance(entry, dict):
-        raise _damaged(file, f"tensor {quoted(name)} is described by {quoted(entry)}, expected an object")
-    dtype = _dtype(name, entry.get("dtype"), file)
-    shape = _shape(name, entry.get("shape"), file)
-    begin, end = _offsets(name, entry.get("data_offsets"), file)
-    info = TensorInfo(name, dtype, shape)
-    if math.prod(size for size in shape if size) * dtype.itemsize > _MAX_BYTES:
-        raise _damaged(file, f"tensor {quoted(name)} has the impossible shape {quoted(list(shape))}")
+def _placed(name: str, entry: object) -> Placed:
+    claims = _object(f"tensor {quoted(name)}", entry)
+    info = TensorInfo(name, _dtype(name, claims.get("dtype")), _shape(name, claims.get("shape")))
+    begin, end = _offsets(name, claims.get("data_offsets"))
+    if math.prod(size for size in info.shape if size) * info.dtype.itemsize > _MAX_BYTES:
+        raise ValueError(f"tensor {quoted(name)} has the impossible shape {quoted(list(info.shape))}")
     if end - begin != info.nbytes:
-        raise _damaged(
-            file,
-            f"tensor {quoted(name)} of {dtype}{quoted(list(shape))} needs {info.nbytes} bytes, its offsets {begin}, {end} hold {end - begin}",
+        raise ValueError(
+            f"tensor {quoted(name)} of {info.dtype}{quoted(list(info.shape))} needs {info.nbytes} bytes, "
+            f"but its data_offsets [{begin}, {end}] hold {end - begin}"
         )
     return Placed(info, begin, end)
 
 
-def _dtype(name: str, value: object, file: Path) -> DType:
-    try:
-        return DType(value)  # type: ignore[arg-type]  # the call is the check
-    except ValueError:
-        known = ", ".join(DType)
-        raise CheckpointError(
-            f"{file}: tensor {quoted(name)} has dtype {quoted(value)}, which is not supported; convert it to one of {known}"
-        ) from None
+def _object(what: str, value: object) -> dict[str, object]:
+    match value:
+        case dict():
+            return value
+        case _:
+            raise ValueError(f"{what} is {quoted(value)}, expected an object")
 
 
-def _shape(name: str, value: object, file: Path) -> Shape:
+def _dtype(name: str, value: object) -> DType:
+    if not isinstance(value, str) or value not in _DTYPES:
+        raise ValueError(f"tensor {quoted(name)} has dtype {quoted(value)}, expected one of {', '.join(DType)}")
+    return DType(value)
+
+
+def _shape(name: str, value: object) -> Shape:
     sizes = _naturals(value)
     if sizes is None or len(sizes) > _MAX_DIMENSIONS:
-        raise _damaged(file, f"tensor {quoted(name)} has the impossible shape {quoted(value)}")
+        raise ValueError(f"tensor {quoted(name)} has the impossible shape {quoted(value)}")
     return sizes
 
 
-def _offsets(name: str, value: object, file: Path) -> tuple[int, int]:
+def _offsets(name: str, value: object) -> tuple[int, int]:
     ends = _naturals(value)
     if ends is None or len(ends) != 2:
-        raise _damaged(file, f"tensor {quoted(name)} has data_offsets {quoted(value)}, expected [begin, end]")
+        raise ValueError(f"tensor {quoted(name)} has data_offsets {quoted(value)}, expected [begin, end]")
     begin, end = ends
     if begin > end:
-        raise _damaged(file, f"tensor {quoted(name)} has reversed data_offsets {quoted(value)}")
+        raise ValueError(f"tensor {quoted(name)} has reversed data_offsets {quoted(value)}")
     return begin, end
 
 
@@ -145,24 +142,16 @@ def _naturals(value: object) -> tuple[int, ...] | None:
     return tuple(value)
 
 
-def _check_contiguous(placed: Sequence[Placed], data_bytes: int, file: Path) -> None:
+def _check_contiguous(placed: Sequence[Placed], data_bytes: int) -> None:
     cursor, previous = 0, "the header"
     for place in placed:
-        name = quoted(place.info.name)
+        name = f"tensor {quoted(place.info.name)}"
         if place.begin < cursor:
-            raise _damaged(
-                file, f"tensor {name} starts at byte {place.begin} and overlaps {previous}, which ends at {cursor}"
-            )
+            raise ValueError(f"{name} starts at byte {place.begin} and overlaps {previous}, which ends at {cursor}")
         if place.begin > cursor:
-            raise _damaged(
-                file, f"{place.begin - cursor} bytes between {previous} and tensor {name} belong to no tensor"
-            )
-        cursor, previous = place.end, f"tensor {name}"
+            raise ValueError(f"{place.begin - cursor} bytes between {previous} and {name} belong to no tensor")
+        cursor, previous = place.end, name
     if cursor > data_bytes:
-        raise _damaged(file, f"{previous} ends at byte {cursor} of the data, but the file holds only {data_bytes}")
+        raise ValueError(f"{previous} ends at byte {cursor} of the data, but the file holds only {data_bytes}")
     if cursor < data_bytes:
-        raise _damaged(file, f"{data_bytes - cursor} bytes after {previous} belong to no tensor")
-
-
-def _damaged(file: Path, problem: str) -> CheckpointError:
-    return CheckpointError(f"{file}: {problem}; the file is damaged or no safetensors file, fetch or save it again")
+        raise ValueError(f"{data_bytes - cursor} bytes after {previous} belong to no tensor")

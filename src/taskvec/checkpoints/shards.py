@@ -17,7 +17,7 @@ _MAX_INDEX_BYTES = 100_000_000
 
 
 def sharded_table(index: Path, read_shard: Callable[[Path], TensorTable]) -> TensorTable:
-    """Read an index and the headers of its shards, and check that they agree on every tensor.
+    """Read an index and the headers of its shards, and check that they agree on every tensor; else a `CheckpointError`.
 
     Args:
         index: The index file; shards lie beside it.
@@ -25,9 +25,6 @@ def sharded_table(index: Path, read_shard: Callable[[Path], TensorTable]) -> Ten
 
     Returns:
         The tensors of all shards, shards in the order of their names; the index is among the files.
-
-    Raises:
-        CheckpointError: If the index is malformed, a shard is missing, or a tensor is not where the index says.
     """
     pinned = PinnedFile.of(index)
     weight_map = _weight_map(pinned)
@@ -52,7 +49,8 @@ def _weight_map(index: PinnedFile) -> dict[str, str]:
     for name, shard in weight_map.items():
         if not isinstance(shard, str) or not _is_plain_file_name(shard):
             raise CheckpointError(
-                f"{index.path}: tensor {quoted(name)} is said to be in {quoted(shard)}, expected the name of a file beside the index"
+                f"{index.path}: tensor {quoted(name)} is said to be in {quoted(shard)}, "
+                "expected the name of a file beside the index; fetch it again"
             )
     return weight_map
 
@@ -72,12 +70,14 @@ def _check_agreement(index: Path, shard: str, table: TensorTable, expected: set[
     absent = expected - table.tensors.keys() - table.tied.keys()
     if absent:
         raise CheckpointError(
-            f"{index.with_name(shard)}: holds no tensor {listed(sorted(absent))}, but {index.name} places it there; fetch both again"
+            f"{index.with_name(shard)}: holds no tensor {listed(sorted(absent))}, "
+            f"but {index.name} places it there; fetch both again"
         )
     unnamed = [name for name in table.tensors if name not in expected]
     if unnamed:
         raise CheckpointError(
-            f"{index.with_name(shard)}: holds tensor {listed(unnamed)}, which {index.name} does not place there; fetch both again"
+            f"{index.with_name(shard)}: holds tensor {listed(unnamed)}, "
+            f"which {index.name} does not place there; fetch both again"
         )
 
 

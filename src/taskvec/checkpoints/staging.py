@@ -28,7 +28,7 @@ class StagedOutput:
     """
 
     def __init__(self, target: Path) -> None:
-        self.target = Path(os.path.abspath(target))  # noqa: PTH100  # a symlink at the target must be seen, not followed
+        self.target = Path(target).absolute()
         self.directory = self.target.with_name(f".{self.target.name}.partial")
         _refuse_existing(self.target)
         try:
@@ -142,7 +142,11 @@ def _make_parents(folder: Path) -> list[Path]:
 
 
 def _locked_folder(folder: Path) -> int:
-    """Create or take over a folder, and hold a lock on it for as long as the descriptor is open."""
+    """Create or take over a folder, and hold a lock on it for as long as the descriptor is open.
+
+    Raises:
+        OutputError: If another process holds the lock, or published the folder just now.
+    """
     folder.mkdir(exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -22,11 +22,17 @@ def parse_object(raw: bytes) -> dict[str, object]:
     """
     try:
         parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"its JSON is not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"its JSON is malformed at character {error.pos}: {error.msg}") from None
     except RecursionError:
-        raise ValueError("it nests too deeply") from None
-    if not isinstance(parsed, dict):
-        raise ValueError(f"it is not an object but {quoted(parsed)}")
-    return parsed
+        raise ValueError("its JSON nests too deeply") from None
+    match parsed:
+        case dict():
+            return parsed
+        case _:
+            raise ValueError(f"it is {quoted(parsed)}, expected an object")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

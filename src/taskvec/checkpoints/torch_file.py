@@ -1,9 +1,164 @@
-"""State dicts saved by torch."""
+"""State dicts saved by torch: a zip of raw storages beside a pickle that describes them.
+
+The pickle is only ever read by torch's ``weights_only`` loader, which runs no code. In a zip, contiguous tensors are
+read from their place in the file. Files of torch before 1.6 and tensors that are not contiguous are held in memory.
+"""
 
 from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from taskvec.checkpoints.table import TensorTable
+from typing import Any
+from zipfile import is_zipfile
+
+import numpy as np
+
+from taskvec.checkpoints.descriptors import PinnedFile
+from taskvec.checkpoints.quoting import quoted
+from taskvec.checkpoints.state_dict import find_state_dict
+from taskvec.checkpoints.table import FileSpan, HeldArray, TensorSource, TensorTable
+from taskvec.checkpoints.torch_zip import record_sizes
+from taskvec.errors import CheckpointError, MissingExtraError
+from taskvec.types import DType, TensorInfo
+
+_REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)")
+_DTYPES = {
+    "float64": DType.F64,
+    "float32": DType.F32,
+    "float16": DType.F16,
+    "bfloat16": DType.BF16,
+    "float8_e4m3fn": DType.F8_E4M3,
+    "float8_e5m2": DType.F8_E5M2,
+    "int64": DType.I64,
+    "int32": DType.I32,
+    "int16": DType.I16,
+    "int8": DType.I8,
+    "uint64": DType.U64,
+    "uint32": DType.U32,
+    "uint16": DType.U16,
+    "uint8": DType.U8,
+    "bool": DType.BOOL,
+}
+
+Tensor = Any
+"""A ``torch.Tensor``; torch is an optional dependency and unknown to the type checker here."""
 
 
 def torch_table(path: Path) -> TensorTable:
-    raise NotImplementedError
+    """Read the description of a torch file.
+
+    Args:
+        path: The absolute path; the state dict is the file's top level, or its ``state_dict`` or ``model`` entry.
+
+    Returns:
+        The tensors in the order of the state dict; names of the same elements are tied to the first of them.
+
+    Raises:
+        MissingExtraError: If torch is not installed.
+    """
+    file = PinnedFile.of(path)
+    if find_spec("torch") is None:
+        raise MissingExtraError("torch", "torch", "reading .bin/.pt files")
+    return _zip_table(file) if is_zipfile(path) else _held_table(file)
+
+
+def _zip_table(file: PinnedFile) -> TensorTable:
+    from torch._subclasses import FakeTensorMode
+
+    sizes = record_sizes(file.path)
+    with FakeTensorMode():
+        described = _load(file.path)
+    scattered = {name for name, tensor in described.items() if not _is_in_place(tensor, sizes)}
+    mapped = _load(file.path, mmap=True) if scattered else {}
+
+    def source(name: str, info: TensorInfo) -> TensorSource:
+        return _held(mapped[name]) if name in scattered else _span(file, described[name], info, sizes)
+
+    return _table(file, described, _checkpoint_offset, source)
+
+
+def _held_table(file: PinnedFile) -> TensorTable:
+    tensors = _load(file.path)
+    return _table(file, tensors, lambda tensor: int(tensor.data_ptr()), lambda name, _: _held(tensors[name]))
+
+
+def _table(
+    file: PinnedFile,
+    tensors: Mapping[str, Tensor],
+    storage_of: Callable[[Tensor], int],
+    source: Callable[[str, TensorInfo], TensorSource],
+) -> TensorTable:
+    infos: dict[str, TensorInfo] = {}
+    tied: dict[str, str] = {}
+    holders: dict[object, str] = {}
+    for name, tensor in tensors.items():
+        info = _info(name, tensor, file.path)
+        elements = (storage_of(tensor), tensor.storage_offset(), tensor.stride(), info.shape, info.dtype)
+        holder = holders.setdefault(elements, name) if info.num_params else name
+        if holder == name:
+            infos[name] = info
+        else:
+            tied[name] = holder
+    return TensorTable(infos, {name: source(name, info) for name, info in infos.items()}, (file,), tied)
+
+
+def _load(path: Path, *, mmap: bool = False) -> Mapping[str, Tensor]:
+    """Load a state dict without running code; under a fake tensor mode, without reading weights.
+
+    Raises:
+        CheckpointError: If the file is damaged, would run code, or holds anything but tensors.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception as error:
+        refused = _REFUSED_GLOBAL.search(str(error))
+        problem = f"asks to run {quoted(refused[1])}" if refused else f"cannot be read ({type(error).__name__})"
+        raise CheckpointError(f"{path}: {problem}; only plain state dicts of tensors are loaded") from error
+    return find_state_dict(loaded, torch.Tensor, path)
+
+
+def _info(name: str, tensor: Tensor, path: Path) -> TensorInfo:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if kind not in _DTYPES or str(tensor.layout) != "torch.strided":
+        raise CheckpointError(
+            f"{path}: tensor {quoted(name)} is {kind} in layout {tensor.layout}, which is not supported; convert it"
+        )
+    return TensorInfo(name, _DTYPES[kind], tuple(tensor.shape))
+
+
+def _is_in_place(tensor: Tensor, sizes: Mapping[int, int]) -> bool:
+    """Whether the file holds the elements in order; torch misses the place of storages in zips that others rewrote."""
+    return (
+        tensor.is_contiguous() and not tensor.is_neg() and (tensor.numel() == 0 or _checkpoint_offset(tensor) in sizes)
+    )
+
+
+def _checkpoint_offset(tensor: Tensor) -> int:
+    """Find the position in the file of the first byte of a fake tensor's storage, as torch notes it when loading."""
+    return int(vars(tensor.untyped_storage())["_checkpoint_offset"])
+
+
+def _span(file: PinnedFile, tensor: Tensor, info: TensorInfo, sizes: Mapping[int, int]) -> FileSpan:
+    record = _checkpoint_offset(tensor)
+    begin = int(tensor.storage_offset()) * info.dtype.itemsize
+    if info.nbytes and begin + info.nbytes > sizes[record]:
+        raise CheckpointError(
+            f"{file.path}: tensor {quoted(info.name)} needs {info.nbytes} bytes from byte {begin} of its storage on, "
+            f"which holds {sizes[record]}; the file is damaged, fetch or save it again"
+        )
+    return FileSpan(file, record + begin)
+
+
+def _held(tensor: Tensor) -> HeldArray:
+    import torch
+
+    flat = tensor.detach().resolve_neg().contiguous().reshape(-1)
+    raw = flat.view(torch.uint8).numpy() if flat.numel() else np.empty(0, np.uint8)
+    return HeldArray(raw)

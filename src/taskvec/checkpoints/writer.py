@@ -79,7 +79,6 @@ class CheckpointWriter:
             data: Contiguous elements of the dtype's ``storage``.
 
         Raises:
-            OutputError: If the disk is full or fails.
             ValueError: If the name is unknown, the dtype is another, or the data reach beyond the tensor.
         """
         if name not in self._places:
@@ -106,7 +105,8 @@ class CheckpointWriter:
             if missing:
                 info, path, _ = self._places[name]
                 raise OutputError(
-                    f"{path}: {info.num_params - missing} of {info.num_params} elements of tensor {quoted(name)} were written; write each once"
+                    f"{path}: {info.num_params - missing} of {info.num_params} elements of tensor {quoted(name)} "
+                    "were written; write each once"
                 )
         for shard in self._layout.shards:
             path = self.directory / shard.filename
@@ -132,20 +132,24 @@ class CheckpointWriter:
 
 
 def _allocate(directory: Path, layout: FolderLayout) -> None:
-    """Create all files at their final size, so that a full disk is known now."""
+    """Create all files at their final size, so that a full disk is known now.
+
+    Raises:
+        OutputError: If the disk is too small or fails.
+    """
     try:
         free = shutil.disk_usage(directory).free
     except OSError as error:
         raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from error
     if layout.num_bytes > free:
-        raise _full(directory, layout.num_bytes)
+        raise OutputError(_full(directory, layout.num_bytes))
     for shard in layout.shards:
         path = directory / shard.filename
         try:
             _create_at_size(path, shard)
         except OSError as error:
             if error.errno in _FULL:
-                raise _full(directory, layout.num_bytes) from error
+                raise OutputError(_full(directory, layout.num_bytes)) from error
             raise OutputError(f"{path}: cannot be created: {error.strerror}") from error
 
 
@@ -189,7 +193,5 @@ def _open_for_writing(path: Path) -> int:
         raise OutputError(f"{path}: cannot be opened for writing: {error.strerror}") from error
 
 
-def _full(directory: Path, num_bytes: int) -> OutputError:
-    return OutputError(
-        f"{directory}: needs {num_bytes} bytes that the disk does not have; free some or write elsewhere"
-    )
+def _full(directory: Path, num_bytes: int) -> str:
+    return f"{directory}: needs {num_bytes} bytes that the disk does not have; free some or write elsewhere"
