@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _save_layout(
     metadata: Mapping[str, str] | None,
     filename: str,
 ) -> None:
-    infos = [tensor_info(name, array) for name, array in arrays.items()]
+    infos = list(starmap(tensor_info, arrays.items()))
     layout = plan_layout(infos, shard_size=shard_size, metadata=metadata, filename=filename)
     for shard in layout.shards:
         contents = b"".join(raw_bits(arrays[info.name]).tobytes() for info in shard.tensors)
