@@ -97,7 +97,7 @@ def test_numbers_and_names_stand_in_the_figure_while_there_is_room(tmp_path: Pat
     text = path.read_text(encoding="utf-8")
     for word in ("Alike?", ">math<", ">code<", "a_name_that_…_to_be_shown", ">−0.13<", ">0.00<", ">–<", ">1.00<"):
         assert word in text
-    assert "-0.00" not in text
+    assert "−0.00" not in text
     cosine_heatmap([f"task_{index}" for index in range(20)], cosines(20), path)
     assert ">task_19<" in path.read_text(encoding="utf-8")
     assert ">1.00<" not in path.read_text(encoding="utf-8")

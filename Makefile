@@ -1,0 +1,48 @@
+# Every target makes the environment it needs; `make help` lists them.
+
+IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for name in python3.11 python3; do $$name $(IS_NEW_ENOUGH) && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo-ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help check test demo bench clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
+
+check: $(READY) ## lint, formatting, types and the floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest tests
+
+demo: $(DEMO_READY) ## eight real fine-tunes, compressed and merged; DEMO_TASKS=4 for less
+	$(BIN)/python -m demo
+
+bench: $(READY) ## time against the disk and against the peers
+	$(BIN)/python -m benchmarks
+
+clean: ## remove .venv, caches and the demo's output
+	rm -rf $(VENV) demo-output build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .ruff_cache
+	find src tests demo benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@"$(PYTHON)" $(IS_NEW_ENOUGH) \
+	|| { echo "taskvec needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "installing into $(VENV), which takes a minute or two"
+	"$(PYTHON)" -m venv $(VENV)
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+$(DEMO_READY): $(READY) demo/requirements.txt demo/requirements-assets.txt
+	$(INSTALL) --requirement demo/requirements.txt
+	$(INSTALL) --no-deps --requirement demo/requirements-assets.txt
+	touch $@

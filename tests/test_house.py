@@ -1,0 +1,132 @@
+"""What holds for the whole repository: floors, docstrings, names, and an import path that never touches torch."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import taskvec
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "taskvec"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+WITHOUT_TORCH = (
+    "errors",
+    "types",
+    "_version",
+    "numerics",
+    "checkpoints",
+    "streaming",
+    "vectors",
+    "linalg",
+    "reports",
+    "cli",
+)
+
+IMPORT_WITHOUT_TORCH = """
+import importlib, sys
+
+class Refusal:
+    asked = []
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            self.asked.append(name)
+            raise ImportError("torch is not installed here")
+
+sys.meta_path.insert(0, Refusal())
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if Refusal.asked:
+        sys.exit(f"{name} imports torch")
+"""
+
+
+def dotted(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def floor(file: Path) -> str:
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def test_a_module_imports_only_from_lower_floors() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_has_its_floor() -> None:
+    (contract,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    known = {name.strip().removeprefix("taskvec.") for layer in contract["layers"] for name in layer.split("|")}
+    assert {floor(file) for file in MODULES} - known == {"__init__", "testing"}
+
+
+@pytest.mark.parametrize("file", MODULES, ids=dotted)
+def test_a_module_says_what_it_is_for(file: Path) -> None:
+    assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("file", MODULES, ids=dotted)
+def test_a_module_is_one_idea_with_a_name(file: Path) -> None:
+    assert file.stem not in {"utils", "util", "helpers", "helper", "common", "misc", "core"}
+    assert len(file.read_text(encoding="utf-8").splitlines()) < 400
+
+
+def documented(value: object) -> bool:
+    """Whether a docstring was written for the very object, not inherited or made by ``dataclass``."""
+    text = vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__
+    return bool(text) and not text.startswith(f"{value.__name__}(")
+
+
+@pytest.mark.parametrize("name", [name for name in taskvec.__all__ if name != "__version__"])
+def test_a_public_name_is_documented_with_all_its_methods(name: str) -> None:
+    value = getattr(taskvec, name)
+    assert documented(value), name
+    members = vars(value) if inspect.isclass(value) else {}
+    undocumented = [
+        member
+        for member, attribute in members.items()
+        if not member.startswith("_")
+        and (inspect.isroutine(attribute) or isinstance(attribute, property | classmethod | staticmethod))
+        and not attribute.__doc__
+    ]
+    assert undocumented == []
+
+
+def test_every_name_that_is_exported_exists() -> None:
+    assert [name for name in taskvec.__all__ if not hasattr(taskvec, name)] == []
+    assert len(set(taskvec.__all__)) == len(taskvec.__all__)
+
+
+def test_no_command_needs_torch_to_be_imported() -> None:
+    names = [dotted(file) for file in MODULES if floor(file) in WITHOUT_TORCH and file.stem != "__main__"]
+    command = [sys.executable, "-c", IMPORT_WITHOUT_TORCH, "taskvec", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").read_bytes() == b""
+
+
+def test_continuous_integration_only_calls_make() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    first, *lines = script.read_text(encoding="utf-8").splitlines()
+    assert first == "#!/usr/bin/env bash"
+    assert lines == ["set -euo pipefail", "make check test"]
+
+
+@pytest.mark.parametrize("target", ["check", "test", "demo", "bench", "clean", "help"])
+def test_make_has_the_target_and_helps_with_it(target: str) -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"make {target} " in done.stdout
