@@ -32,7 +32,7 @@ bench: $(READY) ## time against the disk and against the peers
 
 clean: ## remove .venv, caches and the demo's output
 	rm -rf $(VENV) demo-output build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .ruff_cache
-	find src tests demo benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" $(IS_NEW_ENOUGH) \
