@@ -45,7 +45,7 @@ def _weight_map(index: PinnedFile) -> dict[str, str]:
     except (ValueError, OSError) as error:
         raise CheckpointError(f"{index.path}: is not the JSON of an index: {error}; fetch it again") from None
     if not isinstance(weight_map, dict):
-        raise CheckpointError(f"{index.path}: weight_map is not an object but {quoted(weight_map)}; fetch it again")
+        raise CheckpointError(f"{index.path}: weight_map is {quoted(weight_map)}, expected an object; fetch it again")
     for name, shard in weight_map.items():
         if not isinstance(shard, str) or not _is_plain_file_name(shard):
             raise CheckpointError(

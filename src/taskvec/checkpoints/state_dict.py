@@ -31,7 +31,7 @@ def find_state_dict(loaded: object, tensor_type: type[Any], file: Path) -> Mappi
     """
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
-            f"{file}: holds a {type(loaded).__name__}, expected a state dict; save model.state_dict()"
+            f"{file}: is {_kind(loaded, tensor_type)}, expected a state dict; save model.state_dict()"
         )
     nested = [key for key in _NESTED_UNDER if isinstance(loaded.get(key), Mapping)]
     if nested:
@@ -42,9 +42,13 @@ def find_state_dict(loaded: object, tensor_type: type[Any], file: Path) -> Mappi
             raise CheckpointError(f"{file}: entry {quoted(name)} has no text for a name; save model.state_dict()")
         if not isinstance(value, tensor_type):
             raise CheckpointError(
-                f"{file}: entry {quoted(name)} is a {type(value).__name__}, expected a tensor; save tensors alone"
+                f"{file}: entry {quoted(name)} is {_kind(value, tensor_type)}, expected a tensor; save tensors alone"
             )
     return tensors
+
+
+def _kind(value: object, tensor_type: type[Any]) -> str:
+    return "a lone tensor" if isinstance(value, tensor_type) else f"of type {type(value).__name__}"
 
 
 def _check_bookkeeping(loaded: Mapping[Any, Any], chosen: str, tensor_type: type[Any], file: Path) -> None:

@@ -23,7 +23,7 @@ def contract_arrays(lacking: frozenset[DType] = frozenset()) -> dict[str, Array]
     """Make tensors of every dtype a format holds, and of the shapes that trip readers."""
     rng = np.random.default_rng(0)
     normal = rng.standard_normal
-    arrays = {
+    arrays: dict[str, Array] = {
         "model.embed.weight": normal((7, 5)).astype(np.float32),
         "half": normal((3, 4)).astype(np.float16),
         "brain": normal((6, 3)).astype(ml_dtypes.bfloat16),
