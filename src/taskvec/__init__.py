@@ -1,5 +1,64 @@
 """Task vectors as values: what fine-tuning added to a model, stored, compressed, split, combined and put back."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from taskvec._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from taskvec.checkpoints import open_checkpoint
+    from taskvec.errors import TaskvecError
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.compress import compress
+    from taskvec.linalg.editing import edit
+    from taskvec.linalg.similarity import similarity
+    from taskvec.streaming import RunOptions
+    from taskvec.vectors.edited import Edited, OutputOptions
+    from taskvec.vectors.store import Store
+    from taskvec.vectors.task_vector import TaskVector
+
+__all__ = [
+    "Basis",
+    "Edited",
+    "OutputOptions",
+    "RunOptions",
+    "Store",
+    "TaskVector",
+    "TaskvecError",
+    "__version__",
+    "compress",
+    "edit",
+    "open_checkpoint",
+    "similarity",
+]
+
+_HOMES = {
+    "Basis": "taskvec.linalg.basis",
+    "Edited": "taskvec.vectors.edited",
+    "OutputOptions": "taskvec.vectors.edited",
+    "RunOptions": "taskvec.streaming",
+    "Store": "taskvec.vectors.store",
+    "TaskVector": "taskvec.vectors.task_vector",
+    "TaskvecError": "taskvec.errors",
+    "compress": "taskvec.linalg.compress",
+    "edit": "taskvec.linalg.editing",
+    "open_checkpoint": "taskvec.checkpoints",
+    "similarity": "taskvec.linalg.similarity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that ``import taskvec`` and ``taskvec --help`` cost nothing.
+
+    Raises:
+        AttributeError: If there is no such name.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module 'taskvec' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

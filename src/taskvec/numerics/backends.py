@@ -18,22 +18,47 @@ class Backend(Protocol):
     """Three operations on one chunk; see :mod:`taskvec.numerics.kernels` for shapes and dtypes."""
 
     def combine(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        coefficients: Array,
+        base_coefficient: np.float32,
+        out_code: int,
+        out: Array,
     ) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
         ...
 
     def gram(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        num_rows: int, total: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        num_rows: int,
+        total: Array,
     ) -> None:
         """Add inner products of deltas to ``total``."""
         ...
 
     def project(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        encoder: Array, out_code: int, out: Array, total: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        encoder: Array,
+        out_code: int,
+        out: Array,
+        total: Array,
     ) -> bool:
         """Round atoms into ``out`` and add their inner products to ``total``; False if one is not finite."""
         ...  # fmt: skip

@@ -47,7 +47,9 @@ def deltas_of(base, base_code, raw, codes, centered, count, out):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
-def combine(base, base_code, raw, codes, centered, count, coefficients, base_coefficient, out_code, out):  # type: ignore[no-untyped-def]
+def combine(  # type: ignore[no-untyped-def]
+    base, base_code, raw, codes, centered, count, coefficients, base_coefficient, out_code, out
+):
     """Round ``base_coefficient · base + Σ_s coefficients[s] · delta_s`` into ``out``, accumulated in float32.
 
     Returns:
@@ -79,7 +81,7 @@ def combine(base, base_code, raw, codes, centered, count, coefficients, base_coe
 
 @njit(nogil=True, cache=True)
 def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type: ignore[no-untyped-def]
-    """Add the inner products of the first ``num_rows`` deltas with all deltas to ``total``, float64 ``(R, S)`` padded."""
+    """Add the inner products of the first ``num_rows`` deltas with all S to ``total``, float64 ``(R, S)`` padded."""
     anchor = np.empty(TILE, np.float32)
     deltas = np.zeros((total.shape[1], TILE), np.float32)
     symmetric = num_rows == codes.size
@@ -93,8 +95,8 @@ def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type
 def project(base, base_code, raw, codes, centered, count, encoder, out_code, out, total):  # type: ignore[no-untyped-def]
     """Round the atoms ``encoder @ deltas`` into ``out`` and add their inner products to ``total``.
 
-    ``encoder`` is float32 ``(M, S)``; ``out`` is uint8 ``(M, W)``; ``total`` is float64 ``(M, M + S)``, padded: the inner
-    products of the atoms *as rounded* with themselves and with the deltas.
+    ``encoder`` is float32 ``(M, S)``; ``out`` is uint8 ``(M, W)``; ``total`` is float64 ``(M, M + S)``, padded: the
+    inner products of the atoms *as rounded* with themselves and with the deltas.
 
     Returns:
         False if an atom is not finite.

@@ -32,37 +32,64 @@ class TorchBackend:
         self._dtypes = {F32: torch.float32, F16: torch.float16, BF16: torch.bfloat16}
 
     def combine(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        coefficients: Array,
+        base_coefficient: np.float32,
+        out_code: int,
+        out: Array,
     ) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
         total = float(base_coefficient) * self._widen(base, base_code, count)
-        for coefficient, delta in zip(coefficients, self._deltas(base, base_code, raw, codes, centered, count), strict=True):
+        for coefficient, delta in zip(
+            coefficients, self._deltas(base, base_code, raw, codes, centered, count), strict=True
+        ):
             total += float(coefficient) * delta
         return self._round_into(total, out_code, out)
 
     def gram(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        num_rows: int, total: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        num_rows: int,
+        total: Array,
     ) -> None:
         """Add inner products of deltas to ``total``."""
         deltas = self._torch.stack(self._deltas(base, base_code, raw, codes, centered, count)).double()
         total[:num_rows, : len(codes)] += (deltas[:num_rows] @ deltas.T).cpu().numpy()
 
     def project(
-        self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int,
-        encoder: Array, out_code: int, out: Array, total: Array,
+        self,
+        base: Array,
+        base_code: int,
+        raw: Array,
+        codes: Array,
+        centered: Array,
+        count: int,
+        encoder: Array,
+        out_code: int,
+        out: Array,
+        total: Array,
     ) -> bool:
         """Round atoms into ``out`` and add their inner products to ``total``; False if one is not finite."""
         deltas = self._torch.stack(self._deltas(base, base_code, raw, codes, centered, count))
         atoms = self._torch.from_numpy(encoder).to(self._device) @ deltas
-        finite = all([self._round_into(atom, out_code, row) for atom, row in zip(atoms, out, strict=True)])
+        finite = [self._round_into(atom, out_code, row) for atom, row in zip(atoms, out, strict=True)]
         rounded = atoms.to(self._dtypes[out_code]).double()
         both = self._torch.cat([rounded, deltas.double()])
         total[: len(rounded), : len(both)] += (rounded @ both.T).cpu().numpy()
-        return finite  # fmt: skip
+        return all(finite)  # fmt: skip
 
-    def _widen(self, raw: Array, code: int, count: int) -> Any:  # noqa: ANN401
+    def _widen(self, raw: Array, code: int, count: int) -> Any:
         if code == NONE:
             return self._torch.zeros(count, device=self._device)
         dtype = self._dtypes[code]
@@ -74,7 +101,7 @@ class TorchBackend:
         rows = [self._widen(row, int(code), count) for row, code in zip(raw, codes, strict=True)]
         return [row - anchor if is_centered else row for row, is_centered in zip(rows, centered, strict=True)]
 
-    def _round_into(self, values: Any, code: int, out: Array) -> bool:  # noqa: ANN401
+    def _round_into(self, values: Any, code: int, out: Array) -> bool:
         rounded = values.to(self._dtypes[code])
         data = rounded.view(self._torch.uint8).cpu().numpy()
         out[: data.size] = data

@@ -119,17 +119,17 @@ class Kernel(ABC):
     """What a pass computes: a map (chunk to output rows), a reduce (chunk to a small array), or both at once.
 
     ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small array;
-    ``fold`` adds the arrays of a tensor's pieces up in order. A kernel holds no mutable state of its own: workers share it.
+    ``fold`` adds the arrays of a tensor's pieces up in order. A kernel is shared by workers and keeps no state itself.
     """
 
-    def begin(self, tensor: AlignedTensor) -> Any:  # noqa: ANN401
+    def begin(self, tensor: AlignedTensor) -> Any:
         """Open the state of a piece; None where nothing is reduced."""
 
     @abstractmethod
-    def process(self, chunk: Chunk, state: Any) -> None:  # noqa: ANN401
+    def process(self, chunk: Chunk, state: Any) -> None:
         """Compute one chunk: write ``chunk.outputs``, add to ``state``."""
 
-    def finish(self, state: Any) -> Array | None:  # noqa: ANN401
+    def finish(self, state: Any) -> Array | None:
         """Return the small array of a piece."""
         result: Array | None = state
         return result

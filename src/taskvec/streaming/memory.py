@@ -20,7 +20,7 @@ def parse_size(text: str) -> int:
         ValueError: If the text is no positive size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    if match is None or match[2].upper() not in _UNITS or float(match[1]) == 0:
+    if match is None or match[2].upper() not in _UNITS or float(match[1]) <= 0:
         raise ValueError(f"{text!r} is no size: write for example 512MiB, 5GB or 1073741824")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 

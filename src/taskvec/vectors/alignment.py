@@ -71,7 +71,7 @@ def align(base: Checkpoint, forms: Sequence[Form], allow: Collection[Rule] = ())
         The alignment; ``tensors[i].sources[s]`` is tensor i of form s.
 
     Raises:
-        AlignmentError: If a tensor is missing, extra, of another shape or of a dtype that cannot be combined with the base's.
+        AlignmentError: If a tensor is missing, extra, re-shaped or of a dtype that cannot be combined with the base's.
     """
     columns, uses = [], []
     for form in forms:
@@ -84,6 +84,15 @@ def align(base: Checkpoint, forms: Sequence[Form], allow: Collection[Rule] = ())
         for info, row in zip(base.tensors.values(), rows, strict=True)
     ]
     return Alignment(tuple(aligned), tuple(uses))
+
+
+def describe_changed_copy(located: Located, name: str) -> str:
+    """Say that a tensor which is only ever copied differs from the base's."""
+    dtype = located.info.dtype
+    return (
+        f"tensor {name}: its {dtype} values in {located.checkpoint.ref} differ from the base's, and {dtype} is copied, "
+        f"never combined: make them equal, or pass --allow {Rule.INTEGERS}"
+    )
 
 
 def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[list[Located], list[RuleUse]]:
@@ -103,7 +112,9 @@ def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[li
         missing = [name for name in missing if base.tensors[name].dtype.is_combinable]
         allow = frozenset()
     uses = [
-        *_cover(Rule.MISSING, missing, allow, f"is in the base {base.ref} and missing from {checkpoint.ref}", checkpoint),
+        *_cover(
+            Rule.MISSING, missing, allow, f"is in the base {base.ref} and missing from {checkpoint.ref}", checkpoint
+        ),
         *_cover(Rule.EXTRA, extra, allow, f"is in {checkpoint.ref} and not in the base {base.ref}", checkpoint),
     ]
     return column, uses
@@ -123,19 +134,17 @@ def _is_known(base: Checkpoint, checkpoint: Checkpoint, name: str) -> bool:
 def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, found: TensorInfo) -> None:
     if info.shape != found.shape:
         raise AlignmentError(
-            f"tensor {info.name}: shape {list(found.shape)} in {checkpoint.ref} does not match {list(info.shape)} in the base "
-            f"{base.ref}: this is a fine-tune of another model or vocabulary"
+            f"tensor {info.name}: shape {list(found.shape)} in {checkpoint.ref} does not match {list(info.shape)} in the "
+            f"base {base.ref}: this is a fine-tune of another model or vocabulary"
         )
     if info.dtype != found.dtype and not (info.dtype.is_combinable and found.dtype.is_combinable):
         raise AlignmentError(
-            f"tensor {info.name}: dtype {found.dtype} in {checkpoint.ref} cannot be combined with {info.dtype} in the base "
-            f"{base.ref}: convert one of them"
+            f"tensor {info.name}: dtype {found.dtype} in {checkpoint.ref} cannot be combined with {info.dtype} in "
+            f"the base {base.ref}: convert one of them"
         )
 
 
-def _cover(
-    rule: Rule, names: list[str], allow: frozenset[Rule], problem: str, checkpoint: Checkpoint
-) -> list[RuleUse]:
+def _cover(rule: Rule, names: list[str], allow: frozenset[Rule], problem: str, checkpoint: Checkpoint) -> list[RuleUse]:
     if not names:
         return []
     if rule not in allow:

@@ -21,9 +21,9 @@ from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, Plan, RunOptions, make_plan, plan_pass, run
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.alignment import Alignment, Rule, align
+from taskvec.vectors.alignment import Alignment, Rule, align, describe_changed_copy
 from taskvec.vectors.forms import Dense, Form, Source
-from taskvec.vectors.task_vector import TaskVector
+from taskvec.vectors.task_vector import Ref, TaskVector
 
 METADATA_KEY = "taskvec"
 """The key of our record in the metadata of every safetensors file we write."""
@@ -55,6 +55,7 @@ class EditResult:
         copied: Number of tensors that were copied from the base.
         num_bytes: Bytes of all tensors.
         rules: The rules that were used, as plain data.
+        certificate: The errors, where the vectors came from a basis.
     """
 
     out: Path
@@ -63,12 +64,14 @@ class EditResult:
     copied: int
     num_bytes: int
     rules: tuple[Mapping[str, Any], ...] = ()
+    certificate: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the command line prints it."""
         tensors = {"edited": self.edited, "copied": self.copied}
         result = {"out": str(self.out), "files": list(self.files), "tensors": tensors, "bytes": self.num_bytes}
-        return {**result, "rules": list(self.rules)} if self.rules else result
+        extra = {"rules": list(self.rules), "certificate": self.certificate}
+        return {**result, **{key: value for key, value in extra.items() if value}}
 
 
 class Edited:
@@ -101,7 +104,7 @@ class Edited:
         num_bytes = CheckpointWriter.plan_bytes(tensors, shard_size=output.shard_size)
         return make_plan([planned], options, target=out, output_bytes=num_bytes)
 
-    def save(self, out: str | Path, output: OutputOptions | None = None, options: RunOptions | None = None) -> EditResult:
+    def save(self, out: Ref, output: OutputOptions | None = None, options: RunOptions | None = None) -> EditResult:
         """Compute and write the model in HF layout; the target appears whole or not at all.
 
         Args:
@@ -135,6 +138,9 @@ class Edited:
 
         Returns:
             The edited tensor, shaped.
+
+        Raises:
+            AlignmentError: If the base has no such tensor.
         """
         sink = _ArraySink()
         alignment = self._alignment(OutputOptions())
@@ -160,7 +166,9 @@ class Edited:
         tensors = alignment.tensors if self.target else alignment.combinable
         return [TensorInfo(t.name, t.output_dtype, t.shape) for t in tensors if t.output_dtype]
 
-    def _write(self, staged: StagedOutput, alignment: Alignment, output: OutputOptions, options: RunOptions) -> EditResult:
+    def _write(
+        self, staged: StagedOutput, alignment: Alignment, output: OutputOptions, options: RunOptions
+    ) -> EditResult:
         written = self._written(alignment)
         rules = tuple({"rule": use.rule, "source": use.source, "tensors": list(use.tensors)} for use in alignment.uses)
         metadata = self._metadata(output, rules)
@@ -235,10 +243,7 @@ class CombineKernel(Kernel):
             return
         for located, row in zip(tensor.sources, chunk.raw, strict=True):
             if not np.array_equal(row[:size], chunk.base[:size]):
-                raise AlignmentError(
-                    f"tensor {tensor.name}: its {located.info.dtype} values in {located.checkpoint.ref} differ from the base's, and "
-                    f"{located.info.dtype} is copied, never combined: make them equal, or pass --allow {Rule.INTEGERS}"
-                )
+                raise AlignmentError(describe_changed_copy(located, tensor.name))
 
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes of the kernel's tiles."""

@@ -20,6 +20,7 @@ from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, Located, RunOptions, run
 from taskvec.types import TensorInfo
+from taskvec.vectors.inner_products import symmetric
 
 Digests = Mapping[str, str]
 """Tensor name → hexadecimal digest."""
@@ -59,7 +60,7 @@ def scan(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool],
     for tensor in tensors:
         pieces = parts[tensor.name]
         for s, located in enumerate(tensor.sources):
-            digests[s][located.info.name] = _tensor_digest(located.info, pieces["digest"][:, s])
+            digests[s][located.info.name] = tensor_digest(located.info, pieces["digest"][:, s])
         if tensor.is_combinable:
             gram[tensor.name] = _sum_in_order(pieces["gram"])
             _check_finite(tensor, gram[tensor.name])
@@ -95,7 +96,8 @@ def fingerprint(digests: Digests) -> str:
     return whole.hexdigest()
 
 
-def _tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
+def tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
+    """Return the digest of a tensor from the digests of its blocks, uint8 ``(blocks, 32)``."""
     return blake3(f"{info.dtype}{list(info.shape)}".encode() + blocks.tobytes()).hexdigest()
 
 
@@ -104,12 +106,6 @@ def _sum_in_order(grams: NDArray[np.float64]) -> NDArray[np.float64]:
     for gram in grams:
         total += gram
     return symmetric(total)
-
-
-def symmetric(lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Complete a matrix of which the lower triangle is given."""
-    triangle = np.tril(lower)
-    return triangle + np.tril(triangle, -1).T
 
 
 def _check_finite(tensor: AlignedTensor, gram: NDArray[np.float64]) -> None:

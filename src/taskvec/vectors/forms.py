@@ -6,6 +6,7 @@ A form is identified by content where its content is known (a store knows), else
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from taskvec.checkpoints import Checkpoint
 
@@ -44,7 +45,7 @@ class Difference:
     """τ = θ_finetuned − θ_base, subtracted as it is read: nothing is stored beside the fine-tuned model itself."""
 
     source: Source
-    is_centered = True
+    is_centered: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Dense:
     """A delta that lies on disk as it is, such as an atom of a basis."""
 
     source: Source
-    is_centered = False
+    is_centered: ClassVar[bool] = False
 
 
 Form = Difference | Dense

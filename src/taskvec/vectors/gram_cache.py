@@ -89,19 +89,22 @@ def covering_rows(missing: NDArray[np.bool_]) -> list[int]:
 
 def _fill(gram: Gram, index: Mapping[str, int], path: Path) -> None:
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
-            rows, columns = json.loads(metadata["rows"]), json.loads(metadata["columns"])
-            pairs = [(r, index[key]) for r, key in enumerate(rows) if key in index]
-            others = [(c, index[key]) for c, key in enumerate(columns) if key in index]
-            if not pairs or not others:
-                return
-            block = file.get_tensor("gram")
+        rows, columns, block = _read(path)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path}: is damaged; remove it and the products in it are computed again") from error
     if block.shape != (len(gram), len(rows), len(columns)):
         raise StoreError(f"{path}: is damaged; remove it and the products in it are computed again")
+    pairs = [(r, index[key]) for r, key in enumerate(rows) if key in index]
+    others = [(c, index[key]) for c, key in enumerate(columns) if key in index]
+    if not pairs or not others:
+        return
     (from_rows, to_rows), (from_columns, to_columns) = zip(*pairs, strict=True), zip(*others, strict=True)
     part = block[:, from_rows][:, :, from_columns]
     gram[np.ix_(range(len(gram)), to_rows, to_columns)] = part
     gram[np.ix_(range(len(gram)), to_columns, to_rows)] = part.transpose(0, 2, 1)
+
+
+def _read(path: Path) -> tuple[list[str], list[str], Gram]:
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        return json.loads(metadata["rows"]), json.loads(metadata["columns"]), file.get_tensor("gram")

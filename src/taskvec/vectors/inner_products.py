@@ -7,6 +7,7 @@ and of the S sources, S·P·R multiply-adds for R new rows, float64 throughout.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +20,39 @@ from taskvec.vectors.forms import Form
 Gram = NDArray[np.float64]
 
 
-def gram_rows(
-    tensors: Sequence[AlignedTensor], forms: Sequence[Form], num_rows: int, options: RunOptions
-) -> Mapping[str, Gram]:
-    """Take the inner products of the first ``num_rows`` forms with all S forms.
+@dataclass(frozen=True)
+class MissingProducts:
+    """Inner products to be taken: of the first R of S forms with all S.
 
-    Args:
+    Attributes:
         tensors: The combinable tensors, aligned over the forms.
-        forms: The S forms, new ones first.
-        num_rows: R, how many of them are new.
-        options: The limits.
-
-    Returns:
-        For each tensor, float64 ``(R, S)``; where R = S only the lower triangle is meant.
+        forms: The S forms, the R new ones first.
+        num_rows: R.
     """
-    job = gram_job(tensors, forms, num_rows, options)
-    return {name: total[:num_rows, : len(forms)] for name, total in run(job, options).items()}
+
+    tensors: Sequence[AlignedTensor]
+    forms: tuple[Form, ...]
+    num_rows: int
+
+    def job(self, options: RunOptions) -> Job:
+        """Describe the pass, for running or for planning."""
+        centered = np.array([form.is_centered for form in self.forms], np.bool_)
+        kernel = _GramKernel(backend_for(options.device), centered, self.num_rows)
+        return Job(f"inner products of {len(self.forms)} task vectors", self.tensors, kernel)
+
+    def compute(self, options: RunOptions) -> Mapping[str, Gram]:
+        """Return the products of each tensor, float64 ``(R, S)``."""
+        totals = run(self.job(options), options)
+        products = {name: total[: self.num_rows, : len(self.forms)] for name, total in totals.items()}
+        if self.num_rows < len(self.forms):
+            return products
+        return {name: symmetric(product) for name, product in products.items()}
 
 
-def gram_job(tensors: Sequence[AlignedTensor], forms: Sequence[Form], num_rows: int, options: RunOptions) -> Job:
-    """Describe the pass of :func:`gram_rows`, for running or for planning."""
-    centered = np.array([form.is_centered for form in forms], np.bool_)
-    kernel = _GramKernel(backend_for(options.device), centered, num_rows)
-    return Job(f"inner products of {len(forms)} task vectors", tensors, kernel)
+def symmetric(lower: Gram) -> Gram:
+    """Complete a matrix of which the lower triangle is given."""
+    triangle = np.tril(lower)
+    return triangle + np.tril(triangle, -1).T
 
 
 class _GramKernel(Kernel):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError, CheckpointError
 from taskvec.streaming import Job, RunOptions
-from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align
+from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
 from taskvec.vectors.edited import METADATA_KEY
 from taskvec.vectors.fingerprints import Digests, Scan, scan, scan_job
 from taskvec.vectors.forms import Dense, Difference, Form, Source
@@ -94,10 +94,7 @@ class Intake:
                 continue
             for digests, located in zip(result.digests, tensor.sources, strict=True):
                 if digests[located.info.name] != base_digests[tensor.name]:
-                    raise AlignmentError(
-                        f"tensor {tensor.name}: its {located.info.dtype} values in {located.checkpoint.ref} differ from the "
-                        f"base's, and {located.info.dtype} is copied, never combined: make them equal, or pass --allow integers"
-                    )
+                    raise AlignmentError(describe_changed_copy(located, tensor.name))
 
 
 def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float64]:

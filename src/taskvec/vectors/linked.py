@@ -51,7 +51,9 @@ def file_states(checkpoint: Checkpoint, root: Path) -> tuple[FileState, ...]:
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
         states.append(
-            FileState(path=_portable(path, root), size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns)
+            FileState(
+                path=_portable(path, root), size=stat.st_size, mtime_ns=stat.st_mtime_ns, ctime_ns=stat.st_ctime_ns
+            )
         )
     return tuple(states)
 
@@ -81,7 +83,9 @@ def open_source(document: SourceDocument, root: Path, owner: str, options: RunOp
     return Source(document.fingerprint, checkpoint, is_hashed=True)
 
 
-def check_content(checkpoint: Checkpoint, expected: Mapping[str, str], owner: str, ref: str, options: RunOptions) -> None:
+def check_content(
+    checkpoint: Checkpoint, expected: Mapping[str, str], owner: str, ref: str, options: RunOptions
+) -> None:
     """Hash a checkpoint and compare.
 
     Args:

@@ -89,6 +89,42 @@ class StoreDocument(_Document):
     base: SourceDocument
 
 
+class TaskDocument(_Document):
+    """A task vector that a basis was made from."""
+
+    name: str
+    fingerprint: str
+    nbytes: int
+
+
+class BasisDocument(_Document):
+    """A basis of M atoms for T task vectors.
+
+    Attributes:
+        name: Its name.
+        method: How it was made.
+        tasks: The T vectors.
+        is_convex: Whether every atom is a convex combination of task vectors.
+        encoder: B, ``(T, M)``: atom m is Σ_t B[t, m] τ_t, rounded once.
+        decoder: W, ``(M, T)``: τ_t is recovered as Σ_m W[m, t] atom_m.
+        atoms: The M atoms, as the store holds them.
+        gram: VᵀV, ``(T, T)``.
+        residual: (V̂ − V)ᵀ(V̂ − V), ``(T, T)``, from the atoms as written.
+        nbytes: Bytes of atoms and coefficients.
+    """
+
+    name: str
+    method: str
+    tasks: tuple[TaskDocument, ...]
+    is_convex: bool
+    encoder: list[list[float]]
+    decoder: list[list[float]]
+    atoms: tuple[SourceDocument, ...]
+    gram: list[list[float]]
+    residual: list[list[float]]
+    nbytes: int
+
+
 Document = TypeVar("Document", bound=BaseModel)
 
 

@@ -7,7 +7,6 @@ readers never lock and two writers at once lose nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,19 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput, create_json_exclusive, open_checkpoint
-from taskvec.errors import CheckpointError, SourceChangedError, StoreError
+from taskvec.errors import CheckpointError, SourceChangedError
 from taskvec.streaming import Plan, RunOptions, make_plan, plan_pass
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.fingerprints import digest_checkpoint, symmetric
+from taskvec.vectors.documents import FOLDERS, Documents
+from taskvec.vectors.fingerprints import digest_checkpoint
 from taskvec.vectors.forms import Dense, Difference, Form, Source
 from taskvec.vectors.gram_cache import GramCache, covering_rows
-from taskvec.vectors.inner_products import gram_rows
+from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.intake import Intake, split, total_gram
 from taskvec.vectors.linked import check_content, describe_source, file_states, keep_copy, open_source
-from taskvec.vectors.manifests import RuleDocument, StoreDocument, VectorDocument, document_data, load_document
+from taskvec.vectors.manifests import (
+    RuleDocument,
+    StoreDocument,
+    VectorDocument,
+    document_data,
+)
 from taskvec.vectors.task_vector import Ref, TaskVector
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BATCH = 8  # vectors that are added in one pass over the base
 
 
@@ -63,14 +67,14 @@ class Store:
     Attributes:
         path: The folder.
         options: The limits of everything that the store runs.
+        documents: What it knows of its vectors and bases.
     """
 
     def __init__(self, path: Ref, options: RunOptions | None = None) -> None:
         self.path = Path(path).expanduser().absolute()
         self.options = options or RunOptions()
-        if not (self.path / "store.json").is_file():
-            raise StoreError(f"{path} is no store: make one with taskvec store init {path} --base MODEL")
-        self._document = load_document(StoreDocument, self.path / "store.json")
+        self.documents = Documents(self.path)
+        self._document = self.documents.store()
 
     @classmethod
     def init(cls, path: Ref, base: Ref, options: RunOptions | None = None) -> Store:
@@ -89,7 +93,7 @@ class Store:
         with open_checkpoint(base) as checkpoint, StagedOutput(target) as staged:
             digests = digest_checkpoint(checkpoint, options, f"hash the base {checkpoint.ref}")
             document = StoreDocument(base=describe_source(checkpoint, digests, checkpoint.ref, target))
-            for folder in ("vectors", "gram", "bases", "objects"):
+            for folder in FOLDERS:
                 (staged.directory / folder).mkdir()
             create_json_exclusive(staged.directory / "store.json", document_data(document))
             staged.publish()
@@ -108,34 +112,18 @@ class Store:
         return name in self.names
 
     def __getitem__(self, name: str) -> TaskVector:
-        document = self.document(name)
-        return TaskVector.from_terms(self.base, {self._form(document): 1.0}, _rules(document))
+        document = self.documents.vector(name)
+        return TaskVector.from_terms(self.base, {self.form(document): 1.0}, _rules(document))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all vectors, sorted."""
-        return tuple(sorted(path.stem for path in (self.path / "vectors").glob("*.json")))
-
-    @property
-    def base_document(self) -> StoreDocument:
-        """What the store knows of its base."""
-        return self._document
+        return self.documents.vector_names()
 
     @cached_property
     def base(self) -> Source:
         """The base model, certain to be what the store was made for."""
         return open_source(self._document.base, self.path, "the base", self.options)
-
-    def document(self, name: str) -> VectorDocument:
-        """Return what the store knows of one vector.
-
-        Raises:
-            StoreError: If there is no such vector.
-        """
-        path = self.path / "vectors" / f"{name}.json"
-        if not _NAME.fullmatch(name) or not path.is_file():
-            raise StoreError(f"there is no task vector {name!r} in {self.path} (it has: {', '.join(self.names) or 'none'})")
-        return load_document(VectorDocument, path)
 
     def add(self, refs: Mapping[str, Ref], *, copy: bool = False, allow: Collection[Rule] = ()) -> list[VectorDocument]:
         """Add fine-tuned models (or stored task vectors) under names; each is read once, the base once per eight.
@@ -177,8 +165,7 @@ class Store:
         Raises:
             StoreError: If there is no such vector.
         """
-        self.document(name)
-        (self.path / "vectors" / f"{name}.json").unlink()
+        self.documents.remove_vector(name)
 
     def gram(self, names: Sequence[str] | None = None) -> StoreGram:
         """Return the inner products of some vectors, computing in one pass those that are not known yet.
@@ -190,27 +177,43 @@ class Store:
             The inner products per tensor.
         """
         chosen = tuple(self.names if names is None else names)
-        documents = {name: self.document(name) for name in chosen}
-        keys = {document.source.fingerprint: document for document in documents.values()}
-        tensors = self._combinable_names()
-        cache = GramCache(self.path / "gram")
-        gram = cache.load(list(keys), len(tensors))
-        missing = np.isnan(gram).any(axis=0)
+        keys, gram = self._known(chosen)
+        missing = np.asarray(np.isnan(gram).any(axis=0))
         if missing.any():
-            self._complete(list(keys.values()), missing, cache)
-            gram = cache.load(list(keys), len(tensors))
-        order = [list(keys).index(documents[name].source.fingerprint) for name in chosen]
-        return StoreGram(chosen, tensors, gram[:, order][:, :, order])
+            self._complete(self._missing(list(keys.values()), missing))
+            keys, gram = self._known(chosen)
+        order = [list(keys).index(self.documents.vector(name).source.fingerprint) for name in chosen]
+        return StoreGram(chosen, self._combinable_names(), gram[:, order][:, :, order])
+
+    def plan_gram(self, names: Sequence[str] | None = None) -> Plan:
+        """Return what :meth:`gram` would cost; a plan without passes where everything is known.
+
+        Args:
+            names: The T names; all vectors of the store if not given.
+
+        Returns:
+            The plan.
+        """
+        keys, gram = self._known(tuple(self.names if names is None else names))
+        missing = np.asarray(np.isnan(gram).any(axis=0))
+        passes = []
+        if missing.any():
+            job = self._missing(list(keys.values()), missing).job(self.options)
+            passes.append(plan_pass(job.label, job.tensors, job.kernel, self.options))
+        return make_plan(passes, self.options)
 
     def verify(self) -> list[str]:
-        """Hash the base and every vector again.
+        """Hash the base, every vector and every atom again.
 
         Returns:
             A line for each problem; empty if all is as it was added.
         """
         problems = []
         sources = {"the base": self._document.base}
-        sources |= {f"task vector {name!r}": self.document(name).source for name in self.names}
+        sources |= {f"task vector {name!r}": self.documents.vector(name).source for name in self.names}
+        for name in self.documents.basis_names():
+            atoms = self.documents.basis(name).atoms
+            sources |= {f"atom {m} of basis {name!r}": atom for m, atom in enumerate(atoms)}
         for owner, document in sources.items():
             try:
                 with open_checkpoint(self.path / document.path) as checkpoint:
@@ -221,10 +224,7 @@ class Store:
 
     def _check_names(self, refs: Mapping[str, Ref]) -> None:
         for name in refs:
-            if not _NAME.fullmatch(name) or name == "base":
-                raise StoreError(f"{name!r} is no name for a task vector: use letters, digits and _, and not 'base'")
-            if name in self:
-                raise StoreError(f"task vector {name!r} exists already in {self.path}: remove it first or choose another name")
+            self.documents.check_new_vector(name)
 
     def _take_in(self, intake: Intake, *, copy: bool) -> list[VectorDocument]:
         before = [file_states(form.source.checkpoint, self.path) for form in intake.forms]
@@ -237,7 +237,9 @@ class Store:
             checkpoint = form.source.checkpoint
             source = describe_source(checkpoint, digests, checkpoint.ref, self.path)
             if source.files != states:
-                raise SourceChangedError(f"{checkpoint.ref} changed while it was read: add it again when it is complete")
+                raise SourceChangedError(
+                    f"{checkpoint.ref} changed while it was read: add it again when it is complete"
+                )
             rules = tuple(RuleDocument(rule=u.rule, source=u.source, tensors=u.tensors) for u in intake.uses_of(form))
             kind: Literal["difference", "dense"] = "difference" if form.is_centered else "dense"
             kept = keep_copy(checkpoint, source, self.path) if copy else source
@@ -245,36 +247,36 @@ class Store:
         keys = [document.source.fingerprint for document in documents]
         GramCache(self.path / "gram").add(keys, keys, np.array([result.gram[n] for n in self._combinable_names()]))
         for document in documents:
-            self._publish(document)
+            self.documents.publish_vector(document)
         return documents
-
-    def _publish(self, document: VectorDocument) -> None:
-        try:
-            create_json_exclusive(self.path / "vectors" / f"{document.name}.json", document_data(document))
-        except FileExistsError as error:
-            raise StoreError(f"task vector {document.name!r} was added meanwhile by another process") from error
 
     def _combinable_names(self) -> tuple[str, ...]:
         return tuple(i.name for i in self.base.checkpoint.tensors.values() if i.dtype.is_combinable)
 
-    def _form(self, document: VectorDocument) -> Form:
+    def form(self, document: VectorDocument) -> Form:
+        """Open the source of a vector, certain to hold what was added."""
         owner = f"task vector {document.name!r}"
         source = open_source(document.source, self.path, owner, self.options)
         return Difference(source) if document.form == "difference" else Dense(source)
 
-    def _complete(self, documents: Sequence[VectorDocument], missing: NDArray[np.bool_], cache: GramCache) -> None:
+    def _known(self, names: Sequence[str]) -> tuple[dict[str, VectorDocument], NDArray[np.float64]]:
+        keys = {document.source.fingerprint: document for document in map(self.documents.vector, names)}
+        return keys, GramCache(self.path / "gram").load(list(keys), len(self._combinable_names()))
+
+    def _missing(self, documents: Sequence[VectorDocument], missing: NDArray[np.bool_]) -> MissingProducts:
         rows = covering_rows(missing)
         others = [i for i in range(len(documents)) if i not in rows and missing[rows, i].any()]
         chosen = [documents[i] for i in (*rows, *others)]
-        forms = [self._form(document) for document in chosen]
+        forms = tuple(self.form(document) for document in chosen)
         allow = frozenset[Rule]().union(*(_rules(document) for document in chosen))
         tensors = align(self.base.checkpoint, forms, allow).combinable
-        products = gram_rows(tensors, forms, len(rows), self.options)
+        return MissingProducts(tensors, forms, len(rows))
+
+    def _complete(self, missing: MissingProducts) -> None:
+        products = missing.compute(self.options)
         per_tensor = np.array([products[name] for name in self._combinable_names()])
-        keys = [document.source.fingerprint for document in chosen]
-        if not others:
-            per_tensor = np.array([symmetric(products) for products in per_tensor])
-        cache.add(keys[: len(rows)], keys, per_tensor)
+        keys = [form.source.identity for form in missing.forms]
+        GramCache(self.path / "gram").add(keys[: missing.num_rows], keys, per_tensor)
 
 
 def _rules(document: VectorDocument) -> frozenset[Rule]:

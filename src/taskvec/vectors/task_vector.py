@@ -1,4 +1,4 @@
-"""A task vector is a value: a linear combination of forms over one base, evaluated only when a number or a file is asked for."""
+"""A task vector is a value: a linear combination of forms over one base, evaluated when it is asked for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint, symmetric
+from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint
 from taskvec.vectors.forms import Difference, Form, Source
-from taskvec.vectors.inner_products import gram_rows
+from taskvec.vectors.inner_products import MissingProducts
 
 if TYPE_CHECKING:
     from taskvec.vectors.edited import Edited
@@ -129,8 +129,8 @@ def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None
     base = vectors[0].base.checkpoint
     forms = list(dict.fromkeys(form for vector in vectors for form in vector.terms))
     allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
-    rows = gram_rows(align(base, forms, allow).combinable, forms, len(forms), options or RunOptions())
-    gram = symmetric(sum(rows.values(), np.zeros((len(forms), len(forms)))))
+    products = MissingProducts(align(base, forms, allow).combinable, tuple(forms), len(forms))
+    gram = sum(products.compute(options or RunOptions()).values(), np.zeros((len(forms), len(forms))))
     mixing = np.array([[vector.terms.get(form, 0.0) for form in forms] for vector in vectors])
     product: NDArray[np.float64] = mixing @ gram @ mixing.T
     return product

@@ -1,0 +1,132 @@
+"""How far the vectors recovered from a basis are from the truth: exactly, for any coefficients, from T × T numbers.
+
+For coefficients a, ‖(V̂ − V)a‖² = aᵀRa with R = (V̂ − V)ᵀ(V̂ − V), which follows from the inner products of the task
+vectors and of the atoms *as written*, rounding included: R = G − CᵀW − WᵀC + WᵀHW, where H = ŜᵀŜ and C = ŜᵀV.
+The identity is ours. Relative errors below about 1e-7 are rounding noise of the float64 sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.linalg.spectrum import Spectrum
+
+Matrix = NDArray[np.float64]
+
+_RANK_TOLERANCE = 1e-12
+
+
+def best_decoder(atom_gram: Matrix, cross: Matrix) -> Matrix:
+    """Return W = H⁺C, the decoder of least error for given atoms.
+
+    Args:
+        atom_gram: H = ŜᵀŜ, ``(M, M)``.
+        cross: C = ŜᵀV, ``(M, T)``.
+
+    Returns:
+        W, ``(M, T)``.
+    """
+    norms = np.sqrt(np.maximum(np.diag(atom_gram), 0.0))
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    scaled = scale[:, None] * atom_gram * scale
+    decoder: Matrix = scale[:, None] * (
+        np.linalg.pinv(scaled, rcond=_RANK_TOLERANCE, hermitian=True) @ (scale[:, None] * cross)
+    )
+    return decoder
+
+
+def residual_gram(gram: Matrix, atom_gram: Matrix, cross: Matrix, decoder: Matrix) -> Matrix:
+    """Return R = (V̂ − V)ᵀ(V̂ − V) for V̂ = ŜW.
+
+    Args:
+        gram: G, ``(T, T)``.
+        atom_gram: H, ``(M, M)``.
+        cross: C, ``(M, T)``.
+        decoder: W, ``(M, T)``.
+
+    Returns:
+        R, symmetric ``(T, T)``.
+    """
+    mixed = cross.T @ decoder
+    residual = gram - mixed - mixed.T + decoder.T @ atom_gram @ decoder
+    return (residual + residual.T) / 2
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The errors of a basis.
+
+    Attributes:
+        tasks: The T names.
+        num_atoms: M.
+        gram: G, ``(T, T)``.
+        residual: R, ``(T, T)``.
+    """
+
+    tasks: tuple[str, ...]
+    num_atoms: int
+    gram: Matrix
+    residual: Matrix
+
+    @property
+    def relative_error(self) -> float:
+        """‖V̂ − V‖_F / ‖V‖_F."""
+        return _ratio(float(np.trace(self.residual)), float(np.trace(self.gram)))
+
+    @property
+    def task_errors(self) -> dict[str, float]:
+        """‖τ̂ − τ‖ / ‖τ‖ of each task."""
+        pairs = zip(np.diag(self.residual), np.diag(self.gram), strict=True)
+        return {name: _ratio(float(r), float(g)) for name, (r, g) in zip(self.tasks, pairs, strict=True)}
+
+    @property
+    def sum_error(self) -> float:
+        """The relative error of the sum of all task vectors."""
+        return self.error_of(np.ones(len(self.tasks)))
+
+    @property
+    def optimal_error(self) -> float:
+        """The least relative error that any M vectors can have: √(Σ_{i>M} λᵢ / Σ λᵢ)."""
+        return float(Spectrum.of(self.gram).optimal_errors()[self.num_atoms - 1])
+
+    @property
+    def worst_task(self) -> str:
+        """The task that is recovered worst."""
+        errors = self.task_errors
+        return max(errors, key=errors.__getitem__)
+
+    def error_of(self, coefficients: Sequence[float] | NDArray[np.float64]) -> float:
+        """Return the relative error of Σ coefficients[t] τ_t when it is taken from the basis.
+
+        Args:
+            coefficients: One number a task, ``(T,)``.
+
+        Returns:
+            √(aᵀRa / aᵀGa); 0 where both sides vanish, infinity where only the truth does.
+        """
+        a = np.asarray(coefficients, np.float64)
+        return _ratio(float(a @ self.residual @ a), float(a @ self.gram @ a))
+
+    def error_of_expression(self, coefficients: Mapping[str, float]) -> float:
+        """Return the relative error of a named combination of task vectors."""
+        return self.error_of([coefficients.get(name, 0.0) for name in self.tasks])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the errors as the command line prints them."""
+        return {
+            "relative_error": self.relative_error,
+            "task_errors": self.task_errors,
+            "sum_error": self.sum_error,
+            "optimal_error": self.optimal_error,
+        }
+
+
+def _ratio(error: float, truth: float) -> float:
+    if error <= 0:
+        return 0.0
+    return float(np.sqrt(error / truth)) if truth > 0 else float("inf")

@@ -1,0 +1,156 @@
+"""From an expression to a checkpoint: over a store's vectors, over a basis, or over checkpoints without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from taskvec.checkpoints import open_checkpoint
+from taskvec.errors import ExpressionError
+from taskvec.linalg.basis import Basis
+from taskvec.streaming import Plan, RunOptions
+from taskvec.vectors.alignment import Rule
+from taskvec.vectors.edited import Edited, EditResult, OutputOptions
+from taskvec.vectors.expressions import LinearForm, linear_form
+from taskvec.vectors.forms import Source
+from taskvec.vectors.store import Store
+from taskvec.vectors.task_vector import Ref, TaskVector
+
+
+@dataclass(frozen=True)
+class Editing:
+    """An expression that was understood, and what it takes to write its result.
+
+    Attributes:
+        expression: The text.
+        edited: The result, not yet computed.
+        output: How it will be written.
+        options: The limits.
+        certificate: The errors, where the vectors come from a basis.
+    """
+
+    expression: str
+    edited: Edited
+    output: OutputOptions
+    options: RunOptions
+    certificate: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of_store(
+        cls, store: Store, expression: str, *, basis: str | None = None, output: OutputOptions | None = None
+    ) -> Editing:
+        """Understand an expression over a store.
+
+        Args:
+            store: The store.
+            expression: Such as ``base + 0.4*(math + code)``.
+            basis: Take the vectors from this basis; then only its atoms are read.
+            output: How to write.
+
+        Returns:
+            The editing.
+        """
+        if basis is not None:
+            return cls._of_basis(Basis.load(store, basis), expression, output or OutputOptions())
+        form = linear_form(expression, store.names)
+        used = {name: store[name] for name, coefficient in form.coefficients.items() if coefficient}
+        sources = {name: store.documents.vector(name).source.fingerprint for name in used}
+        return cls._of(expression, form, used, store.base, output or OutputOptions(), store.options, sources)
+
+    @classmethod
+    def _of_basis(cls, basis: Basis, expression: str, output: OutputOptions) -> Editing:
+        form = linear_form(expression, basis.tasks)
+        certificate = {
+            "basis": basis.name,
+            "relative_error": basis.certificate.error_of_expression(form.coefficients),
+            "task_errors": {name: basis.certificate.task_errors[name] for name in form.coefficients},
+        }
+        store = basis.store
+        atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
+        editing = cls._of(expression, form, basis.vectors, store.base, output, store.options, atoms)
+        record = {**editing.output.record, "certificate": certificate}
+        return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
+
+    @classmethod
+    def of_checkpoints(
+        cls,
+        base: Ref,
+        vectors: Mapping[str, Ref],
+        expression: str,
+        *,
+        allow: Collection[Rule] = (),
+        output: OutputOptions | None = None,
+        options: RunOptions | None = None,
+    ) -> Editing:
+        """Understand an expression over checkpoints, without a store.
+
+        Args:
+            base: The base model.
+            vectors: Name → fine-tuned model.
+            expression: Such as ``base + 0.4*(math + code)``.
+            allow: Rules for tensors that do not match the base.
+            output: How to write.
+            options: The limits.
+
+        Returns:
+            The editing.
+        """
+        form = linear_form(expression, vectors)
+        opened = open_checkpoint(base)
+        used = {name: TaskVector(opened, vectors[name], allow=allow) for name in form.coefficients}
+        sources = {name: str(vectors[name]) for name in used}
+        target = Source.of(opened)
+        return cls._of(expression, form, used, target, output or OutputOptions(), options or RunOptions(), sources)
+
+    @classmethod
+    def _of(
+        cls,
+        expression: str,
+        form: LinearForm,
+        vectors: Mapping[str, TaskVector],
+        base: Source,
+        output: OutputOptions,
+        options: RunOptions,
+        sources: Mapping[str, str],
+    ) -> Editing:
+        if form.base not in {0.0, 1.0}:
+            raise ExpressionError(
+                f"expression: base occurs {form.base:g} times; write it once for a checkpoint, or leave it out for a "
+                "task vector"
+            )
+        total = TaskVector.from_terms(base, {})
+        for name, coefficient in form.coefficients.items():
+            if coefficient:
+                total += coefficient * vectors[name]
+        edited = Edited(total, base if form.base else None)
+        record = {"expression": expression, "sources": dict(sources), **output.record}
+        return cls(expression, edited, replace(output, record=record), options)
+
+    def plan(self, out: Ref) -> Plan:
+        """Return what writing would cost, without reading a weight."""
+        return self.edited.plan(Path(out), self.output, self.options)
+
+    def save(self, out: Ref) -> EditResult:
+        """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`."""
+        result = self.edited.save(out, self.output, self.options)
+        return replace(result, certificate=self.certificate)
+
+
+def edit(
+    store: Store, expression: str, out: Ref, *, basis: str | None = None, output: OutputOptions | None = None
+) -> EditResult:
+    """Evaluate an expression over a store and write the result.
+
+    Args:
+        store: The store.
+        expression: Such as ``base + 0.4*(math + code)``; without ``base`` the result is a task vector.
+        out: The folder to make.
+        basis: Take the vectors from this basis; then only its atoms are read.
+        output: Dtype, shards, record.
+
+    Returns:
+        What was written.
+    """
+    return Editing.of_store(store, expression, basis=basis, output=output).save(out)
