@@ -71,8 +71,8 @@ def align(base: Checkpoint, forms: Sequence[Form], allow: Collection[Rule] = ())
         The alignment; ``tensors[i].sources[s]`` is tensor i of form s.
 
     Raises:
-        AlignmentError: If a tensor is missing, extra, re-shaped or of a dtype that cannot be combined with the base's.
-    """
+            f"tensor {info.name}: dtype {found.dtype} in {checkpoint.ref} cannot be combined with {info.dtype} "
+            f"in the base {base.ref}: convert one of them"
     columns, uses = [], []
     for form in forms:
         column, used = _align_one(base, form, frozenset(allow))
