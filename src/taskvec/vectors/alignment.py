@@ -71,8 +71,8 @@ def align(base: Checkpoint, forms: Sequence[Form], allow: Collection[Rule] = ())
         The alignment; ``tensors[i].sources[s]`` is tensor i of form s.
 
     Raises:
-            f"tensor {info.name}: dtype {found.dtype} in {checkpoint.ref} cannot be combined with {info.dtype} "
-            f"in the base {base.ref}: convert one of them"
+        AlignmentError: If a tensor is missing, extra, re-shaped or of a dtype that cannot be combined with the base's.
+    """
     columns, uses = [], []
     for form in forms:
         column, used = _align_one(base, form, frozenset(allow))
@@ -134,8 +134,8 @@ def _is_known(base: Checkpoint, checkpoint: Checkpoint, name: str) -> bool:
 def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, found: TensorInfo) -> None:
     if info.shape != found.shape:
         raise AlignmentError(
-            f"tensor {info.name}: shape {list(found.shape)} in {checkpoint.ref} does not match {list(info.shape)} in the "
-            f"base {base.ref}: this is a fine-tune of another model or vocabulary"
+            f"tensor {info.name}: shape {list(found.shape)} in {checkpoint.ref} does not match {list(info.shape)} "
+            f"in the base {base.ref}: this is a fine-tune of another model or vocabulary"
         )
     if info.dtype != found.dtype and not (info.dtype.is_combinable and found.dtype.is_combinable):
         raise AlignmentError(
