@@ -1,0 +1,59 @@
+"""Merge: choose λ on validation pictures, let `taskvec edit` write the checkpoint, test what it wrote once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo import backbone, scaling
+from demo.cache import Cache, file_key, key
+from demo.commandline import CommandLine
+from demo.evaluation import Accuracies, Part, accuracies, mean
+from demo.progress import Reporter
+from demo.result import Merge
+from demo.study import Study
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What merging works with."""
+
+    base: Path
+    store: Path
+    studies: Sequence[Study]
+    command: CommandLine
+    cache: Cache
+    reporter: Reporter
+
+
+def merge(bench: Bench, basis: str | None, out: Path) -> Merge:
+    """The checkpoint base + λ · (sum of all vectors), with the vectors recovered from `basis` if one is named."""
+    names = " + ".join(study.task.name for study in bench.studies)
+    words = ["--basis", basis] if basis else []
+    vector = out.with_name(f"{out.name}-vector")
+    bench.command("edit", bench.store, names, "-o", vector, *words)
+    search = _search(bench, vector)
+    bench.reporter.note(f"λ = {search.scaling:g} has the best mean accuracy on validation pictures")
+    expression = f"base + {search.scaling:g}*({names})"
+    bench.command("edit", bench.store, expression, "-o", out, *words)
+    return Merge(expression, search, _test(bench, out))
+
+
+def _search(bench: Bench, vector: Path) -> scaling.Search:
+    content, shifted = file_key(list(vector.glob("*.safetensors"))), scaling.Shifted(backbone.read(bench.base), vector)
+
+    def score(candidate: float) -> float:
+        named = _name(bench, "val", vector=content, base=bench.base.name, scaling=candidate)
+        return mean(bench.cache.value(named, lambda: accuracies(shifted.at(candidate), bench.studies, "val")))
+
+    label = "λ on validation pictures"
+    return scaling.choose(bench.reporter.track(scaling.GRID, label, len(scaling.GRID)), score)
+
+
+def _test(bench: Bench, checkpoint: Path) -> Accuracies:
+    named = _name(bench, "test", checkpoint=file_key(list(checkpoint.glob("*.safetensors"))))
+    found: Accuracies = bench.cache.value(named, lambda: accuracies(backbone.read(checkpoint), bench.studies, "test"))
+    return found
+
+
+def _name(bench: Bench, part: Part, **ingredients: object) -> str:
+    return f"accuracy-{key(part=part, heads=[study.name for study in bench.studies], **ingredients)}"
