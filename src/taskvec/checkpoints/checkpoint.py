@@ -35,14 +35,13 @@ class Checkpoint:
         path: Path,
         table: TensorTable,
         *,
-        files: tuple[Path, ...],
         sidecars: tuple[Path, ...] = (),
     ) -> None:
         self.ref = ref
         self.path = path
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(dict(table.tensors))
         self.tied: Mapping[str, str] = MappingProxyType(dict(table.tied))
-        self.files = files
+        self.files = tuple(file.path for file in table.files)
         self.sidecars = sidecars
         self.metadata: Mapping[str, str] = MappingProxyType(dict(table.metadata))
         self._table = table

@@ -117,10 +117,9 @@ class DescriptorPool(Generic[Key]):
                 self._drop(key)
 
     def _opened(self, key: Key) -> _Borrowed:
-        if len(self._entries) >= self.limit:
-            idle = next((other for other, entry in self._entries.items() if not entry.borrowers), None)
-            if idle is not None:
-                self._drop(idle)
+        idle = [other for other, entry in self._entries.items() if not entry.borrowers]
+        for other in idle[: max(0, len(self._entries) - self.limit + 1)]:
+            self._drop(other)
         return _Borrowed(self._open_key(key))
 
     def _drop(self, key: Key) -> None:

@@ -18,9 +18,9 @@ from taskvec.errors import CheckpointError
 _TIED_HEAD = "lm_head.weight"
 _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight")
 _WEIGHTS = re.compile(
-    r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
+    r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|ot|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
 )
-_LEFT_BEHIND = re.compile(r"\..*|README\.md|optimizer.*|scheduler.*|rng_state.*|trainer_state\.json", re.IGNORECASE)
+_LEFT_BEHIND = re.compile(r"\..*|README\.md", re.IGNORECASE)
 
 
 def folder_table(folder: Path) -> TensorTable:
@@ -41,7 +41,8 @@ def folder_table(folder: Path) -> TensorTable:
 def sidecars_of(folder: Path) -> tuple[Path, ...]:
     """List the files that belong to the model but are no weights: configuration, tokenizer, licence.
 
-    Hidden files, subfolders, weights of any format, the model card and the state of a training run are left out.
+    Hidden files, subfolders, weights of any format (a training run keeps its state in such files too) and the model
+    card, which is written anew, are left out.
 
     Args:
         folder: The absolute path.

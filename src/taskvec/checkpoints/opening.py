@@ -38,6 +38,16 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
         CheckpointError: If there is no such path, or its headers cannot be believed.
     """
     text = os.fspath(ref)
+    path = _existing_path(text)
+    try:
+        if path.is_dir():
+            return Checkpoint(text, path, folder_table(path), sidecars=sidecars_of(path))
+        return Checkpoint(text, path, _file_table(path))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _existing_path(text: str) -> Path:
     try:
         path = Path(text).expanduser().absolute()  # resolve() would lose the file names of a hub's cache
         exists = path.exists()
@@ -45,10 +55,7 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
         raise CheckpointError(f"{quoted(text)}: is no path: {error}") from None
     if not exists:
         raise CheckpointError(f"{text}: no such file or folder{_hub_hint(text)}")
-    is_folder = path.is_dir()
-    table = folder_table(path) if is_folder else _file_table(path)
-    files = tuple(file.path for file in table.files)
-    return Checkpoint(text, path, table, files=files, sidecars=sidecars_of(path) if is_folder else ())
+    return path
 
 
 def _file_table(path: Path) -> TensorTable:

@@ -16,31 +16,31 @@ from taskvec.errors import OutputError
 
 
 class StagedOutput:
-    """A folder under construction; nobody sees it at its target until `publish`.
+    """A folder (or a single file) under construction; nobody sees it at its target until `publish`.
 
     Work happens in ``.NAME.partial`` beside the target, which is locked against other processes where the file
     system can lock folders. What a killed process left there is removed. Leaving a ``with`` block discards
     whatever was not published.
 
     Attributes:
-        target: Where the folder will appear.
-        directory: Where to write meanwhile.
+        target: Where the output will appear.
+        directory: Where to write meanwhile; a single file is written here under the target's name.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, is_single_file: bool = False) -> None:
         self.target = Path(target).absolute()
         self.directory = self.target.with_name(f".{self.target.name}.partial")
         _refuse_existing(self.target)
         try:
             self._new_parents = _make_parents(self.target.parent)
-            self._lock = _locked_folder(self.directory)
-            _empty(self.directory)
+            self._lock = _locked_empty_folder(self.directory)
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+        self._is_single_file = is_single_file
         self._is_open = True
 
     def publish(self) -> None:
-        """Bring everything to the disk and rename the folder to its target.
+        """Bring everything to the disk and rename it to its target.
 
         Raises:
             OutputError: If the target appeared meanwhile or the disk fails; the staging folder stays.
@@ -48,7 +48,7 @@ class StagedOutput:
         _refuse_existing(self.target)
         try:
             _sync_tree(self.directory)
-            self.directory.rename(self.target)
+            self._move()
             _sync(self.target.parent)
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be published: {error.strerror}") from error
@@ -73,6 +73,13 @@ class StagedOutput:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+    def _move(self) -> None:
+        if self._is_single_file:
+            (self.directory / self.target.name).rename(self.target)
+            self.directory.rmdir()
+        else:
+            self.directory.rename(self.target)
 
     def _release(self) -> None:
         if self._is_open:
@@ -141,8 +148,8 @@ def _make_parents(folder: Path) -> list[Path]:
     return missing
 
 
-def _locked_folder(folder: Path) -> int:
-    """Create or take over a folder, and hold a lock on it for as long as the descriptor is open.
+def _locked_empty_folder(folder: Path) -> int:
+    """Create or take over and empty a folder, and hold a lock on it for as long as the descriptor is open.
 
     Raises:
         OutputError: If another process holds the lock, or published the folder just now.
@@ -150,21 +157,25 @@ def _locked_folder(folder: Path) -> int:
     folder.mkdir(exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_same = os.path.samestat(os.fstat(descriptor), folder.stat())
-    except BlockingIOError:
+        _lock(descriptor, folder)
+        _empty(folder)
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise OutputError(
             f"{folder}: another process is writing this output; wait for it or name another output"
         ) from None
-    except FileNotFoundError:
-        is_same = False
     except OSError:  # a file system that cannot lock folders
-        is_same = True
-    if not is_same:
-        os.close(descriptor)
-        raise OutputError(f"{folder}: another process has just finished with it; try again")
-    return descriptor
+        return
+    if not (folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat())):
+        raise OutputError(f"{folder}: another process has just finished with this output; try again")
 
 
 def _empty(folder: Path) -> None:

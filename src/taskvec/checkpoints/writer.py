@@ -98,23 +98,16 @@ class CheckpointWriter:
     def close(self) -> None:
         """Bring everything to the disk and write the index.
 
-        Raises:
-            OutputError: If elements of a tensor were never written (or some twice), or the disk fails.
+        Elements that were never written, or some written twice, are an `OutputError`, as is a disk that fails.
         """
-        for name, missing in self._missing.items():
-            if missing:
-                info, path, _ = self._places[name]
-                raise OutputError(
-                    f"{path}: {info.num_params - missing} of {info.num_params} elements of tensor {quoted(name)} "
-                    "were written; write each once"
-                )
-        for shard in self._layout.shards:
-            path = self.directory / shard.filename
-            with self._pool.borrow(path) as descriptor:
-                os.fsync(descriptor)
+        try:
+            self._check_complete()
+            for shard in self._layout.shards:
+                self._sync(self.directory / shard.filename)
+        finally:
+            self._forget()
         if self._layout.index_name is not None:
             _create(self.directory / self._layout.index_name, self._layout.index)
-        self._abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -125,10 +118,26 @@ class CheckpointWriter:
         if error is None:
             self.close()
         else:
-            self._abandon()
+            self._forget()
 
-    def _abandon(self) -> None:
+    def _forget(self) -> None:
         self._pool.forget([self.directory / shard.filename for shard in self._layout.shards])
+
+    def _check_complete(self) -> None:
+        for name, missing in self._missing.items():
+            if missing:
+                info, path, _ = self._places[name]
+                raise OutputError(
+                    f"{path}: {info.num_params - missing} of {info.num_params} elements of tensor {quoted(name)} "
+                    "were written; write each once"
+                )
+
+    def _sync(self, path: Path) -> None:
+        with self._pool.borrow(path) as descriptor:
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be brought to the disk: {error.strerror}") from error
 
 
 def _allocate(directory: Path, layout: FolderLayout) -> None:
