@@ -1,0 +1,103 @@
+"""``taskvec compress``: many task vectors in few atoms, with the error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from taskvec.cli.command import command
+from taskvec.cli.options import (
+    DtypeOption,
+    PlotOption,
+    Running,
+    StoreArgument,
+    dtype_option,
+    names_option,
+)
+from taskvec.cli.screen import Run
+
+if TYPE_CHECKING:
+    from taskvec.linalg.basis import Basis
+
+app = typer.Typer()
+
+
+@command(app, "compress")
+def compress_vectors(
+    store: StoreArgument,
+    how: Running,
+    basis: Annotated[
+        str, typer.Option("--basis", metavar="NAME", help="The name of the new basis.", show_default=False)
+    ],
+    atoms: Annotated[int | None, typer.Option("--atoms", metavar="M", min=1, help="The number of atoms.")] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option("--max-error", metavar="E", help="Take the fewest atoms whose relative error is at most E."),
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help="How the atoms are chosen: spectral.")
+    ] = "spectral",
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", metavar="A,B,...", help="The task vectors to compress; all if not given.")
+    ] = None,
+    dtype: DtypeOption = None,
+    plot: PlotOption = None,
+) -> None:
+    """Compress task vectors to a few atoms, with the exact error.
+
+    relative_error is ‖V̂ − V‖ / ‖V‖ over all task vectors as recovered from the atoms, sum_error the same for their sum,
+    and optimal_error the least that any M atoms can have. The atoms' rounding is counted.
+
+    With --json: basis, method, num_atoms, relative_error, task_errors (by name), sum_error, optimal_error, bytes,
+    original_bytes.
+    """
+    from taskvec.cli.certificate_text import basis_text
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.compress import compress, plan_compress
+    from taskvec.reports import check_figure
+    from taskvec.vectors.store import Store
+
+    _check_one_of(atoms, max_error)
+    request: dict[str, Any] = {
+        "num_atoms": atoms,
+        "max_error": max_error,
+        "method": method,
+        "tasks": names_option(tasks),
+        "dtype": dtype_option(dtype),
+    }
+    if plot is not None:
+        check_figure(plot)
+
+    def work() -> Basis:
+        made = compress(opened, basis, **request)
+        if plot is not None:
+            _draw(made, plot)
+        return made
+
+    with Run(how) as run:
+        opened = Store(store, run.options)
+        run.carry_out(
+            plan=lambda: plan_compress(opened, basis, **request), work=work, data=Basis.to_json, text=basis_text
+        )
+
+
+def _check_one_of(atoms: int | None, max_error: float | None) -> None:
+    """Refuse a size that is not said, or said twice.
+
+    Raises:
+        typer.BadParameter: With what to do.
+    """
+    if (atoms is None) == (max_error is None):
+        raise typer.BadParameter("give either --atoms M or --max-error E")
+
+
+def _draw(basis: Basis, plot: Path) -> None:
+    from taskvec.linalg.compress import error_curve
+    from taskvec.reports import error_curve as draw_error_curve
+
+    curve = error_curve(basis.store, basis.tasks)
+    draw_error_curve(
+        curve.num_atoms, curve.relative_error, plot, worst_task=curve.worst_task_error, chosen=basis.num_atoms
+    )

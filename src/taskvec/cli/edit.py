@@ -1,0 +1,137 @@
+"""``taskvec edit``: write what an expression says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from taskvec.cli.command import command
+from taskvec.cli.options import AllowOption, DtypeOption, Running, dtype_option, named_refs, rules_option, size_option
+from taskvec.cli.screen import Run
+
+if TYPE_CHECKING:
+    from taskvec.linalg.editing import Editing
+    from taskvec.streaming.plan import RunOptions
+    from taskvec.vectors.alignment import Rule
+    from taskvec.vectors.edited import EditResult, OutputOptions
+
+    Request = Callable[[OutputOptions, RunOptions], Editing]
+
+app = typer.Typer()
+
+
+@command(app, "edit")
+def edit(
+    store: Annotated[
+        str, typer.Argument(metavar="STORE", help="The store; leave it out with --base.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The folder to make.", show_default=False)],
+    how: Running,
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPRESSION", help="What to write; put -- before it if it begins with a minus.", show_default=False
+        ),
+    ] = None,
+    base: Annotated[str | None, typer.Option("--base", metavar="REF", help="Without a store: the base model.")] = None,
+    vector: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vector",
+            metavar="NAME=REF",
+            help="Without a store: a name and the fine-tuned model that it stands for. May be repeated.",
+        ),
+    ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            "--basis", metavar="NAME", help="Take the vectors from this basis of the store; only its atoms are read."
+        ),
+    ] = None,
+    dtype: DtypeOption = None,
+    out_shard_size: Annotated[
+        str | None,
+        typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
+    ] = None,
+    allow: AllowOption = None,
+) -> None:
+    """Write the model or the task vector that an expression says.
+
+    An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector. Names
+    are those of the store, or of --vector.
+
+    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
+    """
+    from taskvec.vectors.edited import EditResult, OutputOptions
+
+    words = [word for word in (store, expression) if word is not None]
+    request = _request(words, base=base, vectors=vector or (), basis=basis, allow=allow or ())
+    shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
+    output = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
+    with Run(how) as run:
+        run.carry_out(
+            plan=lambda: request(output, run.options).plan(out),
+            work=lambda: request(output, run.options).save(out),
+            data=EditResult.to_json,
+            text=_edit_text,
+        )
+
+
+def _request(
+    words: Sequence[str], *, base: str | None, vectors: Sequence[str], basis: str | None, allow: Sequence[str]
+) -> Request:
+    """Understand which of the two ways of editing is asked for.
+
+    Raises:
+        typer.BadParameter: If the options do not fit together.
+    """
+    if base is None:
+        if vectors:
+            raise typer.BadParameter("--vector goes with --base REF, and a store has its own base")
+        if allow:
+            raise typer.BadParameter("--allow goes with --base; for a store, give it to taskvec store add")
+        if len(words) != 2:
+            raise typer.BadParameter("expected STORE and EXPRESSION, or EXPRESSION with --base and --vector")
+        return partial(_over_store, words[0], words[1], basis)
+    if basis is not None:
+        raise typer.BadParameter("--basis is of a store, and --base means that there is none")
+    if len(words) != 1:
+        raise typer.BadParameter("with --base, expected an EXPRESSION and no STORE")
+    return partial(_over_checkpoints, base, named_refs(vectors), words[0], rules_option(allow))
+
+
+def _over_store(store: str, expression: str, basis: str | None, output: OutputOptions, options: RunOptions) -> Editing:
+    from taskvec.linalg.editing import Editing
+    from taskvec.vectors.store import Store
+
+    return Editing.of_store(Store(store, options), expression, basis=basis, output=output)
+
+
+def _over_checkpoints(
+    base: str,
+    refs: Mapping[str, str],
+    expression: str,
+    allow: Sequence[Rule],
+    output: OutputOptions,
+    options: RunOptions,
+) -> Editing:
+    from taskvec.linalg.editing import Editing
+
+    return Editing.of_checkpoints(base, refs, expression, allow=allow, output=output, options=options)
+
+
+def _edit_text(result: EditResult) -> Iterator[str]:
+    from taskvec.streaming.memory import format_size
+
+    files = f"{len(result.files)} file{'s' if len(result.files) > 1 else ''}"
+    tensors = f"{result.edited} tensors edited, {result.copied} copied"
+    yield f"wrote {result.out}: {tensors}, {format_size(result.num_bytes)} in {files}"
+    for rule in result.rules:
+        yield f"rule {rule['rule']} covered {len(rule['tensors'])} tensors of {rule['source']}"
+    if result.certificate:
+        error = result.certificate["relative_error"]
+        yield f"over basis {result.certificate['basis']}: what was added has a relative error of {error:.3g}"

@@ -1,0 +1,54 @@
+"""``taskvec similarity``: which task vectors are alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from taskvec.cli.command import command
+from taskvec.cli.options import NamesArgument, PlotOption, Running, StoreArgument
+from taskvec.cli.screen import Run
+
+if TYPE_CHECKING:
+    from taskvec.linalg.similarity import Similarity
+
+app = typer.Typer()
+
+
+@command(app, "similarity")
+def compare(
+    store: StoreArgument,
+    how: Running,
+    names: NamesArgument = None,
+    per_group: Annotated[bool, typer.Option("--per-group", help="Also compare tensor by tensor.")] = False,
+    plot: PlotOption = None,
+) -> None:
+    """Compare task vectors: inner products, norms, cosines.
+
+    What the store knows already costs no reading.
+
+    With --json: names (T), gram (T × T), cosine (T × T), norms (T); with --per-group also groups, the same by tensor.
+    """
+    from taskvec.cli.similarity_text import similarity_text
+    from taskvec.linalg.similarity import Similarity, plan_similarity, similarity
+    from taskvec.reports import check_figure, cosine_heatmap
+    from taskvec.vectors.store import Store
+
+    if plot is not None:
+        check_figure(plot)
+
+    def work() -> Similarity:
+        result = similarity(opened, names or None, per_group=per_group)
+        if plot is not None:
+            cosine_heatmap(result.names, result.cosine, plot)
+        return result
+
+    with Run(how) as run:
+        opened = Store(store, run.options)
+        run.carry_out(
+            plan=lambda: plan_similarity(opened, names or None),
+            work=work,
+            data=Similarity.to_json,
+            text=similarity_text,
+        )

@@ -1,0 +1,194 @@
+"""``taskvec store``: make a store, and look after what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from taskvec.cli.command import command
+from taskvec.cli.options import (
+    AllowOption,
+    BaseOption,
+    NameArgument,
+    NamedRefsArgument,
+    Reporting,
+    Running,
+    StoreArgument,
+    named_refs,
+    rules_option,
+)
+from taskvec.cli.screen import Run, show
+from taskvec.errors import StoreError
+
+if TYPE_CHECKING:
+    from taskvec.vectors.manifests import SourceDocument, VectorDocument
+    from taskvec.vectors.store import Store
+
+app = typer.Typer(help="Make a store of task vectors, and look after it.", no_args_is_help=True)
+
+
+@command(app, "init")
+def init(store: StoreArgument, base: BaseOption, how: Running) -> None:
+    """Make an empty store for fine-tunes of one base model.
+
+    The base is read once, to know it again; no weights are copied.
+
+    With --json: store, base.
+    """
+    from taskvec.cli.hashing_plan import plan_hashing
+    from taskvec.cli.store_text import init_text
+    from taskvec.vectors.store import Store
+
+    with Run(how) as run:
+        run.carry_out(
+            plan=lambda: plan_hashing([base], run.options),
+            work=lambda: Store.init(store, base, run.options),
+            data=lambda made: {"store": str(made.path), "base": _base_row(made)},
+            text=init_text,
+        )
+
+
+@command(app, "add")
+def add(
+    store: StoreArgument,
+    vectors: NamedRefsArgument,
+    how: Running,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Keep a copy of the weights in the store instead of a link.")
+    ] = False,
+    allow: AllowOption = None,
+) -> None:
+    """Add fine-tuned models under names.
+
+    They are linked, not copied, and known again by content. Each is read once.
+
+    With --json: vectors, one for each added, as in store list.
+    """
+    from taskvec.cli.store_text import vectors_table
+    from taskvec.vectors.store import Store
+
+    refs, rules = named_refs(vectors), rules_option(allow)
+    with Run(how) as run:
+        opened = Store(store, run.options)
+        run.carry_out(
+            plan=lambda: opened.plan_add(refs, rules),
+            work=lambda: [_row(opened, document) for document in opened.add(refs, copy=copy, allow=rules)],
+            data=lambda rows: {"vectors": rows},
+            text=lambda rows: [f"added to {opened.path}:", vectors_table(rows)],
+        )
+
+
+@command(app, "list")
+def list_vectors(store: StoreArgument, how: Reporting) -> None:
+    """List the task vectors and bases of a store.
+
+    With --json: base, vectors (name, norm, num_params, form, bytes, source), bases (name, method, num_atoms, tasks,
+    relative_error, bytes).
+    """
+    from taskvec.cli.store_text import list_text
+    from taskvec.linalg.basis import list_bases
+    from taskvec.vectors.store import Store
+
+    opened = Store(store)
+    rows = [_row(opened, opened.documents.vector(name)) for name in opened.names]
+    listing = {"base": _base_row(opened), "vectors": rows, "bases": list_bases(opened)}
+    show(how, listing, lambda: list_text(opened.path, listing))
+
+
+@command(app, "show")
+def show_vector(store: StoreArgument, name: NameArgument, how: Reporting) -> None:
+    """Show all that a store knows of one task vector.
+
+    With --json: what store list says of it, and ref, fingerprint, num_tensors, files, rules.
+    """
+    from taskvec.cli.store_text import vector_text
+    from taskvec.vectors.store import Store
+
+    opened = Store(store)
+    document = opened.documents.vector(name)
+    detail = {
+        **_row(opened, document),
+        "ref": document.source.ref,
+        "fingerprint": document.source.fingerprint,
+        "num_tensors": len(document.source.digests),
+        "files": [str(opened.path / state.path) for state in document.source.files],
+        "rules": [rule.model_dump(mode="json") for rule in document.rules],
+    }
+    show(how, detail, lambda: vector_text(detail))
+
+
+@command(app, "verify")
+def verify(store: StoreArgument, how: Running) -> None:
+    """Hash everything again, and say what has changed.
+
+    Everything is the base, all task vectors and the atoms of all bases. The exit status is 1 if there is a problem.
+
+    With --json: ok, problems.
+    """
+    from taskvec.cli.hashing_plan import plan_hashing
+    from taskvec.vectors.store import Store
+
+    with Run(how) as run:
+        opened = Store(store, run.options)
+        problems = run.carry_out(
+            plan=lambda: plan_hashing(_linked_paths(opened), run.options),
+            work=opened.verify,
+            data=lambda found: {"ok": not found, "problems": found},
+            text=lambda found: found or [f"{opened.path}: all is as it was added ({len(opened)} task vectors)"],
+        )
+    _refuse(problems or [])
+
+
+@command(app, "remove")
+def remove(store: StoreArgument, name: NameArgument, how: Reporting) -> None:
+    """Forget a task vector.
+
+    The model that it links to is not touched.
+
+    With --json: removed.
+    """
+    from taskvec.vectors.store import Store
+
+    Store(store).remove(name)
+    show(how, {"removed": name}, lambda: [f"removed {name} from {store}"])
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    """Make the exit status tell that a store is not what it was.
+
+    Raises:
+        StoreError: If there is a problem; the others are on stdout.
+    """
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise StoreError(f"{problems[0]}{more}")
+
+
+def _base_row(store: Store) -> dict[str, Any]:
+    source = store.documents.store().base
+    row = {"ref": source.ref, "path": _path(store, source), "fingerprint": source.fingerprint}
+    return {**row, "num_params": source.num_params, "bytes": source.nbytes}
+
+
+def _row(store: Store, document: VectorDocument) -> dict[str, Any]:
+    return {
+        "name": document.name,
+        "norm": document.norm,
+        "num_params": document.source.num_params,
+        "form": document.form,
+        "bytes": document.source.nbytes,
+        "source": _path(store, document.source),
+    }
+
+
+def _path(store: Store, source: SourceDocument) -> str:
+    return str(store.path / source.path)
+
+
+def _linked_paths(store: Store) -> Sequence[Path]:
+    sources = [store.documents.store().base, *(store.documents.vector(name).source for name in store.names)]
+    sources += [atom for name in store.documents.basis_names() for atom in store.documents.basis(name).atoms]
+    return [store.path / source.path for source in sources]
