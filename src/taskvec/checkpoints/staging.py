@@ -14,30 +14,42 @@ from typing import Self
 
 from taskvec.errors import OutputError
 
+_KEY_NAME = ".resume-key"
+_JOURNAL_NAME = ".journal"
+
 
 class StagedOutput:
     """A folder (or a single file) under construction; nobody sees it at its target until `publish`.
 
     Work happens in ``.NAME.partial`` beside the target, which is locked against other processes where the file
-    system can lock folders. What a killed process left there is removed. Leaving a ``with`` block discards
-    whatever was not published.
+    system can lock folders. What a killed process left there is removed, unless it was working at the same thing
+    (the same ``resume_key``). Leaving a ``with`` block discards whatever was not published; with a key, an
+    interruption keeps it for the next run.
 
     Attributes:
         target: Where the output will appear.
         directory: Where to write meanwhile; a single file is written here under the target's name.
+        is_resumed: Whether an earlier run's work at the same thing is still there.
     """
 
-    def __init__(self, target: Path, *, is_single_file: bool = False) -> None:
+    def __init__(self, target: Path, *, is_single_file: bool = False, resume_key: str | None = None) -> None:
         self.target = Path(target).absolute()
         self.directory = self.target.with_name(f".{self.target.name}.partial")
         _refuse_existing(self.target)
         try:
             self._new_parents = _make_parents(self.target.parent)
-            self._lock = _locked_empty_folder(self.directory)
+            self._lock = _locked_folder(self.directory)
+            self.is_resumed = _keep_or_empty(self.directory, resume_key)
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+        self._can_resume = resume_key is not None
         self._is_single_file = is_single_file
         self._is_open = True
+
+    @property
+    def journal_path(self) -> Path:
+        """Where a run may note what it has finished; removed before the output is published."""
+        return self.directory / _JOURNAL_NAME
 
     def publish(self) -> None:
         """Bring everything to the disk and rename it to its target.
@@ -48,6 +60,8 @@ class StagedOutput:
         _refuse_existing(self.target)
         try:
             _sync_tree(self.directory)
+            self.journal_path.unlink(missing_ok=True)
+            (self.directory / _KEY_NAME).unlink(missing_ok=True)
             self._move()
             _sync(self.target.parent)
         except OSError as error:
@@ -72,7 +86,10 @@ class StagedOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.discard()
+        if self._can_resume and isinstance(error, KeyboardInterrupt | SystemExit):
+            self._release()
+        else:
+            self.discard()
 
     def _move(self) -> None:
         if self._is_single_file:
@@ -148,8 +165,8 @@ def _make_parents(folder: Path) -> list[Path]:
     return missing
 
 
-def _locked_empty_folder(folder: Path) -> int:
-    """Create or take over and empty a folder, and hold a lock on it for as long as the descriptor is open.
+def _locked_folder(folder: Path) -> int:
+    """Create or take over a folder, and hold a lock on it for as long as the descriptor is open.
 
     Raises:
         OutputError: If another process holds the lock, or published the folder just now.
@@ -158,7 +175,6 @@ def _locked_empty_folder(folder: Path) -> int:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _lock(descriptor, folder)
-        _empty(folder)
     except BaseException:
         os.close(descriptor)
         raise
@@ -176,6 +192,17 @@ def _lock(descriptor: int, folder: Path) -> None:
         return
     if not (folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat())):
         raise OutputError(f"{folder}: another process has just finished with this output; try again")
+
+
+def _keep_or_empty(folder: Path, resume_key: str | None) -> bool:
+    """Keep what a run with the same key left, remove anything else; return whether something was kept."""
+    path = folder / _KEY_NAME
+    if resume_key is not None and path.is_file() and path.read_text(encoding="ascii", errors="replace") == resume_key:
+        return True
+    _empty(folder)
+    if resume_key is not None:
+        path.write_text(resume_key, encoding="ascii")
+    return False
 
 
 def _empty(folder: Path) -> None:

@@ -28,7 +28,8 @@ class CheckpointWriter:
     """Preallocated weight files, and the index if there are several.
 
     Every element must be written before `close`. Leaving a ``with`` block with an exception closes the files as they
-    are; removing them is up to the owner of the folder.
+    are; removing them is up to the owner of the folder. With ``resume``, files that an earlier writer with the same
+    arguments left are kept as they are.
 
     Attributes:
         directory: The folder written to.
@@ -43,6 +44,7 @@ class CheckpointWriter:
         shard_size: int | None = None,
         metadata: Mapping[str, str] | None = None,
         filename: str = "model.safetensors",
+        resume: bool = False,
     ) -> None:
         self.directory = Path(directory)
         self._layout = plan_layout(tensors, shard_size=shard_size, metadata=metadata, filename=filename)
@@ -57,7 +59,7 @@ class CheckpointWriter:
         self._missing = {name: info.num_params for name, (info, _, _) in self._places.items()}
         self._lock = threading.Lock()
         self._pool: DescriptorPool[Path] = DescriptorPool(_open_for_writing, _OPEN_FILES)
-        _allocate(self.directory, self._layout)
+        _allocate(self.directory, self._layout, resume=resume)
 
     @staticmethod
     def plan_bytes(
@@ -95,6 +97,16 @@ class CheckpointWriter:
         with self._lock:
             self._missing[name] -= data.size
 
+    def skip(self, name: str, count: int) -> None:
+        """Know that ``count`` elements of a tensor were written by an earlier run, whose files were kept."""
+        with self._lock:
+            self._missing[name] -= count
+
+    def sync(self) -> None:
+        """Bring what was written so far to the disk; safe to call while other threads write."""
+        for shard in self._layout.shards:
+            self._sync(self.directory / shard.filename)
+
     def close(self) -> None:
         """Bring everything to the disk and write the index.
 
@@ -102,8 +114,7 @@ class CheckpointWriter:
         """
         try:
             self._check_complete()
-            for shard in self._layout.shards:
-                self._sync(self.directory / shard.filename)
+            self.sync()
         finally:
             self._forget()
         if self._layout.index_name is not None:
@@ -140,7 +151,7 @@ class CheckpointWriter:
                 raise OutputError(f"{path}: cannot be brought to the disk: {error.strerror}") from error
 
 
-def _allocate(directory: Path, layout: FolderLayout) -> None:
+def _allocate(directory: Path, layout: FolderLayout, *, resume: bool) -> None:
     """Create all files at their final size, so that a full disk is known now.
 
     Raises:
@@ -150,16 +161,29 @@ def _allocate(directory: Path, layout: FolderLayout) -> None:
         free = shutil.disk_usage(directory).free
     except OSError as error:
         raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from error
-    if layout.num_bytes > free:
+    if layout.num_bytes > free and not resume:
         raise OutputError(_full(directory, layout.num_bytes))
+    if resume and layout.index_name is not None:
+        (directory / layout.index_name).unlink(missing_ok=True)
     for shard in layout.shards:
         path = directory / shard.filename
+        if resume and _is_laid_out(path, shard):
+            continue
         try:
+            if resume:
+                path.unlink(missing_ok=True)
             _create_at_size(path, shard)
         except OSError as error:
             if error.errno in _FULL:
                 raise OutputError(_full(directory, layout.num_bytes)) from error
             raise OutputError(f"{path}: cannot be created: {error.strerror}") from error
+
+
+def _is_laid_out(path: Path, shard: ShardLayout) -> bool:
+    if not path.is_file() or path.stat().st_size != shard.num_bytes:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(shard.head)) == shard.head
 
 
 def _create_at_size(path: Path, shard: ShardLayout) -> None:

@@ -151,6 +151,9 @@ class _AtomKernel(Kernel):
     def fold(self, total: NDArray[Any] | None, part: NDArray[Any]) -> NDArray[Any]:
         return part if total is None else np.concatenate([total, part])
 
+    def parameters(self) -> bytes:
+        return self._centered.tobytes() + self._encoder.tobytes()
+
     def scratch_bytes(self, num_sources: int) -> int:
         rows = padded(len(self._encoder) + num_sources)
         return (rows + 1) * TILE * 4 + 2 * 8 * rows * padded(len(self._encoder))

@@ -1,19 +1,23 @@
 """How work is run: units, plan, memory, events, executors."""
 
 from taskvec.streaming.engine import run
+from taskvec.streaming.identity import job_key
 from taskvec.streaming.job import AlignedTensor, Chunk, Job, Kernel, Located, TensorSink
+from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 
 __all__ = [
     "AlignedTensor",
     "Chunk",
     "Job",
+    "Journal",
     "Kernel",
     "Located",
     "Plan",
     "PlannedPass",
     "RunOptions",
     "TensorSink",
+    "job_key",
     "make_plan",
     "plan_pass",
     "run",

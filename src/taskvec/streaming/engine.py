@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 import numpy as np
 
-from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
+from taskvec.streaming.events import BytesDone, PassFinished, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming.identity import check_unchanged, source_states
 from taskvec.streaming.job import AlignedTensor, Array, Chunk, Job, RawRow
+from taskvec.streaming.journal import Journal, Parts
 from taskvec.streaming.plan import PlannedPass, RunOptions, plan_pass
 from taskvec.streaming.units import Piece, Unit, make_units
 
 
-def run(job: Job, options: RunOptions) -> dict[str, Array]:
+def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[str, Array]:
     """Run one pass.
 
     Args:
         job: What to read, compute and write.
         options: The limits and the listener.
+        journal: Where to note finished units; the pass goes on from those that are noted already.
 
     Returns:
         For each tensor that the kernel reduces, its small array; sums are taken per piece and then in order.
@@ -28,26 +32,58 @@ def run(job: Job, options: RunOptions) -> dict[str, Array]:
     planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
     started = time.perf_counter()
     options.listener(PassStarted(job.label, planned.read_bytes + planned.written_bytes))
+    before = source_states(job)
+    totals = _run_units(job, options, planned, journal)
+    check_unchanged(job, before)
+    options.listener(PassFinished(job.label, time.perf_counter() - started))
+    return totals
+
+
+def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Journal | None) -> dict[str, Array]:
+    units = make_units([tensor.num_params for tensor in job.tensors])
+    done = journal.done if journal else {}
+    if journal:
+        journal.start(job.sync)
+    if done:
+        for unit in units:
+            if unit.index in done:
+                _skip_written(job, unit)
+        options.listener(Resumed(job.label, sum(_unit_bytes(job, unit) for unit in units if unit.index in done)))
+    results = _results(job, options, planned, [unit for unit in units if unit.index not in done])
+    totals: dict[str, Array] = {}
+    for unit in units:
+        parts = done.get(unit.index)
+        if parts is None:
+            parts = next(results)
+            options.listener(BytesDone(job.label, _unit_bytes(job, unit)))
+            if journal:
+                journal.record(unit.index, parts)
+        for piece, part in zip(unit.pieces, parts, strict=True):
+            if part is not None:
+                name = job.tensors[piece.tensor].name
+                totals[name] = job.kernel.fold(totals.get(name), part)
+    return totals
+
+
+def _results(job: Job, options: RunOptions, planned: PlannedPass, units: Sequence[Unit]) -> Iterator[Parts]:
     spaces = _workspaces(job, planned)
 
-    def work(unit: Unit) -> list[Array | None]:
+    def work(unit: Unit) -> Parts:
         space = spaces.get()
         try:
             return [_do_piece(job, piece, space) for piece in unit.pieces]
         finally:
             spaces.put(space)
 
-    totals: dict[str, Array] = {}
-    units = make_units([tensor.num_params for tensor in job.tensors])
-    results = EXECUTORS[options.executor].run(work, units, planned.workers)
-    for unit, parts in zip(units, results, strict=True):
-        for piece, part in zip(unit.pieces, parts, strict=True):
-            if part is not None:
-                name = job.tensors[piece.tensor].name
-                totals[name] = job.kernel.fold(totals.get(name), part)
-        options.listener(BytesDone(job.label, _unit_bytes(job, unit)))
-    options.listener(PassFinished(job.label, time.perf_counter() - started))
-    return totals
+    return EXECUTORS[options.executor].run(work, units, planned.workers)
+
+
+def _skip_written(job: Job, unit: Unit) -> None:
+    for piece in unit.pieces:
+        tensor = job.tensors[piece.tensor]
+        if tensor.output_dtype is not None:
+            for writer in job.writers:
+                writer.skip(tensor.name, piece.stop - piece.start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,15 @@ class PassFinished:
     seconds: float
 
 
-Event = PassStarted | BytesDone | PassFinished
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A killed run of the same job is taken up; ``count`` bytes of its work need not be done again."""
+
+    label: str
+    count: int
+
+
+Event = PassStarted | Resumed | BytesDone | PassFinished
 Listener = Callable[[Event], None]
 
 

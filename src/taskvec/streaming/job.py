@@ -26,6 +26,14 @@ class TensorSink(Protocol):
         """Take elements ``start … start + data.size`` of a tensor; the buffer is reused afterwards."""
         ...
 
+    def skip(self, name: str, count: int) -> None:
+        """Know that ``count`` elements of a tensor were written by an earlier run."""
+        ...
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -142,6 +150,10 @@ class Kernel(ABC):
         """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""
         return num_sources * 0
 
+    @abstractmethod
+    def parameters(self) -> bytes:
+        """Return everything that the results depend on beside the inputs, for telling one job from another."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -163,3 +175,8 @@ class Job:
     def num_sources(self) -> int:
         """S, the number of sources beside the base."""
         return max((len(tensor.sources) for tensor in self.tensors), default=0)
+
+    def sync(self) -> None:
+        """Bring all outputs to the disk."""
+        for writer in self.writers:
+            writer.sync()

@@ -23,6 +23,8 @@ MAX_CHUNK = 1 << 18
 SLACK_BYTES = 24 << 20
 """Allowed for what a run allocates beside its buffers: results, thread stacks, allocator slack."""
 
+_HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next time
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -84,7 +86,7 @@ class Plan:
 def plan_pass(
     label: str, tensors: Sequence[AlignedTensor], kernel: Kernel, options: RunOptions, *, num_outputs: int = 0
 ) -> PlannedPass:
-    """Choose the chunk size of one pass so that the whole process stays within the allowed memory.
+    """Choose chunk size and workers of one pass so that the whole process stays within the allowed memory.
 
     Args:
         label: What the pass does.
@@ -97,22 +99,26 @@ def plan_pass(
         The planned pass.
 
     Raises:
-        MemoryLimitError: If even the smallest chunk needs more; the message says the least that would do.
+        MemoryLimitError: If even one worker with the smallest chunk needs more; the message says the least that would
+            do.
     """
     units = make_units([tensor.num_params for tensor in tensors])
-    workers = max(1, min(options.workers, len(units)))
     num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
-    reserved = _reserved_bytes() + workers * kernel.scratch_bytes(num_sources)
-    chunk = TILE * max(1, options.max_chunk // TILE)
-    while chunk > TILE and (reserved + workers * width * chunk > options.memory or chunk >= 2 * longest):
-        chunk = TILE * max(1, chunk // 2 // TILE)
-    projected = reserved + workers * width * chunk
+    reserved, scratch = _reserved_bytes(), kernel.scratch_bytes(num_sources)
+    workers = max(1, min(options.workers, len(units)))
+    chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
+    while reserved + workers * (scratch + width * chunk) > options.memory and (workers, chunk) != (1, TILE):
+        if chunk > TILE:
+            chunk = TILE * max(1, chunk // 2 // TILE)
+        else:
+            workers -= 1
+    projected = reserved + workers * (scratch + width * chunk)
     if projected > options.memory:
         raise MemoryLimitError(
             f"{label}: {format_size(options.memory)} of memory is not enough for {num_sources} sources; "
-            f"the least that would do is {-(-projected >> 20)}MiB: raise --memory"
+            f"the least that would do is {-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise --memory"
         )
     read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
     written = sum(t.num_params * t.output_dtype.itemsize for t in tensors if t.output_dtype) * num_outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,19 @@ from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
-from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, Plan, RunOptions, make_plan, plan_pass, run
+from taskvec.streaming import (
+    AlignedTensor,
+    Chunk,
+    Job,
+    Journal,
+    Kernel,
+    Plan,
+    RunOptions,
+    job_key,
+    make_plan,
+    plan_pass,
+    run,
+)
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Alignment, Rule, align, describe_changed_copy
 from taskvec.vectors.forms import Dense, Form, Source
@@ -124,8 +136,10 @@ class Edited:
             raise OutputError(f"{target} exists already: choose another output or remove it")
         self.plan(target, output, options)
         alignment = self._alignment(output)
-        with StagedOutput(target) as staged:
-            result = self._write(staged, alignment, output, options)
+        job = Job(self._label, alignment.tensors, self._kernel(options))
+        key = job_key(job, f"{output.shard_size} {self._metadata(alignment, output)}")
+        with StagedOutput(target, resume_key=key) as staged:
+            result = self._write(staged, job, key, alignment, output, options)
             staged.publish()
         return result
 
@@ -167,25 +181,35 @@ class Edited:
         return [TensorInfo(t.name, t.output_dtype, t.shape) for t in tensors if t.output_dtype]
 
     def _write(
-        self, staged: StagedOutput, alignment: Alignment, output: OutputOptions, options: RunOptions
+        self,
+        staged: StagedOutput,
+        job: Job,
+        key: str,
+        alignment: Alignment,
+        output: OutputOptions,
+        options: RunOptions,
     ) -> EditResult:
         written = self._written(alignment)
-        rules = tuple({"rule": use.rule, "source": use.source, "tensors": list(use.tensors)} for use in alignment.uses)
-        metadata = self._metadata(output, rules)
-        with CheckpointWriter(staged.directory, written, shard_size=output.shard_size, metadata=metadata) as writer:
-            run(Job(self._label, alignment.tensors, self._kernel(options), (_Only(writer, written),)), options)
+        metadata = self._metadata(alignment, output)
+        with (
+            CheckpointWriter(
+                staged.directory, written, shard_size=output.shard_size, metadata=metadata, resume=staged.is_resumed
+            ) as writer,
+            Journal(staged.journal_path, key) as journal,
+        ):
+            run(replace(job, writers=(_Only(writer, written),)), options, journal)
         carried = self._carry_sidecars(staged.directory)
         edited = len(alignment.combinable)
         num_bytes = sum(info.nbytes for info in written)
         files = (*writer.files, *carried)
-        return EditResult(staged.target, files, edited, len(written) - edited, num_bytes, rules)
+        return EditResult(staged.target, files, edited, len(written) - edited, num_bytes, _rules(alignment))
 
-    def _metadata(self, output: OutputOptions, rules: tuple[Mapping[str, Any], ...]) -> dict[str, str]:
+    def _metadata(self, alignment: Alignment, output: OutputOptions) -> dict[str, str]:
         record = {
             "version": __version__,
             "kind": "checkpoint" if self.target else "task_vector",
             "base": self.vector.base.identity if self.vector.base.is_hashed else None,
-            "rules": rules,
+            "rules": _rules(alignment),
             **output.record,
         }
         tied = self.target.checkpoint.tied if self.target else {}
@@ -200,6 +224,10 @@ class Edited:
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(origin.path / relative, destination)
         return tuple(str(relative) for relative in origin.sidecars)
+
+
+def _rules(alignment: Alignment) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"rule": use.rule, "source": use.source, "tensors": list(use.tensors)} for use in alignment.uses)
 
 
 class CombineKernel(Kernel):
@@ -245,6 +273,11 @@ class CombineKernel(Kernel):
             if not np.array_equal(row[:size], chunk.base[:size]):
                 raise AlignmentError(describe_changed_copy(located, tensor.name))
 
+    def parameters(self) -> bytes:
+        """Return coefficients and rules."""
+        numbers = (self._centered.tobytes(), self._coefficients.tobytes(), self._base_coefficient.tobytes())
+        return b"\0".join([*numbers, ",".join(sorted(self._allow)).encode()])
+
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes of the kernel's tiles."""
         return 3 * 4 * TILE + 4 * num_sources
@@ -277,6 +310,13 @@ class _Only:
         if name in self._names:
             self._writer.write(name, start, data)
 
+    def skip(self, name: str, count: int) -> None:
+        if name in self._names:
+            self._writer.skip(name, count)
+
+    def sync(self) -> None:
+        self._writer.sync()
+
 
 class _ArraySink:
     """Keeps what is written in memory."""
@@ -286,6 +326,12 @@ class _ArraySink:
 
     def write(self, name: str, start: int, data: NDArray[Any]) -> None:  # noqa: ARG002
         self._parts[start] = data.copy()
+
+    def skip(self, name: str, count: int) -> None:
+        pass
+
+    def sync(self) -> None:
+        pass
 
     def float32(self, tensor: AlignedTensor) -> NDArray[np.float32]:
         parts = [self._parts[start] for start in sorted(self._parts)]

@@ -152,5 +152,8 @@ class _ScanKernel(Kernel):
     def fold(self, total: NDArray[Any] | None, part: NDArray[Any]) -> NDArray[Any]:
         return part if total is None else np.concatenate([total, part])
 
+    def parameters(self) -> bytes:
+        return self._centered.tobytes()
+
     def scratch_bytes(self, num_sources: int) -> int:
         return (padded(num_sources) + 1) * TILE * 4 + 2 * 8 * padded(num_sources) ** 2

@@ -70,5 +70,8 @@ class _GramKernel(Kernel):
             chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count, self._num_rows, state
         )
 
+    def parameters(self) -> bytes:
+        return self._centered.tobytes() + str(self._num_rows).encode()
+
     def scratch_bytes(self, num_sources: int) -> int:
         return (padded(num_sources) + 1) * TILE * 4 + 8 * padded(num_sources) * padded(self._num_rows)
