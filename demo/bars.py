@@ -24,34 +24,23 @@ def draw(result: Result, file: Path) -> None:
     """Save the bars as a picture."""
     figure = Figure(figsize=(11, 4.6), dpi=160, layout="constrained")
     axes = figure.subplots()
-    rows = {label: [*row.values(), mean(row)] for label, row in result.rows().items()}
+    rows = {label: [100 * value for value in (*row.values(), mean(row))] for label, row in result.rows().items()}
+    groups = np.arange(len(result.tasks) + 1.0)
+    groups[-1] += 0.35  # the mean stands apart
     width = (1 - GAP) / len(rows)
-    places = np.arange(len(result.tasks) + 1) + 0.35 * (np.arange(len(result.tasks) + 1) == len(result.tasks))
     for number, (label, values) in enumerate(rows.items()):
-        offset = (number - (len(rows) - 1) / 2) * width
-        axes.bar(
-            places + offset,
-            [100 * value for value in values],
-            0.9 * width,
-            color=COLOURS[label],
-            label=_label(label, result),
-        )
-    _annotate(axes, places[-1], width, rows)
-    _dress(axes, places, [*result.tasks, "mean"])
+        places = groups + (number - (len(rows) - 1) / 2) * width
+        axes.bar(places, values, 0.9 * width, color=COLOURS[label], label=_legend(label, result))
+        axes.text(places[-1], values[-1] + 1, f"{values[-1]:.0f}", ha="center", fontsize=7.5)
+    _dress(axes, groups, [*result.tasks, "mean"])
     figure.suptitle(result.verdict(), x=0.01, ha="left", fontsize=11)
     figure.savefig(file)
 
 
-def _label(label: str, result: Result) -> str:
+def _legend(label: str, result: Result) -> str:
     if label == "sum of all":
         return f"base + λ · sum of all {len(result.tasks)} vectors"
     return f"the same from {result.compression['num_atoms']} atoms" if label == "sum from basis" else label
-
-
-def _annotate(axes: Axes, place: float, width: float, rows: dict[str, list[float]]) -> None:
-    for number, values in enumerate(rows.values()):
-        offset = (number - (len(rows) - 1) / 2) * width
-        axes.text(place + offset, 100 * values[-1] + 1, f"{100 * values[-1]:.0f}", ha="center", fontsize=7.5)
 
 
 def _dress(axes: Axes, places: np.ndarray, names: list[str]) -> None:
