@@ -1,0 +1,124 @@
+"""What every backend promises: the three operations, on every mixture of dtypes, against dense float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from chunks import CASES, NUMPY, make_chunk
+
+from oracles import assert_close, assert_rounded_once
+from taskvec.numerics.backends import Backend, backend_for
+from taskvec.numerics.kernels import LANES, padded
+
+
+def torch_backend() -> Backend:
+    pytest.importorskip("torch")
+    return backend_for("torch")
+
+
+BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": lambda: backend_for("cpu"), "torch on the cpu": torch_backend}
+COEFFICIENTS = np.array([0.5, -0.3, 1.0, 0.0, 2.0, -1.25], np.float32)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return BACKENDS[request.param]()
+
+
+WITH_SOURCES = [name for name, case in CASES.items() if case.codes]
+
+
+class TestEveryBackend:
+    @pytest.mark.parametrize("name", CASES)
+    def test_combines(self, backend: Backend, name: str) -> None:
+        case, chunk = CASES[name], make_chunk(CASES[name])
+        weights = COEFFICIENTS[: len(case.codes)]
+        dtype = NUMPY[case.out_code]
+        out = np.zeros(case.count * dtype.itemsize + 4, np.uint8)
+        assert backend.combine(*chunk.inputs, weights, np.float32(1), case.out_code, out)
+        weighted = weights.astype(np.float64)[:, None] * chunk.deltas
+        magnitude = np.abs(chunk.anchor) * (1 + 2 * np.abs(weights).sum()) + np.abs(weighted).sum(axis=0)
+        assert_rounded_once(out[:-4].view(dtype), chunk.anchor + weighted.sum(axis=0), magnitude, what=name)
+        assert not out[-4:].any()
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_combines_without_the_base(self, backend: Backend, name: str) -> None:
+        case, chunk = CASES[name], make_chunk(CASES[name])
+        weights = COEFFICIENTS[: len(case.codes)]
+        out = np.zeros(case.count * 4, np.uint8)
+        backend.combine(*chunk.inputs, weights, np.float32(0), 0, out)
+        assert_close(out.view(np.float32), weights.astype(np.float64) @ chunk.deltas, relative=1e-6, what=name)
+
+    @pytest.mark.parametrize("name", WITH_SOURCES)
+    def test_multiplies_inner_products(self, backend: Backend, name: str) -> None:
+        case, chunk = CASES[name], make_chunk(CASES[name])
+        for num_rows in range(1, len(case.codes) + 1):
+            size = len(case.codes)
+            total = np.full((padded(num_rows), padded(size)), 3.0)
+            backend.gram(*chunk.inputs, num_rows, total)
+            found = total[:num_rows, :size] - 3
+            expected = chunk.deltas[:num_rows] @ chunk.deltas.T
+            if num_rows == size:  # the upper triangle is left to the caller
+                found, expected = np.tril(found), np.tril(expected)
+            assert_close(found, expected, relative=1e-6, what=f"{name}, {num_rows} rows")
+
+    @pytest.mark.parametrize("name", WITH_SOURCES)
+    def test_projects_onto_atoms_and_measures_them_as_rounded(self, backend: Backend, name: str) -> None:
+        case, chunk = CASES[name], make_chunk(CASES[name])
+        size, num_atoms = len(case.codes), 2
+        encoder = np.random.default_rng(1).random((num_atoms, size)).astype(np.float32)
+        dtype = NUMPY[case.out_code]
+        out = np.zeros((num_atoms, case.count * dtype.itemsize), np.uint8)
+        total = np.zeros((padded(num_atoms), padded(num_atoms + size)))
+        assert backend.project(*chunk.inputs, encoder, case.out_code, out, total)
+        atoms = out.view(dtype).astype(np.float64)
+        epsilon = {4: 1e-6, 2: 2**-8}[dtype.itemsize]
+        assert_close(atoms, encoder.astype(np.float64) @ chunk.deltas, relative=epsilon, what=name)
+        assert_close(total[:num_atoms, :num_atoms], atoms @ atoms.T, relative=1e-9, what="atoms with atoms")
+        products = total[:num_atoms, num_atoms : num_atoms + size]
+        assert_close(products, atoms @ chunk.deltas.T, relative=1e-6, what="atoms with deltas")
+
+    @pytest.mark.parametrize("name", WITH_SOURCES)
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_sees_an_input_that_is_not_finite(self, backend: Backend, name: str, value: float) -> None:
+        case, chunk = CASES[name], make_chunk(CASES[name])
+        position = case.count - 1
+        source = len(case.codes) - 1
+        typed = NUMPY[case.codes[source]]
+        row: Any = chunk.inputs[2][source]
+        row[position * typed.itemsize : (position + 1) * typed.itemsize] = np.array(value, typed).reshape(1).view("u1")
+        out = np.zeros((1, case.count * 4), np.uint8)
+        ones = np.ones(len(case.codes), np.float32)
+        assert not backend.combine(*chunk.inputs, ones, np.float32(1), 0, out[0])
+        total = np.zeros((LANES, padded(1 + len(case.codes))))
+        assert not backend.project(*chunk.inputs, ones[None], 0, out, total)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("cut", [4096, 8192])
+def test_the_compiled_sums_do_not_depend_on_where_a_chunk_is_cut(name: str, cut: int) -> None:
+    case, chunk = CASES[name], make_chunk(CASES[name])
+    base, base_code, raw, codes, centered, count = chunk.inputs
+    size = padded(len(case.codes))
+    whole, pieces = np.zeros((size, size)), np.zeros((size, size))
+    cpu = backend_for("cpu")
+    cpu.gram(*chunk.inputs, len(case.codes), whole)
+    for start in range(0, count, cut):
+        shifted = np.zeros_like(raw)
+        for s, code in enumerate(case.codes):
+            tail = raw[s, start * NUMPY[code].itemsize :]
+            shifted[s, : tail.size] = tail
+        anchor = base if base_code < 0 else base[start * NUMPY[base_code].itemsize :]
+        cpu.gram(anchor, base_code, shifted, codes, centered, min(cut, count - start), len(case.codes), pieces)
+    assert whole.tobytes() == pieces.tobytes()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    pytest.importorskip("torch")
+    from taskvec.errors import TaskvecError
+
+    with pytest.raises(TaskvecError, match="device 'cuda:99' cannot be used here: use --device cpu"):
+        backend_for("cuda:99")
