@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import CheckpointWriter
+from taskvec.checkpoints import CheckpointWriter, StagedOutput
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
@@ -64,7 +63,12 @@ def atom_job(
 
 
 def write_atoms(
-    tensors: Sequence[AlignedTensor], forms: Sequence[Form], encoder: Matrix, directory: Path, options: RunOptions
+    tensors: Sequence[AlignedTensor],
+    forms: Sequence[Form],
+    encoder: Matrix,
+    staged: StagedOutput,
+    options: RunOptions,
+    journal: Journal,
 ) -> WrittenAtoms:
     """Write every atom to its own file, ``atom_000.safetensors`` and on.
 
@@ -72,16 +76,20 @@ def write_atoms(
         tensors: Combinable tensors, aligned over the forms, with their output dtypes.
         forms: The T forms.
         encoder: B, ``(T, M)``.
-        directory: Where to write.
+        staged: Where to write.
         options: The limits.
+        journal: Where to note what is finished.
 
     Returns:
         Digests and inner products of the atoms as written.
     """
     num_atoms = encoder.shape[1]
     infos = [TensorInfo(tensor.name, _dtype(tensor), tensor.shape) for tensor in tensors]
-    writers = tuple(CheckpointWriter(directory, infos, filename=atom_filename(m)) for m in range(num_atoms))
-    parts = run(atom_job(tensors, forms, encoder, options, writers), options)
+    writers = tuple(
+        CheckpointWriter(staged.directory, infos, filename=atom_filename(m), resume=staged.is_resumed)
+        for m in range(num_atoms)
+    )
+    parts = run(atom_job(tensors, forms, encoder, options, writers), options, journal)
     for writer in writers:
         writer.close()
     digests = tuple(

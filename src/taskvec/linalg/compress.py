@@ -21,7 +21,7 @@ from taskvec.linalg.atoms import WrittenAtoms, atom_filename, atom_job, write_at
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import best_decoder, residual_gram
 from taskvec.linalg.spectrum import Spectrum
-from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
+from taskvec.streaming import Journal, Plan, PlannedPass, job_key, make_plan, plan_pass
 from taskvec.types import DType
 from taskvec.vectors.alignment import Alignment, align
 from taskvec.vectors.forms import Form
@@ -215,8 +215,10 @@ def _build(request: _Request, gram: Matrix, num_atoms: int) -> Basis:
     encoder, is_convex = METHODS[request.method](gram, num_atoms)
     folder = store.path / "objects" / _object_name(request, encoder)
     shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed between its atoms and its document
-    with StagedOutput(folder) as staged:
-        written = write_atoms(request.alignment.tensors, request.forms, encoder, staged.directory, store.options)
+    key = job_key(atom_job(request.alignment.tensors, request.forms, encoder, store.options))
+    with StagedOutput(folder, resume_key=key) as staged:
+        with Journal(staged.journal_path, key) as journal:
+            written = write_atoms(request.alignment.tensors, request.forms, encoder, staged, store.options, journal)
         staged.publish()
     return Basis(store, _document(request, gram, encoder, written, folder, is_convex=is_convex))
 

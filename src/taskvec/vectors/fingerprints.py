@@ -18,7 +18,7 @@ from taskvec.checkpoints import Checkpoint
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, Located, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, Located, RunOptions, run
 from taskvec.types import TensorInfo
 from taskvec.vectors.inner_products import symmetric
 
@@ -39,14 +39,13 @@ class Scan:
     gram: Mapping[str, NDArray[np.float64]]
 
 
-def scan(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool], options: RunOptions) -> Scan:
+def scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
     """Hash S checkpoints and take the inner products of their deltas, reading each once.
 
     Args:
-        label: What the pass is for.
-        tensors: Aligned tensors, with the base where deltas are differences.
-        centered: For each source, whether its delta is its difference from the base.
+        job: From :func:`scan_job`.
         options: The limits.
+        journal: Where to note what is finished.
 
     Returns:
         Digests and inner products.
@@ -54,10 +53,10 @@ def scan(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool],
     Raises:
         NonFiniteError: If a source holds NaN or infinity.
     """
-    parts = run(scan_job(label, tensors, centered, options), options)
-    digests: list[dict[str, str]] = [{} for _ in centered]
+    parts = run(job, options, journal)
+    digests: list[dict[str, str]] = [{} for _ in range(job.num_sources)]
     gram: dict[str, NDArray[np.float64]] = {}
-    for tensor in tensors:
+    for tensor in job.tensors:
         pieces = parts[tensor.name]
         for s, located in enumerate(tensor.sources):
             digests[s][located.info.name] = tensor_digest(located.info, pieces["digest"][:, s])
@@ -68,23 +67,37 @@ def scan(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool],
 
 
 def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool], options: RunOptions) -> Job:
-    """Describe the pass of :func:`scan`, for running or for planning."""
+    """Describe the pass of :func:`scan`, for running or for planning.
+
+    Args:
+        label: What the pass is for.
+        tensors: Aligned tensors, with the base where deltas are differences.
+        centered: For each source, whether its delta is its difference from the base.
+        options: The limits.
+
+    Returns:
+        The job.
+    """
     return Job(label, tensors, _ScanKernel(backend_for(options.device), np.array(centered, np.bool_)))
 
 
-def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, label: str | None = None) -> Digests:
+def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions) -> Digests:
     """Hash every tensor of one checkpoint.
 
     Args:
         checkpoint: What to hash.
         options: The limits.
-        label: What the pass is for, where that is more than hashing.
 
     Returns:
         The digest of every tensor.
     """
+    return scan(digest_job(checkpoint, options), options).digests[0]
+
+
+def digest_job(checkpoint: Checkpoint, options: RunOptions) -> Job:
+    """Describe the pass that hashes one checkpoint, for running or for planning."""
     tensors = [AlignedTensor(i.name, i.shape, None, (Located(checkpoint, i),)) for i in checkpoint.tensors.values()]
-    return scan(label or f"hash {checkpoint.ref}", tensors, [False], options).digests[0]
+    return scan_job(f"hash {checkpoint.ref}", tensors, [False], options)
 
 
 def fingerprint(digests: Digests) -> str:

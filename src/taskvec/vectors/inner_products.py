@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, run
 from taskvec.vectors.forms import Form
 
 Gram = NDArray[np.float64]
@@ -40,9 +40,9 @@ class MissingProducts:
         kernel = _GramKernel(backend_for(options.device), centered, self.num_rows)
         return Job(f"inner products of {len(self.forms)} task vectors", self.tensors, kernel)
 
-    def compute(self, options: RunOptions) -> Mapping[str, Gram]:
+    def compute(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
         """Return the products of each tensor, float64 ``(R, S)``."""
-        totals = run(self.job(options), options)
+        totals = run(self.job(options), options, journal)
         products = {name: total[: self.num_rows, : len(self.forms)] for name, total in totals.items()}
         if self.num_rows < len(self.forms):
             return products

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError, CheckpointError
-from taskvec.streaming import Job, RunOptions
+from taskvec.streaming import Job, Journal, RunOptions
 from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
 from taskvec.vectors.edited import METADATA_KEY
 from taskvec.vectors.fingerprints import Digests, Scan, scan, scan_job
@@ -52,14 +52,16 @@ class Intake:
 
     def job(self, options: RunOptions) -> Job:
         """Describe the pass, for planning."""
-        return scan_job(self._label, self.alignment.tensors, self._centered, options)
+        centered = [form.is_centered for form in self.forms]
+        return scan_job(f"hash and measure {', '.join(self.names)}", self.alignment.tensors, centered, options)
 
-    def scan(self, base_digests: Digests, options: RunOptions) -> Scan:
+    def scan(self, base_digests: Digests, options: RunOptions, journal: Journal) -> Scan:
         """Read everything once.
 
         Args:
             base_digests: The base's digests.
             options: The limits.
+            journal: Where to note what is finished.
 
         Returns:
             Digests of each form's own tensors, and the inner products of the forms.
@@ -67,7 +69,7 @@ class Intake:
         Raises:
             AlignmentError: If a tensor that is only copied differs from the base's.
         """
-        result = scan(self._label, self.alignment.tensors, self._centered, options)
+        result = scan(self.job(options), options, journal)
         if Rule.INTEGERS not in self.allow:
             self._check_copied(result, base_digests)
         own = tuple(
@@ -79,14 +81,6 @@ class Intake:
     def uses_of(self, form: Form) -> list[RuleUse]:
         """Return the rules that the alignment of one form used."""
         return [use for use in self.alignment.uses if use.source == form.source.checkpoint.ref]
-
-    @property
-    def _label(self) -> str:
-        return f"hash and measure {', '.join(self.names)}"
-
-    @property
-    def _centered(self) -> list[bool]:
-        return [form.is_centered for form in self.forms]
 
     def _check_copied(self, result: Scan, base_digests: Digests) -> None:
         for tensor in self.alignment.tensors:

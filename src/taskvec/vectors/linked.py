@@ -108,6 +108,12 @@ def check_content(
         )
 
 
+def is_same_source(document: SourceDocument, ref: str | os.PathLike[str], root: Path) -> bool:
+    """Say whether a reference names the very files that a document describes, untouched since."""
+    checkpoint = open_checkpoint(ref)
+    return document.path == _portable(checkpoint.path, root) and document.files == file_states(checkpoint, root)
+
+
 def keep_copy(checkpoint: Checkpoint, document: SourceDocument, root: Path) -> SourceDocument:
     """Copy a checkpoint's files into the store's objects, under its fingerprint.
 

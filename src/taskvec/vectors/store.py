@@ -7,7 +7,8 @@ readers never lock and two writers at once lose nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,17 +17,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import StagedOutput, create_json_exclusive, open_checkpoint
+from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.errors import CheckpointError, SourceChangedError
-from taskvec.streaming import Plan, RunOptions, make_plan, plan_pass
+from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.documents import FOLDERS, Documents
-from taskvec.vectors.fingerprints import digest_checkpoint
+from taskvec.vectors.fingerprints import Scan, digest_job, scan
 from taskvec.vectors.forms import Dense, Difference, Form, Source
 from taskvec.vectors.gram_cache import GramCache, covering_rows
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.intake import Intake, split, total_gram
-from taskvec.vectors.linked import check_content, describe_source, file_states, keep_copy, open_source
+from taskvec.vectors.linked import check_content, describe_source, is_same_source, keep_copy, open_source
 from taskvec.vectors.manifests import (
     RuleDocument,
     StoreDocument,
@@ -90,13 +91,17 @@ class Store:
         """
         options = options or RunOptions()
         target = Path(path).expanduser().absolute()
-        with open_checkpoint(base) as checkpoint, StagedOutput(target) as staged:
-            digests = digest_checkpoint(checkpoint, options, f"hash the base {checkpoint.ref}")
-            document = StoreDocument(base=describe_source(checkpoint, digests, checkpoint.ref, target))
-            for folder in FOLDERS:
-                (staged.directory / folder).mkdir()
-            create_json_exclusive(staged.directory / "store.json", document_data(document))
-            staged.publish()
+        with open_checkpoint(base) as checkpoint:
+            job = digest_job(checkpoint, options)
+            key = job_key(job)
+            with StagedOutput(target, resume_key=key) as staged:
+                with Journal(staged.journal_path, key) as journal:
+                    digests = scan(job, options, journal).digests[0]
+                document = StoreDocument(base=describe_source(checkpoint, digests, checkpoint.ref, target))
+                for folder in FOLDERS:
+                    (staged.directory / folder).mkdir(exist_ok=True)
+                write_json_atomic(staged.directory / "store.json", document_data(document))
+                staged.publish()
         return cls(target, options)
 
     def __repr__(self) -> str:
@@ -139,11 +144,11 @@ class Store:
         Raises:
             StoreError: If a name is taken or is no name.
         """
-        self._check_names(refs)
-        added: list[VectorDocument] = []
-        for batch in split(refs, _BATCH):
-            added += self._take_in(Intake.of(self.base, batch, allow), copy=copy)
-        return added
+        there = self._already_added(refs)
+        documents = dict(there)
+        for batch in split({name: ref for name, ref in refs.items() if name not in there}, _BATCH):
+            documents |= self._take_in(Intake.of(self.base, batch, allow), copy=copy)
+        return [documents[name] for name in refs]
 
     def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = ()) -> Plan:
         """Return what adding would cost, without reading a weight.
@@ -155,8 +160,8 @@ class Store:
         Returns:
             The plan.
         """
-        self._check_names(refs)
-        jobs = [Intake.of(self.base, batch, allow).job(self.options) for batch in split(refs, _BATCH)]
+        new = {name: ref for name, ref in refs.items() if name not in self._already_added(refs)}
+        jobs = [Intake.of(self.base, batch, allow).job(self.options) for batch in split(new, _BATCH)]
         return make_plan([plan_pass(job.label, job.tensors, job.kernel, self.options) for job in jobs], self.options)
 
     def remove(self, name: str) -> None:
@@ -222,24 +227,36 @@ class Store:
                 problems.append(str(error) if owner in str(error) else f"{owner}: {error}")
         return problems
 
-    def _check_names(self, refs: Mapping[str, Ref]) -> None:
-        for name in refs:
-            self.documents.check_new_vector(name)
+    def _already_added(self, refs: Mapping[str, Ref]) -> dict[str, VectorDocument]:
+        """Return what an interrupted run of the same command has added; any other taken name is an error."""
+        there = {}
+        for name, ref in refs.items():
+            document = self.documents.vector(name) if name in self else None
+            if document is not None and is_same_source(document.source, ref, self.path):
+                there[name] = document
+            else:
+                self.documents.check_new_vector(name)
+        return there
 
-    def _take_in(self, intake: Intake, *, copy: bool) -> list[VectorDocument]:
-        before = [file_states(form.source.checkpoint, self.path) for form in intake.forms]
-        result = intake.scan(self._document.base.digests, self.options)
+    @contextmanager
+    def _journal(self, job: Job) -> Generator[Journal]:
+        """Note what a pass has finished; forget the notes when its result is safe."""
+        key = job_key(job)
+        path = self.path / "gram" / f".{key[:32]}.journal"
+        with Journal(path, key) as journal:
+            yield journal
+        path.unlink(missing_ok=True)
+
+    def _take_in(self, intake: Intake, *, copy: bool) -> dict[str, VectorDocument]:
+        with self._journal(intake.job(self.options)) as journal:
+            return self._record(intake, intake.scan(self._document.base.digests, self.options, journal), copy=copy)
+
+    def _record(self, intake: Intake, result: Scan, *, copy: bool) -> dict[str, VectorDocument]:
         norms = np.sqrt(np.diag(total_gram(result.gram, len(intake.forms))))
         documents = []
-        for name, form, digests, norm, states in zip(
-            intake.names, intake.forms, result.digests, norms, before, strict=True
-        ):
+        for name, form, digests, norm in zip(intake.names, intake.forms, result.digests, norms, strict=True):
             checkpoint = form.source.checkpoint
             source = describe_source(checkpoint, digests, checkpoint.ref, self.path)
-            if source.files != states:
-                raise SourceChangedError(
-                    f"{checkpoint.ref} changed while it was read: add it again when it is complete"
-                )
             rules = tuple(RuleDocument(rule=u.rule, source=u.source, tensors=u.tensors) for u in intake.uses_of(form))
             kind: Literal["difference", "dense"] = "difference" if form.is_centered else "dense"
             kept = keep_copy(checkpoint, source, self.path) if copy else source
@@ -248,7 +265,7 @@ class Store:
         GramCache(self.path / "gram").add(keys, keys, np.array([result.gram[n] for n in self._combinable_names()]))
         for document in documents:
             self.documents.publish_vector(document)
-        return documents
+        return {document.name: document for document in documents}
 
     def _combinable_names(self) -> tuple[str, ...]:
         return tuple(i.name for i in self.base.checkpoint.tensors.values() if i.dtype.is_combinable)
@@ -273,7 +290,10 @@ class Store:
         return MissingProducts(tensors, forms, len(rows))
 
     def _complete(self, missing: MissingProducts) -> None:
-        products = missing.compute(self.options)
+        with self._journal(missing.job(self.options)) as journal:
+            self._keep_products(missing, missing.compute(self.options, journal))
+
+    def _keep_products(self, missing: MissingProducts, products: Mapping[str, NDArray[np.float64]]) -> None:
         per_tensor = np.array([products[name] for name in self._combinable_names()])
         keys = [form.source.identity for form in missing.forms]
         GramCache(self.path / "gram").add(keys[: missing.num_rows], keys, per_tensor)
