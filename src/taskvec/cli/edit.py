@@ -61,8 +61,10 @@ def edit(
 ) -> None:
     """Write the model or the task vector that an expression says.
 
-    An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector. Names
-    are those of the store, or of --vector.
+    With a store: taskvec edit STORE EXPRESSION -o OUT. Without: taskvec edit --base REF --vector NAME=REF EXPRESSION
+    -o OUT.
+
+    An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector.
 
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
     """

@@ -10,8 +10,15 @@ import typer
 
 from taskvec._version import __version__
 from taskvec.cli import compress, edit, inspect, similarity, store
+from taskvec.cli.help import HelpOption
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    add_help_option=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 app.add_typer(store.app, name="store")
 for verb in (similarity, compress, edit, inspect):
     app.add_typer(verb.app)
@@ -28,6 +35,7 @@ def taskvec(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    help: HelpOption = False,
 ) -> None:
     """Task vectors as values: store, compare, compress, combine and put back what fine-tuning added to a model.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taskvec.cli.command import command
+from taskvec.cli.help import HelpOption
 from taskvec.cli.options import (
     AllowOption,
     BaseOption,
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from taskvec.vectors.manifests import SourceDocument, VectorDocument
     from taskvec.vectors.store import Store
 
-app = typer.Typer(help="Make a store of task vectors, and look after it.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_help_option=False)
+
+
+@app.callback()
+def store_group(help: HelpOption = False) -> None:
+    """Make a store of task vectors, and look after it."""
 
 
 @command(app, "init")

@@ -1,0 +1,111 @@
+"""``--help`` answers at once, and no command needs torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from tiny_models import Models
+from typer.main import get_command
+
+from taskvec.cli.main import app
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+HEAVY = ("numpy", "numba", "pydantic", "torch", "rich", "blake3", "safetensors", "matplotlib", "ml_dtypes")
+ALLOWED_SECONDS = 0.3
+
+NAME_HEAVY_AT_EXIT = f"""
+import atexit
+atexit.register(lambda: print("heavy:", *[name for name in {HEAVY} if name in sys.modules], file=sys.stderr))
+"""
+
+REFUSE_TORCH = """
+class Refusal:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ImportError("torch is not installed here")
+sys.meta_path.insert(0, Refusal())
+"""
+
+
+def command_paths() -> list[tuple[str, ...]]:
+    root = get_command(app)
+    paths: list[tuple[str, ...]] = [()]
+    for name, command in root.commands.items():
+        paths.append((name,))
+        paths.extend((name, inner) for inner in getattr(command, "commands", {}))
+    return paths
+
+
+@pytest.mark.parametrize("path", command_paths(), ids=lambda path: "-".join(path) or "taskvec")
+def test_help_imports_nothing_heavy(path: tuple[str, ...], program: Program) -> None:
+    done = program(*path, "--help", prelude=NAME_HEAVY_AT_EXIT)
+    assert (done.returncode, done.stderr) == (0, "heavy:\n")
+    assert done.stdout.startswith(f"Usage: {' '.join(['taskvec', *path])} ")
+
+
+def test_help_answers_at_once(program: Program) -> None:
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert program("--help").returncode == 0
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) <= ALLOWED_SECONDS
+
+
+def test_the_version(program: Program) -> None:
+    done = program("--version", prelude=NAME_HEAVY_AT_EXIT)
+    assert (done.returncode, done.stderr) == (0, "heavy:\n")
+    assert done.stdout.startswith("taskvec ")
+
+
+def test_every_command_takes_the_shared_options() -> None:
+    root = get_command(app)
+    weightless = {("store", "list"), ("store", "show"), ("store", "remove"), ("inspect",)}
+    for path in command_paths():
+        command = root
+        for word in path:
+            command = command.commands[word]
+        if hasattr(command, "commands"):
+            continue
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert options >= {"--json", "-v", "-q"}, path
+        assert (options >= {"--memory", "-j", "--device", "--dry-run"}) == (path not in weightless), path
+
+
+@pytest.mark.usefixtures("models")
+def test_the_main_job_needs_no_torch(program: Program) -> None:
+    for words in (
+        ("store", "init", "s", "--base", "base"),
+        ("store", "add", "s", "math=math", "code=code", "law=law"),
+        ("store", "list", "s"),
+        ("store", "show", "s", "law"),
+        ("similarity", "s"),
+        ("compress", "s", "--basis", "b", "--atoms", "2"),
+        ("edit", "s", "base + math + code", "--basis", "b", "-o", "out"),
+        ("edit", "--base", "base", "--vector", "m=math", "base - m", "-o", "other"),
+        ("inspect", "out", "other"),
+        ("store", "verify", "s"),
+        ("store", "remove", "s", "law"),
+    ):
+        done = program(*words, prelude=REFUSE_TORCH)
+        assert (done.returncode, done.stderr) == (0, ""), words
+
+
+def test_a_torch_device_without_torch_says_what_to_install(models: Models, program: Program) -> None:
+    words = ("edit", "--base", "base", "--vector", "m=math", "base + m", "-o", "out", "--device", "cuda")
+    done = program(*words, prelude=REFUSE_TORCH)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "pip install 'taskvec[torch]'" in done.stderr
+    assert not (models.folder / "out").exists()
+
+
+def test_the_console_script_is_this_program() -> None:
+    script = f"{sys.prefix}/bin/taskvec"
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == "taskvec " + __import__("taskvec").__version__ + "\n"
