@@ -35,10 +35,8 @@ from taskvec.streaming import (
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Alignment, Rule, align, describe_changed_copy
 from taskvec.vectors.forms import Dense, Form, Source
+from taskvec.vectors.saved_vectors import METADATA_KEY, content_of
 from taskvec.vectors.task_vector import Ref, TaskVector
-
-METADATA_KEY = "taskvec"
-"""The key of our record in the metadata of every safetensors file we write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +135,17 @@ class Edited:
         self.plan(target, output, options)
         alignment = self._alignment(output)
         job = Job(self._label, alignment.tensors, self._kernel(options))
-        key = job_key(job, f"{output.shard_size} {self._metadata(alignment, output)}")
+        metadata = self._metadata(alignment, output, options)
+        key = job_key(job, f"{output.shard_size} {metadata}")
         with StagedOutput(target, resume_key=key) as staged:
-            result = self._write(staged, job, key, alignment, output, options)
+            result = self._write(staged, job, key, alignment, output.shard_size, metadata, options)
             staged.publish()
         return result
 
-    def read(self, name: str, options: RunOptions | None = None) -> NDArray[np.float32]:
+    def read(self, name: str, options: RunOptions | None = None) -> NDArray[Any]:
         """Compute one tensor, widened to float32 after the same single rounding as in the file.
+
+        A tensor that arithmetic does not apply to comes as the raw bits that are copied.
 
         Args:
             name: A tensor of the base.
@@ -162,7 +163,7 @@ class Edited:
         if not tensors:
             raise AlignmentError(f"tensor {name} is not in the base {self.vector.base}")
         run(Job(self._label, tensors, self._kernel(options or RunOptions()), (sink,)), options or RunOptions())
-        return sink.float32(tensors[0])
+        return sink.values(tensors[0])
 
     @property
     def _label(self) -> str:
@@ -186,14 +187,14 @@ class Edited:
         job: Job,
         key: str,
         alignment: Alignment,
-        output: OutputOptions,
+        shard_size: int | None,
+        metadata: Mapping[str, str],
         options: RunOptions,
     ) -> EditResult:
         written = self._written(alignment)
-        metadata = self._metadata(alignment, output)
         with (
             CheckpointWriter(
-                staged.directory, written, shard_size=output.shard_size, metadata=metadata, resume=staged.is_resumed
+                staged.directory, written, shard_size=shard_size, metadata=metadata, resume=staged.is_resumed
             ) as writer,
             Journal(staged.journal_path, key) as journal,
         ):
@@ -204,12 +205,14 @@ class Edited:
         files = (*writer.files, *carried)
         return EditResult(staged.target, files, edited, len(written) - edited, num_bytes, _rules(alignment))
 
-    def _metadata(self, alignment: Alignment, output: OutputOptions) -> dict[str, str]:
+    def _metadata(self, alignment: Alignment, output: OutputOptions, options: RunOptions) -> dict[str, str]:
+        base = self.vector.base
         record = {
             "version": __version__,
             "kind": "checkpoint" if self.target else "task_vector",
-            "base": self.vector.base.identity if self.vector.base.is_hashed else None,
+            "base": content_of(base, options) if base.is_hashed or not self.target else None,
             "rules": _rules(alignment),
+            "allow": sorted(self.vector.allow),
             **output.record,
         }
         tied = self.target.checkpoint.tied if self.target else {}
@@ -333,9 +336,11 @@ class _ArraySink:
     def sync(self) -> None:
         pass
 
-    def float32(self, tensor: AlignedTensor) -> NDArray[np.float32]:
+    def values(self, tensor: AlignedTensor) -> NDArray[Any]:
         parts = [self._parts[start] for start in sorted(self._parts)]
         raw = np.concatenate(parts).view(np.uint8) if parts else np.empty(0, np.uint8)
+        if not tensor.is_combinable:
+            return raw.view(tensor.located[0].info.dtype.storage).reshape(tensor.shape)
         values = np.empty(tensor.num_params, np.float32)
         widen(raw, dtype_code(tensor.output_dtype), 0, tensor.num_params, values)
         return values.reshape(tensor.shape)

@@ -15,12 +15,11 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, Located, RunOptions, run
 from taskvec.types import TensorInfo
-from taskvec.vectors.inner_products import symmetric
+from taskvec.vectors.inner_products import check_finite, symmetric
 
 Digests = Mapping[str, str]
 """Tensor name → hexadecimal digest."""
@@ -53,6 +52,14 @@ def scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
     Raises:
         NonFiniteError: If a source holds NaN or infinity.
     """
+    result = _scan(job, options, journal)
+    for tensor in job.tensors:
+        if tensor.is_combinable:
+            check_finite(tensor, result.gram[tensor.name])
+    return result
+
+
+def _scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
     parts = run(job, options, journal)
     digests: list[dict[str, str]] = [{} for _ in range(job.num_sources)]
     gram: dict[str, NDArray[np.float64]] = {}
@@ -62,7 +69,6 @@ def scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
             digests[s][located.info.name] = tensor_digest(located.info, pieces["digest"][:, s])
         if tensor.is_combinable:
             gram[tensor.name] = _sum_in_order(pieces["gram"])
-            _check_finite(tensor, gram[tensor.name])
     return Scan(tuple(digests), gram)
 
 
@@ -82,7 +88,7 @@ def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bo
 
 
 def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions) -> Digests:
-    """Hash every tensor of one checkpoint.
+    """Hash every tensor of one checkpoint; values that are not finite have a digest like any other.
 
     Args:
         checkpoint: What to hash.
@@ -91,7 +97,7 @@ def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions) -> Digests:
     Returns:
         The digest of every tensor.
     """
-    return scan(digest_job(checkpoint, options), options).digests[0]
+    return _scan(digest_job(checkpoint, options), options).digests[0]
 
 
 def digest_job(checkpoint: Checkpoint, options: RunOptions) -> Job:
@@ -119,15 +125,6 @@ def _sum_in_order(grams: NDArray[np.float64]) -> NDArray[np.float64]:
     for gram in grams:
         total += gram
     return symmetric(total)
-
-
-def _check_finite(tensor: AlignedTensor, gram: NDArray[np.float64]) -> None:
-    for located, square in zip(tensor.sources, np.diag(gram), strict=True):
-        if not np.isfinite(square):
-            raise NonFiniteError(
-                f"tensor {tensor.name} of {located.checkpoint.ref} (or of its base) holds NaN or infinity: "
-                "the checkpoint is broken, fetch or save it again"
-            )
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, run
@@ -41,18 +42,50 @@ class MissingProducts:
         return Job(f"inner products of {len(self.forms)} task vectors", self.tensors, kernel)
 
     def compute(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
-        """Return the products of each tensor, float64 ``(R, S)``."""
+        """Return the products of each tensor, float64 ``(R, S)``.
+
+        Args:
+            options: The limits.
+            journal: Where to note what is finished.
+
+        Returns:
+            Tensor → products.
+
+        Raises:
+            NonFiniteError: If a source holds NaN or infinity.
+        """
         totals = run(self.job(options), options, journal)
         products = {name: total[: self.num_rows, : len(self.forms)] for name, total in totals.items()}
-        if self.num_rows < len(self.forms):
-            return products
-        return {name: symmetric(product) for name, product in products.items()}
+        if self.num_rows == len(self.forms):
+            products = {name: symmetric(product) for name, product in products.items()}
+        for tensor in self.tensors:
+            check_finite(tensor, products[tensor.name])
+        return products
 
 
 def symmetric(lower: Gram) -> Gram:
     """Complete a matrix of which the lower triangle is given."""
     triangle = np.tril(lower)
     return triangle + np.tril(triangle, -1).T
+
+
+def check_finite(tensor: AlignedTensor, products: Gram) -> None:
+    """Refuse a source whose products with all others are not finite.
+
+    Args:
+        tensor: The tensor.
+        products: Its inner products; columns belong to its sources.
+
+    Raises:
+        NonFiniteError: If a source, or the base, holds NaN or infinity.
+    """
+    is_broken = ~np.isfinite(products)
+    if is_broken.any():
+        located = tensor.sources[int(np.argmax(is_broken.sum(axis=0)))]
+        raise NonFiniteError(
+            f"tensor {tensor.name} of {located.checkpoint.ref} (or of its base) holds NaN or infinity: "
+            "the checkpoint is broken, fetch or save it again"
+        )
 
 
 class _GramKernel(Kernel):

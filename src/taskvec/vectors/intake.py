@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint, open_checkpoint
-from taskvec.errors import AlignmentError, CheckpointError
+from taskvec.checkpoints import open_checkpoint
+from taskvec.errors import AlignmentError
 from taskvec.streaming import Job, Journal, RunOptions
 from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
-from taskvec.vectors.edited import METADATA_KEY
 from taskvec.vectors.fingerprints import Digests, Scan, scan, scan_job
-from taskvec.vectors.forms import Dense, Difference, Form, Source
+from taskvec.vectors.forms import Form, Source
+from taskvec.vectors.saved_vectors import form_of
 from taskvec.vectors.task_vector import Ref
 
 
@@ -36,18 +35,19 @@ class Intake:
     allow: frozenset[Rule]
 
     @classmethod
-    def of(cls, base: Source, refs: Mapping[str, Ref], allow: Collection[Rule]) -> Intake:
+    def of(cls, base: Source, refs: Mapping[str, Ref], allow: Collection[Rule], options: RunOptions) -> Intake:
         """Open and align.
 
         Args:
             base: The store's base.
             refs: Name → reference.
             allow: Rules for tensors that do not match the base.
+            options: The limits.
 
         Returns:
             The intake.
         """
-        forms = tuple(open_form(ref, base) for ref in refs.values())
+        forms = tuple(form_of(open_checkpoint(ref), base, options) for ref in refs.values())
         return cls(tuple(refs), forms, align(base.checkpoint, forms, allow), frozenset(allow))
 
     def job(self, options: RunOptions) -> Job:
@@ -97,39 +97,6 @@ def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np
     for products in gram.values():
         total += products
     return total
-
-
-def open_form(ref: Ref, base: Source) -> Form:
-    """Open a reference as what it is: a fine-tuned model, or a task vector that was saved by taskvec.
-
-    Args:
-        ref: The reference.
-        base: The base that it must belong to.
-
-    Returns:
-        The form.
-
-    Raises:
-        AlignmentError: If a saved task vector belongs to another base.
-    """
-    checkpoint = open_checkpoint(ref)
-    record = _record(checkpoint)
-    if record.get("kind") != "task_vector":
-        return Difference(Source.of(checkpoint))
-    if record.get("base") not in {None, base.identity}:
-        raise AlignmentError(
-            f"{checkpoint.ref} is a task vector of another base ({record['base']}) than {base} ({base.identity}): "
-            "add it to a store of its own base"
-        )
-    return Dense(Source.of(checkpoint))
-
-
-def _record(checkpoint: Checkpoint) -> Mapping[str, object]:
-    try:
-        record = json.loads(checkpoint.metadata.get(METADATA_KEY, "{}"))
-    except ValueError as error:
-        raise CheckpointError(f"{checkpoint.ref}: its taskvec metadata is no JSON: save it again") from error
-    return record if isinstance(record, dict) else {}
 
 
 def split(refs: Mapping[str, Ref], size: int) -> Sequence[Mapping[str, Ref]]:

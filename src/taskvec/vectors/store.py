@@ -147,7 +147,7 @@ class Store:
         there = self._already_added(refs)
         documents = dict(there)
         for batch in split({name: ref for name, ref in refs.items() if name not in there}, _BATCH):
-            documents |= self._take_in(Intake.of(self.base, batch, allow), copy=copy)
+            documents |= self._take_in(Intake.of(self.base, batch, allow, self.options), copy=copy)
         return [documents[name] for name in refs]
 
     def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = ()) -> Plan:
@@ -161,7 +161,7 @@ class Store:
             The plan.
         """
         new = {name: ref for name, ref in refs.items() if name not in self._already_added(refs)}
-        jobs = [Intake.of(self.base, batch, allow).job(self.options) for batch in split(new, _BATCH)]
+        jobs = [Intake.of(self.base, batch, allow, self.options).job(self.options) for batch in split(new, _BATCH)]
         return make_plan([plan_pass(job.label, job.tensors, job.kernel, self.options) for job in jobs], self.options)
 
     def remove(self, name: str) -> None:

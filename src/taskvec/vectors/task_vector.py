@@ -13,9 +13,9 @@ from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint
-from taskvec.vectors.forms import Difference, Form, Source
+from taskvec.vectors.forms import Form, Source
 from taskvec.vectors.inner_products import MissingProducts
+from taskvec.vectors.saved_vectors import content_of, form_of
 
 if TYPE_CHECKING:
     from taskvec.vectors.edited import Edited
@@ -25,6 +25,8 @@ Ref = str | os.PathLike[str]
 
 class TaskVector:
     """τ = θ_finetuned − θ_base, and every linear combination of such differences.
+
+    A task vector that taskvec wrote is taken as it is, for its own base.
 
     Arithmetic (``+``, ``-``, ``*`` and ``/`` by a number) costs nothing: it changes coefficients. ``norm``, ``dot`` and
     ``cosine`` read each source once; ``apply_to(...).save(...)`` reads each source once and writes once.
@@ -36,11 +38,11 @@ class TaskVector:
     """
 
     def __init__(self, base: Ref | Checkpoint, finetuned: Ref | Checkpoint, *, allow: Collection[Rule] = ()) -> None:
-        base_source, source = Source.of(_opened(base)), Source.of(_opened(finetuned))
-        forms = (Difference(source),)
-        align(base_source.checkpoint, forms, allow)
+        base_source = Source.of(_opened(base))
+        form = form_of(_opened(finetuned), base_source, RunOptions())
+        align(base_source.checkpoint, [form], allow)
         self.base: Source = base_source
-        self.terms: Mapping[Form, float] = {forms[0]: 1.0}
+        self.terms: Mapping[Form, float] = {form: 1.0}
         self.allow: frozenset[Rule] = frozenset(allow)
 
     @classmethod
@@ -144,17 +146,11 @@ def check_same_base(vectors: Sequence[TaskVector]) -> None:
     """
     first = vectors[0].base
     for vector in vectors[1:]:
-        if vector.base != first and _content(vector.base) != _content(first):
+        if vector.base != first and content_of(vector.base, RunOptions()) != content_of(first, RunOptions()):
             raise AlignmentError(
                 f"task vectors of different bases cannot be combined: {first} and {vector.base}; "
                 "fine-tunes must start from the same base model"
             )
-
-
-def _content(source: Source) -> str:
-    if source.is_hashed:
-        return source.identity
-    return fingerprint(digest_checkpoint(source.checkpoint, RunOptions()))
 
 
 def _opened(ref: Ref | Checkpoint) -> Checkpoint:
