@@ -1,0 +1,59 @@
+"""Atoms that are fair to small task vectors: encode vectors of norm 1, recover vectors of their own norms.
+
+With D = diag(G), G' = D^{-1/2} G D^{-1/2} is the Gram matrix of the normalised vectors. An encoder B' of these is
+B = D^{-1/2} B' of the vectors as they are, and a decoder W' becomes W' D^{1/2}. The error that is made small is the
+mean of the squared relative errors of the tasks, so that no task owns an atom by its size alone (ours).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.linalg.encoders.encoding import Encoding, Generated, MethodOptions
+from taskvec.linalg.encoders.registry import Method
+
+Matrix = NDArray[np.float64]
+
+
+def equalized_gram(gram: Matrix) -> Matrix:
+    """Return G' = D^{-1/2} G D^{-1/2}, cosines; zero beside a zero vector.
+
+    Args:
+        gram: G, ``(T, T)``.
+
+    Returns:
+        G', ``(T, T)``.
+    """
+    scale = _inverse_norms(gram)
+    product: Matrix = scale[:, None] * gram * scale
+    return product
+
+
+def encode_equalized(method: Method, gram: Matrix, num_atoms: int, options: MethodOptions) -> Encoding | Generated:
+    """Run a method on the normalised vectors and express its answer in the vectors as they are.
+
+    Args:
+        method: The method.
+        gram: G, ``(T, T)``.
+        num_atoms: M.
+        options: The method's options.
+
+    Returns:
+        The encoding; columns that can be are scaled to absolute sum 1.
+    """
+    found = method.encode(equalized_gram(gram), num_atoms, options)
+    if isinstance(found, Generated):
+        return found
+    encoder = _inverse_norms(gram)[:, None] * found.encoder
+    sums = np.abs(encoder).sum(axis=0)
+    sums[sums == 0] = 1.0
+    decoder = None
+    if found.decoder is not None:
+        decoder = sums[:, None] * found.decoder * np.sqrt(np.maximum(np.diag(gram), 0.0))
+    return Encoding(encoder / sums, decoder, found.has_mean)
+
+
+def _inverse_norms(gram: Matrix) -> Matrix:
+    norms = np.sqrt(np.maximum(np.diag(gram), 0.0))
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)

@@ -1,0 +1,42 @@
+"""Random directions as atoms, from a seed and never stored: a baseline of arXiv 2502.01015 (from its code).
+
+The authors orthonormalise M random vectors in R^P. Coefficients fitted by least squares do not depend on that, so atoms
+are left as they are made: standardised, independent, and the same on every machine. In high dimensions they explain
+about M/P of the energy; they show what a basis is worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.linalg.encoders.encoding import Generated, MethodOptions
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RandomOptions(MethodOptions):
+    """Options of ``random``.
+
+    Attributes:
+        seed: The key of the atoms.
+    """
+
+    seed: int = 0
+
+
+def random_atoms(gram: Matrix, num_atoms: int, options: RandomOptions) -> Generated:  # noqa: ARG001
+    """Return M random atoms; the Gram matrix has no say in them.
+
+    Args:
+        gram: G, ``(T, T)``.
+        num_atoms: M.
+        options: The seed.
+
+    Returns:
+        What generates them.
+    """
+    return Generated(num_atoms, options.seed)
