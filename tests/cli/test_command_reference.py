@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_reference import PAGE, commands, reference
 
+from taskvec.linalg.compress import METHODS
 from taskvec.vectors.alignment import Rule
 
 CONTRACT = {
@@ -49,3 +50,9 @@ def test_every_rule_is_explained() -> None:
     help_texts = [p.help for _, command in commands() for p in command.params if p.name == "allow"]
     assert len(help_texts) == 2
     assert all(f" {rule} (" in text for text in help_texts for rule in Rule)
+
+
+def test_every_method_is_named() -> None:
+    (text,) = [p.help for _, command in commands() for p in command.params if p.name == "method"]
+    named = text.removeprefix("How the atoms are chosen: ").removesuffix(".").split(", ")
+    assert named == list(METHODS)
