@@ -57,8 +57,8 @@ class GramCache:
             columns: Fingerprints of the C column vectors.
             per_tensor: Float64 ``(N, R, C)``.
         """
-        metadata = {"rows": json.dumps(list(rows)), "columns": json.dumps(list(columns))}
-        data = save({"gram": np.ascontiguousarray(per_tensor)}, metadata)
+        keys = json.dumps({"rows": list(rows), "columns": list(columns)})
+        data = save({"gram": np.ascontiguousarray(per_tensor)}, {"keys": keys})
         target = self.folder / f"{blake3(data).hexdigest()[:32]}.safetensors"
         temporary = self.folder / f".{target.name}.{secrets.token_hex(8)}.tmp"
         with temporary.open("wb") as file:
@@ -106,5 +106,5 @@ def _fill(gram: Gram, index: Mapping[str, int], path: Path) -> None:
 
 def _read(path: Path) -> tuple[list[str], list[str], Gram]:
     with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-        return json.loads(metadata["rows"]), json.loads(metadata["columns"]), file.get_tensor("gram")
+        keys = json.loads(file.metadata()["keys"])
+        return keys["rows"], keys["columns"], file.get_tensor("gram")

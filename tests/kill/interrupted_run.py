@@ -1,0 +1,82 @@
+"""One operation in a process of its own, which kills itself after a given number of finished units.
+
+Run as ``python interrupted_run.py OPERATION FOLDER UNITS``; prints how many bytes of work were taken up from before.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from taskvec import OutputOptions, RunOptions, Store, compress, edit, similarity
+from taskvec.streaming import journal
+from taskvec.streaming.events import BytesDone, Event, Resumed
+
+MAX_CHUNK = 1 << 16
+
+
+class Saboteur:
+    """Counts finished units; kills the process after so many of them, when the notes had time to reach the disk."""
+
+    def __init__(self, units: int) -> None:
+        self.left = units
+        self.resumed_bytes = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Resumed):
+            self.resumed_bytes += event.count
+        if isinstance(event, BytesDone):
+            if self.left == 0:
+                time.sleep(20 * journal._INTERVAL)
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.left -= 1
+
+
+def _store(folder: Path, options: RunOptions) -> Store:
+    return Store(folder / "store", options)
+
+
+def _init(folder: Path, options: RunOptions) -> None:
+    Store.init(folder / "new_store", folder / "base", options)
+
+
+def _add(folder: Path, options: RunOptions) -> None:
+    _store(folder, options).add({"extra": folder / "extra"})
+
+
+def _similarity(folder: Path, options: RunOptions) -> None:
+    similarity(_store(folder, options))
+
+
+def _compress(folder: Path, options: RunOptions) -> None:
+    compress(_store(folder, options), "two", num_atoms=2)
+
+
+def _edit(folder: Path, options: RunOptions) -> None:
+    output = OutputOptions(shard_size=3_000_000)
+    edit(_store(folder, options), "base + 0.5*sum(a, b, c)", folder / "edited", output=output)
+
+
+OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
+    "init": _init,
+    "add": _add,
+    "similarity": _similarity,
+    "compress": _compress,
+    "edit": _edit,
+}
+
+
+def main() -> None:
+    operation, folder, units = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    journal._INTERVAL = 0.005
+    saboteur = Saboteur(units)
+    OPERATIONS[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
+    print(saboteur.resumed_bytes)
+
+
+if __name__ == "__main__":
+    main()
