@@ -1,6 +1,7 @@
 """Bytes to named tensors and back: the formats in which people keep models."""
 
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.generated import GeneratedCheckpoint, random_checkpoint, zeros_like
 from taskvec.checkpoints.opening import open_checkpoint
 from taskvec.checkpoints.staging import StagedOutput, create_json_exclusive, write_json_atomic
 from taskvec.checkpoints.writer import CheckpointWriter
@@ -8,8 +9,11 @@ from taskvec.checkpoints.writer import CheckpointWriter
 __all__ = [
     "Checkpoint",
     "CheckpointWriter",
+    "GeneratedCheckpoint",
     "StagedOutput",
     "create_json_exclusive",
     "open_checkpoint",
+    "random_checkpoint",
     "write_json_atomic",
+    "zeros_like",
 ]

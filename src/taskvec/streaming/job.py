@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints import Checkpoint, GeneratedCheckpoint
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
 from taskvec.types import DType, Shape, TensorInfo
 
@@ -93,8 +93,9 @@ class AlignedTensor:
         return max(sizes + ([self.output_dtype.itemsize] if self.output_dtype else []))
 
     def read_bytes(self, count: int) -> int:
-        """Return the bytes read for ``count`` elements."""
-        return count * sum(located.info.dtype.itemsize for located in self.located)
+        """Return the bytes read from files for ``count`` elements."""
+        stored = (located for located in self.located if not isinstance(located.checkpoint, GeneratedCheckpoint))
+        return count * sum(located.info.dtype.itemsize for located in stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from taskvec.streaming import (
 )
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Alignment, Rule, align, describe_changed_copy
+from taskvec.vectors.coefficients import CoefficientTable
 from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.saved_vectors import METADATA_KEY, content_of
 from taskvec.vectors.task_vector import Ref, TaskVector
@@ -99,7 +100,7 @@ class Edited:
         if target is not None and target != vector.base:
             terms[Dense(target)] = 1.0
         self._forms: tuple[Form, ...] = tuple(terms)
-        self._coefficients = np.array(list(terms.values()), np.float32)
+        self._coefficients = CoefficientTable(tuple(terms.values()))
         self._base_coefficient = np.float32(target is not None and target == vector.base)
 
     def __repr__(self) -> str:
@@ -240,7 +241,7 @@ class CombineKernel(Kernel):
         self,
         backend: Backend,
         centered: NDArray[np.bool_],
-        coefficients: NDArray[np.float32],
+        coefficients: CoefficientTable,
         base_coefficient: np.float32,
         allow: frozenset[Rule],
     ) -> None:
@@ -261,7 +262,8 @@ class CombineKernel(Kernel):
         tensor = chunk.tensor
         is_finite = self._backend.combine(
             chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
-            self._coefficients, self._base_coefficient, dtype_code(tensor.output_dtype), chunk.outputs[0],
+            self._coefficients.row(tensor.name), self._base_coefficient, dtype_code(tensor.output_dtype),
+            chunk.outputs[0],
         )  # fmt: skip
         if not is_finite and Rule.NON_FINITE not in self._allow:
             raise NonFiniteError(_describe_non_finite(chunk))

@@ -13,6 +13,7 @@ from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.alignment import Rule, align
+from taskvec.vectors.coefficients import Coefficient, coefficient_at
 from taskvec.vectors.forms import Form, Source
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.saved_vectors import content_of, form_of
@@ -42,11 +43,11 @@ class TaskVector:
         form = form_of(_opened(finetuned), base_source, RunOptions())
         align(base_source.checkpoint, [form], allow)
         self.base: Source = base_source
-        self.terms: Mapping[Form, float] = {form: 1.0}
+        self.terms: Mapping[Form, Coefficient] = {form: 1.0}
         self.allow: frozenset[Rule] = frozenset(allow)
 
     @classmethod
-    def from_terms(cls, base: Source, terms: Mapping[Form, float], allow: Collection[Rule] = ()) -> TaskVector:
+    def from_terms(cls, base: Source, terms: Mapping[Form, Coefficient], allow: Collection[Rule] = ()) -> TaskVector:
         """Make the vector Σ terms[form] · form over the given base."""
         vector = cls.__new__(cls)
         vector.base = base
@@ -132,10 +133,11 @@ def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None
     forms = list(dict.fromkeys(form for vector in vectors for form in vector.terms))
     allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
     products = MissingProducts(align(base, forms, allow).combinable, tuple(forms), len(forms))
-    gram = sum(products.compute(options or RunOptions()).values(), np.zeros((len(forms), len(forms))))
-    mixing = np.array([[vector.terms.get(form, 0.0) for form in forms] for vector in vectors])
-    product: NDArray[np.float64] = mixing @ gram @ mixing.T
-    return product
+    total = np.zeros((len(vectors), len(vectors)))
+    for tensor, gram in products.compute(options or RunOptions()).items():
+        mixing = [[coefficient_at(vector.terms.get(form, 0.0), tensor) for form in forms] for vector in vectors]
+        total += np.array(mixing) @ gram @ np.transpose(mixing)
+    return total
 
 
 def check_same_base(vectors: Sequence[TaskVector]) -> None:

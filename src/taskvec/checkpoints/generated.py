@@ -1,0 +1,88 @@
+"""Checkpoints that lie nowhere: tensors of zeros, and random tensors that are made from a key as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from blake3 import blake3
+
+from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.table import TensorSource, TensorTable
+from taskvec.types import DType, TensorInfo
+
+_WORDS = 4  # random words for each step of the counter, one word an element
+_TILE = 1 << 15  # elements made at once, a multiple of _WORDS
+
+
+class GeneratedCheckpoint(Checkpoint):
+    """A checkpoint whose elements are made as they are read: it takes no bytes on any disk."""
+
+    def __init__(
+        self, ref: str, tensors: Iterable[TensorInfo], source_of: Callable[[TensorInfo], TensorSource]
+    ) -> None:
+        infos = {info.name: info for info in tensors}
+        super().__init__(
+            ref, Path(ref), TensorTable(infos, {name: source_of(info) for name, info in infos.items()}, ())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """A tensor of zeros."""
+
+    def read_into(self, offset: int, out: memoryview) -> None:  # noqa: ARG002
+        """Fill ``out`` with zeros."""
+        np.frombuffer(out, np.uint8)[:] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RandomElements:
+    """Independent float32 elements of mean 0 and variance 1, the same bits on every machine and from any offset.
+
+    Element i is (number of ones among the 64 bits of word i − 32) / 4, of a counter-based generator: a binomial so near
+    the normal distribution that directions cannot tell, and exact, where logarithms differ between processors.
+
+    Attributes:
+        key: The generator's key.
+    """
+
+    key: int
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the elements from byte ``offset`` on."""
+        values = np.frombuffer(out, np.float32)
+        start = offset // values.itemsize
+        for tile in range(start, start + len(values), _TILE):
+            stop = min(tile + _TILE, start + len(values))
+            first = tile // _WORDS * _WORDS
+            words = np.random.Philox(key=self.key, counter=first // _WORDS).random_raw(stop - first)
+            ones = np.bitwise_count(words[tile - first :]).astype(np.float32)
+            values[tile - start : stop - start] = (ones - 32) / 4
+
+
+def zeros_like(tensors: Iterable[TensorInfo]) -> GeneratedCheckpoint:
+    """Make a checkpoint of zeros in the given shapes and dtypes."""
+    return GeneratedCheckpoint("zeros", tensors, lambda _: Zeros())
+
+
+def random_checkpoint(tensors: Iterable[TensorInfo], seed: int, index: int) -> GeneratedCheckpoint:
+    """Make a checkpoint of random float32 tensors.
+
+    Args:
+        tensors: Names and shapes.
+        seed: The key.
+        index: Which of the checkpoints of this key.
+
+    Returns:
+        The checkpoint; equal arguments give equal elements.
+    """
+
+    def source(info: TensorInfo) -> TensorSource:
+        digest = blake3(f"{seed}\0{index}\0{info.name}".encode()).digest(length=16)
+        return RandomElements(int.from_bytes(digest, "little"))
+
+    floats = [TensorInfo(info.name, DType.F32, info.shape) for info in tensors]
+    return GeneratedCheckpoint(f"random atom {index} of seed {seed}", floats, source)
