@@ -25,7 +25,7 @@ def layouts(draw: st.DrawFn) -> dict[str, Array]:
 
 
 def families(min_tasks: int = 1, max_tasks: int = 4) -> st.SearchStrategy[Family]:
-    """Draw a base with fine-tunes named ``a``, ``b``, ``c`` …; steps are small enough that no value leaves its binade far.
+    """Draw a base with fine-tunes named ``a``, ``b``, ``c`` …, a small or a large step away.
 
     Args:
         min_tasks: Fine-tunes at least.

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints import Checkpoint, zeros_like
 from taskvec.errors import AlignmentError
 from taskvec.streaming import AlignedTensor, Located
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.forms import Form
+from taskvec.vectors.forms import Dense, Form
 
 
 class Rule(StrEnum):
@@ -97,38 +97,43 @@ def describe_changed_copy(located: Located, name: str) -> str:
 
 def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[list[Located], list[RuleUse]]:
     checkpoint = form.source.checkpoint
+    is_partial = isinstance(form, Dense) and form.is_partial
+    absent = zeros_like(base.tensors.values()) if is_partial else base
     column: list[Located] = []
     missing: list[str] = []
     for info in base.tensors.values():
         found = _counterpart(base, info, checkpoint)
         if found is None:
             missing.append(info.name)
-            column.append(Located(base, info))
+            column.append(Located(absent if info.dtype.is_combinable else base, info))
         else:
             _check_same(base, info, checkpoint, found)
             column.append(Located(checkpoint, found))
-    extra = [name for name in checkpoint.tensors if not _is_known(base, checkpoint, name)]
+    used = {located.info.name for located in column if located.checkpoint is checkpoint}
+    extra = [name for name in checkpoint.tensors if name not in used]
     if not form.is_centered:  # a stored delta has no integer tensors, and no rule can make up for the others
-        missing = [name for name in missing if base.tensors[name].dtype.is_combinable]
+        missing = [name for name in missing if base.tensors[name].dtype.is_combinable and not is_partial]
         allow = frozenset()
     uses = [
         *_cover(
             Rule.MISSING, missing, allow, f"is in the base {base.ref} and missing from {checkpoint.ref}", checkpoint
         ),
-        *_cover(Rule.EXTRA, extra, allow, f"is in {checkpoint.ref} and not in the base {base.ref}", checkpoint),
+        *_cover(Rule.EXTRA, extra, allow, _describe_extra(base, checkpoint, extra), checkpoint),
     ]
     return column, uses
+
+
+def _describe_extra(base: Checkpoint, checkpoint: Checkpoint, extra: Sequence[str]) -> str:
+    kept = base.tied.get(extra[0]) if extra else None
+    if kept is not None:
+        return f"has weights of its own in {checkpoint.ref} and is tied to {kept} in the base {base.ref}"
+    return f"is in {checkpoint.ref} and not in the base {base.ref}"
 
 
 def _counterpart(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint) -> TensorInfo | None:
     candidates = [info.name, checkpoint.tied.get(info.name, info.name)]
     candidates += [other for other, kept in base.tied.items() if kept == info.name]
     return next((checkpoint.tensors[name] for name in candidates if name in checkpoint.tensors), None)
-
-
-def _is_known(base: Checkpoint, checkpoint: Checkpoint, name: str) -> bool:
-    names = [name, *(other for other, kept in checkpoint.tied.items() if kept == name)]
-    return any(other in base.tensors or other in base.tied for other in names)
 
 
 def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, found: TensorInfo) -> None:

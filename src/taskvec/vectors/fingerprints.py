@@ -6,7 +6,7 @@ the fingerprint of a checkpoint is blake3 over its sorted names and digests. Fil
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,22 +87,24 @@ def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bo
     return Job(label, tensors, _ScanKernel(backend_for(options.device), np.array(centered, np.bool_)))
 
 
-def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions) -> Digests:
+def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Digests:
     """Hash every tensor of one checkpoint; values that are not finite have a digest like any other.
 
     Args:
         checkpoint: What to hash.
         options: The limits.
+        names: Only these tensors.
 
     Returns:
         The digest of every tensor.
     """
-    return _scan(digest_job(checkpoint, options), options).digests[0]
+    return _scan(digest_job(checkpoint, options, names), options).digests[0]
 
 
-def digest_job(checkpoint: Checkpoint, options: RunOptions) -> Job:
-    """Describe the pass that hashes one checkpoint, for running or for planning."""
-    tensors = [AlignedTensor(i.name, i.shape, None, (Located(checkpoint, i),)) for i in checkpoint.tensors.values()]
+def digest_job(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Job:
+    """Describe the pass that hashes one checkpoint, or some tensors of it, for running or for planning."""
+    infos = [info for info in checkpoint.tensors.values() if names is None or info.name in names]
+    tensors = [AlignedTensor(info.name, info.shape, None, (Located(checkpoint, info),)) for info in infos]
     return scan_job(f"hash {checkpoint.ref}", tensors, [False], options)
 
 

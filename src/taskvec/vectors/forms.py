@@ -40,6 +40,11 @@ class Source:
         return self.checkpoint.ref
 
 
+def delta_identity(source_identity: str, *, is_centered: bool) -> str:
+    """Return the identity of a delta: the same checkpoint is another delta when it is taken as it is."""
+    return source_identity if is_centered else f"dense {source_identity}"
+
+
 @dataclass(frozen=True)
 class Difference:
     """τ = θ_finetuned − θ_base, subtracted as it is read: nothing is stored beside the fine-tuned model itself."""
@@ -47,13 +52,29 @@ class Difference:
     source: Source
     is_centered: ClassVar[bool] = True
 
+    @property
+    def identity(self) -> str:
+        """What its inner products are kept under."""
+        return delta_identity(self.source.identity, is_centered=True)
+
 
 @dataclass(frozen=True)
 class Dense:
-    """A delta that lies on disk as it is, such as an atom of a basis."""
+    """A delta that lies on disk as it is, such as an atom of a basis.
+
+    Attributes:
+        source: Where it is.
+        is_partial: Whether tensors that it lacks are zero; otherwise a lacking tensor is an error.
+    """
 
     source: Source
+    is_partial: bool = False
     is_centered: ClassVar[bool] = False
+
+    @property
+    def identity(self) -> str:
+        """What its inner products are kept under."""
+        return delta_identity(self.source.identity, is_centered=False)
 
 
 Form = Difference | Dense

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from taskvec.errors import StoreError
@@ -45,9 +45,17 @@ class GramCache:
         """
         gram = np.full((num_tensors, len(keys), len(keys)), np.nan)
         index = {key: i for i, key in enumerate(keys)}
-        for path in sorted(self.folder.glob("*.safetensors")):
+        for path in self._files():
             _fill(gram, index, path)
         return gram
+
+    def check(self) -> None:
+        """Read every file; one that is damaged is a ``StoreError``."""
+        for path in self._files():
+            _read(path)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.safetensors"))
 
     def add(self, rows: Sequence[str], columns: Sequence[str], per_tensor: Gram) -> None:
         """Keep products.
@@ -59,7 +67,7 @@ class GramCache:
         """
         keys = json.dumps({"rows": list(rows), "columns": list(columns)})
         data = save({"gram": np.ascontiguousarray(per_tensor)}, {"keys": keys})
-        target = self.folder / f"{blake3(data).hexdigest()[:32]}.safetensors"
+        target = self.folder / f"{_name_of(data)}.safetensors"
         temporary = self.folder / f".{target.name}.{secrets.token_hex(8)}.tmp"
         with temporary.open("wb") as file:
             file.write(data)
@@ -88,12 +96,9 @@ def covering_rows(missing: NDArray[np.bool_]) -> list[int]:
 
 
 def _fill(gram: Gram, index: Mapping[str, int], path: Path) -> None:
-    try:
-        rows, columns, block = _read(path)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path}: is damaged; remove it and the products in it are computed again") from error
+    rows, columns, block = _read(path)
     if block.shape != (len(gram), len(rows), len(columns)):
-        raise StoreError(f"{path}: is damaged; remove it and the products in it are computed again")
+        raise _damaged(path)
     pairs = [(r, index[key]) for r, key in enumerate(rows) if key in index]
     others = [(c, index[key]) for c, key in enumerate(columns) if key in index]
     if not pairs or not others:
@@ -105,6 +110,20 @@ def _fill(gram: Gram, index: Mapping[str, int], path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[list[str], list[str], Gram]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    if _name_of(data) != path.stem:
+        raise _damaged(path)
     with safe_open(path, framework="numpy") as file:
         keys = json.loads(file.metadata()["keys"])
         return keys["rows"], keys["columns"], file.get_tensor("gram")
+
+
+def _name_of(data: bytes) -> str:
+    return blake3(data).hexdigest()[:32]
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(f"{path}: is damaged; remove it and the products in it are computed again")

@@ -8,14 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError
 from taskvec.streaming import Job, Journal, RunOptions
 from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
-from taskvec.vectors.fingerprints import Digests, Scan, scan, scan_job
+from taskvec.vectors.fingerprints import Digests, digest_checkpoint, scan, scan_job
 from taskvec.vectors.forms import Form, Source
 from taskvec.vectors.saved_vectors import form_of
 from taskvec.vectors.task_vector import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was learned of S forms on their way into a store.
+
+    Attributes:
+        digests: For each form, the digest of every tensor of its checkpoint.
+        gram: For each combinable tensor, the inner products of the forms, float64 ``(S, S)``.
+        uses: For each form, what rules did.
+    """
+
+    digests: tuple[Digests, ...]
+    gram: Mapping[str, NDArray[np.float64]]
+    uses: tuple[tuple[RuleUse, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Intake:
         centered = [form.is_centered for form in self.forms]
         return scan_job(f"hash and measure {', '.join(self.names)}", self.alignment.tensors, centered, options)
 
-    def scan(self, base_digests: Digests, options: RunOptions, journal: Journal) -> Scan:
+    def scan(self, base_digests: Digests, options: RunOptions, journal: Journal) -> Measured:
         """Read everything once.
 
         Args:
@@ -64,31 +79,37 @@ class Intake:
             journal: Where to note what is finished.
 
         Returns:
-            Digests of each form's own tensors, and the inner products of the forms.
+            What was learned of each form.
 
         Raises:
             AlignmentError: If a tensor that is only copied differs from the base's.
         """
         result = scan(self.job(options), options, journal)
-        if Rule.INTEGERS not in self.allow:
-            self._check_copied(result, base_digests)
+        uses = tuple(self._uses(s, digests, base_digests) for s, digests in enumerate(result.digests))
         own = tuple(
-            {name: digest for name, digest in digests.items() if name in form.source.checkpoint.tensors}
+            _own_digests(form.source.checkpoint, digests, options)
             for digests, form in zip(result.digests, self.forms, strict=True)
         )
-        return Scan(own, result.gram)
+        return Measured(own, result.gram, uses)
 
-    def uses_of(self, form: Form) -> list[RuleUse]:
-        """Return the rules that the alignment of one form used."""
-        return [use for use in self.alignment.uses if use.source == form.source.checkpoint.ref]
+    def _uses(self, index: int, digests: Digests, base_digests: Digests) -> tuple[RuleUse, ...]:
+        changed = [
+            tensor
+            for tensor in self.alignment.tensors
+            if not tensor.is_combinable and digests[tensor.sources[index].info.name] != base_digests[tensor.name]
+        ]
+        if changed and Rule.INTEGERS not in self.allow:
+            raise AlignmentError(describe_changed_copy(changed[0].sources[index], changed[0].name))
+        ref = self.forms[index].source.checkpoint.ref
+        kept = [RuleUse(Rule.INTEGERS, ref, tuple(tensor.name for tensor in changed))] if changed else []
+        return (*(use for use in self.alignment.uses if use.source == ref), *kept)
 
-    def _check_copied(self, result: Scan, base_digests: Digests) -> None:
-        for tensor in self.alignment.tensors:
-            if tensor.is_combinable:
-                continue
-            for digests, located in zip(result.digests, tensor.sources, strict=True):
-                if digests[located.info.name] != base_digests[tensor.name]:
-                    raise AlignmentError(describe_changed_copy(located, tensor.name))
+
+def _own_digests(checkpoint: Checkpoint, digests: Digests, options: RunOptions) -> Digests:
+    """Leave out what a rule took from the base, and hash what a rule left out: fingerprints are of all content."""
+    own = {name: digest for name, digest in digests.items() if name in checkpoint.tensors}
+    left_out = checkpoint.tensors.keys() - own.keys()
+    return {**own, **digest_checkpoint(checkpoint, options, left_out)} if left_out else own
 
 
 def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float64]:

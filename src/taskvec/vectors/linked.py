@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from blake3 import blake3
+
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.streaming import RunOptions
@@ -115,7 +117,7 @@ def is_same_source(document: SourceDocument, ref: str | os.PathLike[str], root: 
 
 
 def keep_copy(checkpoint: Checkpoint, document: SourceDocument, root: Path) -> SourceDocument:
-    """Copy a checkpoint's files into the store's objects, under its fingerprint.
+    """Copy a checkpoint's files into the store's objects, under its fingerprint and the names of the files.
 
     Args:
         checkpoint: What to copy.
@@ -124,14 +126,22 @@ def keep_copy(checkpoint: Checkpoint, document: SourceDocument, root: Path) -> S
 
     Returns:
         The same document, about the copy.
+
+    Raises:
+        SourceChangedError: If it changed meanwhile.
     """
-    folder = root / "objects" / document.fingerprint
+    names = "\0".join(sorted(path.name for path in checkpoint.files))
+    folder = root / "objects" / f"{document.fingerprint}-{blake3(names.encode()).hexdigest()[:8]}"
     if not folder.exists():
         with StagedOutput(folder) as staged:
             for path in checkpoint.files:
                 shutil.copyfile(path, staged.directory / path.name)
             for relative in checkpoint.sidecars:
                 shutil.copyfile(checkpoint.path / relative, staged.directory / relative)
+            if file_states(checkpoint, root) != document.files:
+                raise SourceChangedError(
+                    f"{checkpoint.ref} changed while it was copied: add it again when it is complete"
+                )
             staged.publish()
     copied = open_checkpoint(folder if checkpoint.path.is_dir() else folder / checkpoint.path.name)
     return document.model_copy(update={"path": _portable(copied.path, root), "files": file_states(copied, root)})

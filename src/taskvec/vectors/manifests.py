@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from taskvec.errors import StoreError
+from taskvec.vectors.forms import delta_identity
 
 STORE_VERSION = 1
 """The layout that this version reads and writes."""
@@ -79,6 +80,11 @@ class VectorDocument(_Document):
     source: SourceDocument
     norm: float
     rules: tuple[RuleDocument, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What its inner products are kept under."""
+        return delta_identity(self.source.fingerprint, is_centered=self.form == "difference")
 
 
 class StoreDocument(_Document):

@@ -35,7 +35,8 @@ def form_of(checkpoint: Checkpoint, base: Source, options: RunOptions) -> Form:
     recorded = record.get("base")
     if recorded is not None and recorded != (own := content_of(base, options)):
         raise AlignmentError(
-            f"{checkpoint.ref} is a task vector of another base ({recorded}) than {base} ({own}): use it with its own base"
+            f"{checkpoint.ref} is a task vector of another base ({recorded}) than {base} ({own}): "
+            "use it with its own base"
         )
     return Dense(Source.of(checkpoint))
 

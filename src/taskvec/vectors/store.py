@@ -18,18 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
-from taskvec.errors import CheckpointError, SourceChangedError
+from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
 from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.documents import FOLDERS, Documents
-from taskvec.vectors.fingerprints import Scan, digest_job, scan
+from taskvec.vectors.fingerprints import digest_job, scan
 from taskvec.vectors.forms import Dense, Difference, Form, Source
 from taskvec.vectors.gram_cache import GramCache, covering_rows
 from taskvec.vectors.inner_products import MissingProducts
-from taskvec.vectors.intake import Intake, split, total_gram
+from taskvec.vectors.intake import Intake, Measured, split, total_gram
 from taskvec.vectors.linked import check_content, describe_source, is_same_source, keep_copy, open_source
 from taskvec.vectors.manifests import (
     RuleDocument,
+    SourceDocument,
     StoreDocument,
     VectorDocument,
     document_data,
@@ -146,8 +147,10 @@ class Store:
         """
         there = self._already_added(refs)
         documents = dict(there)
-        for batch in split({name: ref for name, ref in refs.items() if name not in there}, _BATCH):
-            documents |= self._take_in(Intake.of(self.base, batch, allow, self.options), copy=copy)
+        new = {name: ref for name, ref in refs.items() if name not in there}
+        intakes = [Intake.of(self.base, batch, allow, self.options) for batch in split(new, _BATCH)]
+        for intake in intakes:
+            documents |= self._take_in(intake, copy=copy)
         return [documents[name] for name in refs]
 
     def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = ()) -> Plan:
@@ -187,7 +190,7 @@ class Store:
         if missing.any():
             self._complete(self._missing(list(keys.values()), missing))
             keys, gram = self._known(chosen)
-        order = [list(keys).index(self.documents.vector(name).source.fingerprint) for name in chosen]
+        order = [list(keys).index(self.documents.vector(name).identity) for name in chosen]
         return StoreGram(chosen, self._combinable_names(), gram[:, order][:, :, order])
 
     def plan_gram(self, names: Sequence[str] | None = None) -> Plan:
@@ -208,24 +211,33 @@ class Store:
         return make_plan(passes, self.options)
 
     def verify(self) -> list[str]:
-        """Hash the base, every vector and every atom again.
+        """Hash the base, every vector and every atom again, and read every document.
 
         Returns:
             A line for each problem; empty if all is as it was added.
         """
-        problems = []
-        sources = {"the base": self._document.base}
-        sources |= {f"task vector {name!r}": self.documents.vector(name).source for name in self.names}
-        for name in self.documents.basis_names():
-            atoms = self.documents.basis(name).atoms
-            sources |= {f"atom {m} of basis {name!r}": atom for m, atom in enumerate(atoms)}
-        for owner, document in sources.items():
+        problems: list[str] = []
+        for owner, document in self._sources(problems).items():
             try:
                 with open_checkpoint(self.path / document.path) as checkpoint:
                     check_content(checkpoint, document.digests, owner, document.ref, self.options)
             except (CheckpointError, SourceChangedError) as error:
                 problems.append(str(error) if owner in str(error) else f"{owner}: {error}")
         return problems
+
+    def _sources(self, problems: list[str]) -> dict[str, SourceDocument]:
+        """Return every source by what it is of; documents that cannot be read are noted as problems."""
+        sources = {"the base": self._document.base}
+        for name in self.names:
+            with _noted(problems):
+                sources[f"task vector {name!r}"] = self.documents.vector(name).source
+        for name in self.documents.basis_names():
+            with _noted(problems):
+                atoms = self.documents.basis(name).atoms
+                sources |= {f"atom {m} of basis {name!r}": atom for m, atom in enumerate(atoms)}
+        with _noted(problems):
+            GramCache(self.path / "gram").check()
+        return sources
 
     def _already_added(self, refs: Mapping[str, Ref]) -> dict[str, VectorDocument]:
         """Return what an interrupted run of the same command has added; any other taken name is an error."""
@@ -240,28 +252,38 @@ class Store:
 
     @contextmanager
     def _journal(self, job: Job) -> Generator[Journal]:
-        """Note what a pass has finished; forget the notes when its result is safe."""
+        """Note what a pass has finished; forget the notes when its result is safe.
+
+        Raises:
+            TaskvecError: As the pass did; the notes are forgotten too, for the same command would be refused again.
+        """
         key = job_key(job)
         path = self.path / "gram" / f".{key[:32]}.journal"
-        with Journal(path, key) as journal:
-            yield journal
+        try:
+            with Journal(path, key) as journal:
+                yield journal
+        except TaskvecError:
+            path.unlink(missing_ok=True)
+            raise
         path.unlink(missing_ok=True)
 
     def _take_in(self, intake: Intake, *, copy: bool) -> dict[str, VectorDocument]:
         with self._journal(intake.job(self.options)) as journal:
             return self._record(intake, intake.scan(self._document.base.digests, self.options, journal), copy=copy)
 
-    def _record(self, intake: Intake, result: Scan, *, copy: bool) -> dict[str, VectorDocument]:
+    def _record(self, intake: Intake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
         norms = np.sqrt(np.diag(total_gram(result.gram, len(intake.forms))))
         documents = []
-        for name, form, digests, norm in zip(intake.names, intake.forms, result.digests, norms, strict=True):
+        for name, form, digests, uses, norm in zip(
+            intake.names, intake.forms, result.digests, result.uses, norms, strict=True
+        ):
             checkpoint = form.source.checkpoint
             source = describe_source(checkpoint, digests, checkpoint.ref, self.path)
-            rules = tuple(RuleDocument(rule=u.rule, source=u.source, tensors=u.tensors) for u in intake.uses_of(form))
+            rules = tuple(RuleDocument(rule=u.rule, source=u.source, tensors=u.tensors) for u in uses)
             kind: Literal["difference", "dense"] = "difference" if form.is_centered else "dense"
             kept = keep_copy(checkpoint, source, self.path) if copy else source
             documents.append(VectorDocument(name=name, form=kind, source=kept, norm=float(norm), rules=rules))
-        keys = [document.source.fingerprint for document in documents]
+        keys = [document.identity for document in documents]
         GramCache(self.path / "gram").add(keys, keys, np.array([result.gram[n] for n in self._combinable_names()]))
         for document in documents:
             self.documents.publish_vector(document)
@@ -277,7 +299,7 @@ class Store:
         return Difference(source) if document.form == "difference" else Dense(source)
 
     def _known(self, names: Sequence[str]) -> tuple[dict[str, VectorDocument], NDArray[np.float64]]:
-        keys = {document.source.fingerprint: document for document in map(self.documents.vector, names)}
+        keys = {document.identity: document for document in map(self.documents.vector, names)}
         return keys, GramCache(self.path / "gram").load(list(keys), len(self._combinable_names()))
 
     def _missing(self, documents: Sequence[VectorDocument], missing: NDArray[np.bool_]) -> MissingProducts:
@@ -295,8 +317,16 @@ class Store:
 
     def _keep_products(self, missing: MissingProducts, products: Mapping[str, NDArray[np.float64]]) -> None:
         per_tensor = np.array([products[name] for name in self._combinable_names()])
-        keys = [form.source.identity for form in missing.forms]
+        keys = [form.identity for form in missing.forms]
         GramCache(self.path / "gram").add(keys[: missing.num_rows], keys, per_tensor)
+
+
+@contextmanager
+def _noted(problems: list[str]) -> Generator[None]:
+    try:
+        yield
+    except StoreError as error:
+        problems.append(str(error))
 
 
 def _rules(document: VectorDocument) -> frozenset[Rule]:
