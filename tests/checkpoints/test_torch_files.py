@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,17 @@ class TestSharedStorage:
         weight = torch.arange(6.0).reshape(2, 3)
         square = torch.arange(4.0).reshape(2, 2)
         state = {
-            "all": weight, "row": weight[1], "first": weight[0], "flat": weight.reshape(-1), "strided": weight[:, 1],
-            "square": square, "turned": square.t(), "empty": weight[:0], "void": torch.zeros(0, 3),
-        }  # fmt: skip
+            "all": weight,
+            "row": weight[1],
+            "first": weight[0],
+            "flat": weight.reshape(-1),
+            "strided": weight[:, 1],
+            "square": square,
+            "turned": square.t(),
+            "negated": torch._neg_view(weight),
+            "empty": weight[:0],
+            "void": torch.zeros(0, 3),
+        }
         with open_checkpoint(saved(tmp_path, state, _use_new_zipfile_serialization=zipped)) as checkpoint:
             assert not checkpoint.tied
             for name, tensor in state.items():
@@ -50,6 +59,22 @@ class TestWhereTheBytesAre:
             assert source_kind(checkpoint, "plain") is FileSpan
             assert source_kind(checkpoint, "turned") is HeldArray
             assert checkpoint.read("turned").tolist() == state["turned"].tolist()
+
+    def test_in_the_zip_whatever_else_was_saved(self, tmp_path: Path) -> None:
+        state = {"optimizer": {"state": {0: torch.ones(5)}}, "model": {str(n): torch.full((n,), n) for n in range(9)}}
+        with open_checkpoint(saved(tmp_path, state)) as checkpoint:
+            for name, tensor in state["model"].items():
+                assert source_kind(checkpoint, name) is FileSpan
+                assert checkpoint.read(name).tolist() == tensor.tolist()
+
+    def test_in_memory_for_zips_that_another_program_wrote_anew(self, tmp_path: Path) -> None:
+        path = saved(tmp_path, {"a": torch.arange(3.0), "b": torch.arange(50.0)})
+        with zipfile.ZipFile(path) as before, zipfile.ZipFile(tmp_path / "anew.bin", "w") as after:
+            for entry in reversed(before.infolist()):
+                after.writestr(entry.filename, before.read(entry))
+        with open_checkpoint(tmp_path / "anew.bin") as checkpoint:
+            assert source_kind(checkpoint, "b") is HeldArray
+            assert checkpoint.read("b").tolist() == list(range(50))
 
     def test_in_memory_for_old_files(self, tmp_path: Path) -> None:
         with open_checkpoint(saved(tmp_path, {"a": torch.ones(2)}, _use_new_zipfile_serialization=False)) as checkpoint:
@@ -87,7 +112,9 @@ class TestStateDicts:
     def test_sparse_tensors_are_refused_by_name(self, tmp_path: Path) -> None:
         with torch.sparse.check_sparse_tensor_invariants():
             path = saved(tmp_path, {"a": torch.ones(2), "s": torch.eye(2).to_sparse()})
-        with pytest.raises(CheckpointError, match=r"model\.bin: tensor 's' is float32 in layout torch\.sparse_coo"):
+        with pytest.raises(
+            CheckpointError, match=r"model\.bin: tensor 's' is torch\.float32 in layout torch\.sparse_coo"
+        ):
             open_checkpoint(path)
 
 

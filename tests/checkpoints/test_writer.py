@@ -121,6 +121,11 @@ class TestLayout:
             "weight_map": {"a": shards[0], "big": shards[1], "b": shards[2], "c": shards[2], "d": shards[3]},
         }
 
+    def test_a_big_tensor_at_the_start_leaves_no_empty_shard(self, tmp_path: Path) -> None:
+        with CheckpointWriter(tmp_path, self.TENSORS[1:2], shard_size=28) as writer:
+            writer.write("big", 0, np.zeros(50, np.float32))
+        assert writer.files == ("model.safetensors",)
+
     def test_shards_are_named_after_the_file(self, tmp_path: Path) -> None:
         tensors = [TensorInfo("a", DType.U8, (0,)), TensorInfo("b", DType.U8, (2,)), TensorInfo("c", DType.U8, (2,))]
         with CheckpointWriter(tmp_path, tensors, shard_size=2, filename="atoms.safetensors") as writer:
@@ -213,7 +218,7 @@ class TestRefusals:
 
 class TestFullDisk:
     def test_more_than_the_disk_has_is_refused_before_any_file_is_made(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="needs [0-9]{15,} bytes that the disk does not have"):
+        with pytest.raises(OutputError, match=r"needs [0-9]{15,} bytes that the disk does not have"):
             CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (1 << 50,))])
         assert not list(tmp_path.iterdir())
 
@@ -222,7 +227,7 @@ class TestFullDisk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "posix_fallocate", full)
-        with pytest.raises(OutputError, match="needs [0-9]+ bytes that the disk does not have") as refusal:
+        with pytest.raises(OutputError, match=r"needs [0-9]+ bytes that the disk does not have") as refusal:
             CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))])
         assert str(refusal.value).startswith(f"{tmp_path}: ")
 

@@ -87,6 +87,7 @@ def _replaced(records: Mapping[str, bytes]) -> Callable[[str, bytes], bytes]:
 
 
 TENSOR = torch.ones(2)
+REPEATED = torch.ones(1).expand(1 << 45)
 SHAPE_OF_THREE = b"K\x03\x85"
 SHAPE_OF_127 = b"K\x7f\x85"
 
@@ -114,19 +115,21 @@ HOSTILE_PICKLES = [
         "a tensor beside", _saved({"model": {"a": TENSOR}, "w": TENSOR}), FILE, "tensor 'w' lies beside 'model'"
     ),
     HostileFile(
-        "complex numbers", _saved({"a": torch.ones(2, dtype=torch.complex64)}), FILE, "tensor 'a' is complex64"
+        "complex numbers", _saved({"a": torch.ones(2, dtype=torch.complex64)}), FILE, "tensor 'a' is torch.complex64"
     ),
+    HostileFile("a terabyte in four bytes", _saved({"a": REPEATED}), FILE, "tensor 'a' repeats its elements"),
+    HostileFile("the same in an old file", _saved({"a": REPEATED}, legacy=True), FILE, "tensor 'a' repeats"),
     HostileFile("a truncated zip", _truncated, FILE, "only plain state dicts"),
     HostileFile("a zip of something else", _zip(_without("data.pkl")), FILE, "no state dict saved by torch"),
     HostileFile("a missing storage", _zip(_without("1")), FILE, "cannot be read"),
     HostileFile("a compressed zip", _zip(_replaced({}), zipfile.ZIP_DEFLATED), FILE, "is compressed"),
     HostileFile("the other byte order", _zip(_replaced({"byteorder": b"big"})), FILE, "byte order b'big'"),
     HostileFile("a pickle that never ends", _zip(_replaced({"data.pkl": b"\x80\x02}("})), FILE, "cannot be read"),
-    HostileFile("a storage that is too short", _zip(_replaced({"0": bytes(4)})), FILE, "a' needs 12 bytes"),
+    HostileFile("a storage that is too short", _zip(_replaced({"0": bytes(4)})), FILE, "cannot be read (RuntimeError)"),
     HostileFile(
         "a shape beyond its storage",
         _patched_in_place(SHAPE_OF_THREE + b"q", SHAPE_OF_127 + b"q"),
         FILE,
-        "tensor 'a' needs 508 bytes from byte 0 of its storage on, which holds 12",
+        "tensor 'a' claims a storage of 508 bytes, the file holds 12 of them",
     ),
 ]

@@ -1,7 +1,8 @@
 """State dicts saved by torch: a zip of raw storages beside a pickle that describes them.
 
 The pickle is only ever read by torch's ``weights_only`` loader, which runs no code. In a zip, contiguous tensors are
-read from their place in the file. Files of torch before 1.6 and tensors that are not contiguous are held in memory.
+read from their place in the file. Tensors that are not contiguous, files of torch before 1.6 and zips that another
+program wrote anew are held in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from taskvec.checkpoints.descriptors import PinnedFile
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.state_dict import find_state_dict
 from taskvec.checkpoints.table import FileSpan, HeldArray, TensorSource, TensorTable
-from taskvec.checkpoints.torch_zip import record_sizes
+from taskvec.checkpoints.torch_zip import storage_sizes
 from taskvec.errors import CheckpointError, MissingExtraError
 from taskvec.types import DType, TensorInfo
 
@@ -68,14 +69,21 @@ def torch_table(path: Path) -> TensorTable:
 def _zip_table(file: PinnedFile) -> TensorTable:
     from torch._subclasses import FakeTensorMode
 
-    sizes = record_sizes(file.path)
+    sizes = storage_sizes(file.path)
+    if not sizes:
+        return _held_table(file)
     with FakeTensorMode():
         described = _load(file.path)
-    scattered = {name for name, tensor in described.items() if not _is_in_place(tensor, sizes)}
+    for name, tensor in described.items():
+        _check_storage(file, name, tensor, sizes)
+    scattered = {name for name, tensor in described.items() if not tensor.is_contiguous() or tensor.is_neg()}
     mapped = _load(file.path, mmap=True) if scattered else {}
 
     def source(name: str, info: TensorInfo) -> TensorSource:
-        return _held(mapped[name]) if name in scattered else _span(file, described[name], info, sizes)
+        if name in scattered:
+            return _held(mapped[name])
+        begin = int(described[name].storage_offset()) * info.dtype.itemsize
+        return FileSpan(file, _checkpoint_offset(described[name]) + begin)
 
     return _table(file, described, _checkpoint_offset, source)
 
@@ -95,8 +103,15 @@ def _table(
     tied: dict[str, str] = {}
     holders: dict[object, str] = {}
     for name, tensor in tensors.items():
-        info = _info(name, tensor, file.path)
-        elements = (storage_of(tensor), tensor.storage_offset(), tensor.stride(), info.shape, info.dtype)
+        info = TensorInfo(name, _DTYPES[_kind(tensor)], tuple(tensor.shape))
+        elements = (
+            storage_of(tensor),
+            tensor.storage_offset(),
+            tensor.stride(),
+            tensor.is_neg(),
+            info.shape,
+            info.dtype,
+        )
         holder = holders.setdefault(elements, name) if info.num_params else name
         if holder == name:
             infos[name] = info
@@ -121,23 +136,24 @@ def _load(path: Path, *, mmap: bool = False) -> Mapping[str, Tensor]:
         refused = _REFUSED_GLOBAL.search(str(error))
         problem = f"asks to run {quoted(refused[1])}" if refused else f"cannot be read ({type(error).__name__})"
         raise CheckpointError(f"{path}: {problem}; only plain state dicts of tensors are loaded") from error
-    return find_state_dict(loaded, torch.Tensor, path)
+    tensors = find_state_dict(loaded, torch.Tensor, path)
+    for name, tensor in tensors.items():
+        _check_kind(name, tensor, path)
+    return tensors
 
 
-def _info(name: str, tensor: Tensor, path: Path) -> TensorInfo:
-    kind = str(tensor.dtype).removeprefix("torch.")
-    if kind not in _DTYPES or str(tensor.layout) != "torch.strided":
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _check_kind(name: str, tensor: Tensor, path: Path) -> None:
+    if _kind(tensor) not in _DTYPES or str(tensor.layout) != "torch.strided":
         raise CheckpointError(
-            f"{path}: tensor {quoted(name)} is {kind} in layout {tensor.layout}, which is not supported; convert it"
+            f"{path}: tensor {quoted(name)} is {tensor.dtype} in layout {tensor.layout}, "
+            "which is not supported; convert it"
         )
-    return TensorInfo(name, _DTYPES[kind], tuple(tensor.shape))
-
-
-def _is_in_place(tensor: Tensor, sizes: Mapping[int, int]) -> bool:
-    """Whether the file holds the elements in order; torch misses the place of storages in zips that others rewrote."""
-    return (
-        tensor.is_contiguous() and not tensor.is_neg() and (tensor.numel() == 0 or _checkpoint_offset(tensor) in sizes)
-    )
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise CheckpointError(f"{path}: tensor {quoted(name)} repeats its elements; save it as tensor.contiguous()")
 
 
 def _checkpoint_offset(tensor: Tensor) -> int:
@@ -145,15 +161,15 @@ def _checkpoint_offset(tensor: Tensor) -> int:
     return int(vars(tensor.untyped_storage())["_checkpoint_offset"])
 
 
-def _span(file: PinnedFile, tensor: Tensor, info: TensorInfo, sizes: Mapping[int, int]) -> FileSpan:
-    record = _checkpoint_offset(tensor)
-    begin = int(tensor.storage_offset()) * info.dtype.itemsize
-    if info.nbytes and begin + info.nbytes > sizes[record]:
+def _check_storage(file: PinnedFile, name: str, tensor: Tensor, sizes: Mapping[int, int]) -> None:
+    storage, held = tensor.untyped_storage(), sizes.get(_checkpoint_offset(tensor), 0)
+    elements_end = tensor.storage_offset() + tensor.numel() if tensor.is_contiguous() else 0
+    claimed = max(storage.nbytes(), elements_end * tensor.element_size())
+    if claimed > held:
         raise CheckpointError(
-            f"{file.path}: tensor {quoted(info.name)} needs {info.nbytes} bytes from byte {begin} of its storage on, "
-            f"which holds {sizes[record]}; the file is damaged, fetch or save it again"
+            f"{file.path}: tensor {quoted(name)} claims a storage of {claimed} bytes, the file holds {held} of them; "
+            "the file is damaged, fetch or save it again"
         )
-    return FileSpan(file, record + begin)
 
 
 def _held(tensor: Tensor) -> HeldArray:

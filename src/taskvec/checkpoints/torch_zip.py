@@ -10,18 +10,20 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from taskvec.checkpoints.quoting import quoted
 from taskvec.errors import CheckpointError
 
+_ALIGNMENT = 64
 _LOCAL_HEADER_BYTES = 30
 _MAX_PICKLE_BYTES = 100_000_000
 
 
-def record_sizes(path: Path) -> Mapping[int, int]:
-    """Find the records of a torch zip.
+def storage_sizes(path: Path) -> Mapping[int, int]:
+    """Find the storages in a torch zip.
 
     Args:
         path: The file.
 
     Returns:
-        The position in the file of every record's first byte → its size in bytes.
+        The position in the file of every storage's first byte → its size in bytes; nothing if another program wrote
+        the zip anew, which shows in storages that are not aligned: torch then mistakes their positions.
 
     Raises:
         CheckpointError: If the zip is damaged, compressed, of the other byte order, or no state dict.
@@ -31,9 +33,11 @@ def record_sizes(path: Path) -> Mapping[int, int]:
             entries = archive.infolist()
             _check_entries(entries, path)
             _check_byte_order(archive, entries, path)
-            return {_data_start(file, entry): entry.file_size for entry in entries}
+            storages = {_data_start(file, entry): entry.file_size for entry in entries if _is_storage(entry)}
     except (BadZipFile, NotImplementedError, ValueError, OSError, EOFError, RuntimeError) as error:
         raise CheckpointError(f"{path}: is a damaged zip ({quoted(str(error))}); fetch or save it again") from None
+    is_aligned = all(start % _ALIGNMENT == 0 for start, size in storages.items() if size)
+    return storages if is_aligned else {}
 
 
 def _check_entries(entries: list[ZipInfo], path: Path) -> None:
@@ -57,6 +61,10 @@ def _check_byte_order(archive: ZipFile, entries: list[ZipInfo], path: Path) -> N
                 raise CheckpointError(
                     f"{path}: has byte order {quoted(order)}, expected little; save it on a little-endian machine"
                 )
+
+
+def _is_storage(entry: ZipInfo) -> bool:
+    return PurePosixPath(entry.filename).parent.name == "data"
 
 
 def _data_start(file: IO[bytes], entry: ZipInfo) -> int:
