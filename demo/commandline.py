@@ -28,7 +28,7 @@ class CommandLine:
             DemoError: It failed (its own error line is on stderr already) or printed no JSON object.
         """
         arguments = [str(word) for word in words]
-        self._show("$ " + shlex.join(["taskvec", *arguments]))
+        self._show("$ " + shlex.join(["taskvec", *arguments]).replace(str(Path.home()), "~"))
         done = subprocess.run([self._program, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise DemoError(f"taskvec {arguments[0]} ended with exit status {done.returncode}; see the line above")

@@ -1,6 +1,6 @@
 """How many pictures a backbone gets right under the fixed heads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from transformers import Dinov2Model
@@ -19,7 +19,7 @@ def accuracy(model: Dinov2Model, study: Study, part: Part) -> float:
     return study.head.accuracy(encode(model, pictures.images), pictures.labels)
 
 
-def accuracies(model: Dinov2Model, studies: Sequence[Study], part: Part) -> Accuracies:
+def accuracies(model: Dinov2Model, studies: Iterable[Study], part: Part) -> Accuracies:
     """The accuracy of `model` on one part of every task."""
     return {study.task.name: accuracy(model, study, part) for study in studies}
 

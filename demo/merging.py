@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import Dinov2Model
+
 from demo import backbone, scaling
 from demo.cache import Cache, file_key, key
 from demo.commandline import CommandLine
@@ -32,7 +34,6 @@ def merge(bench: Bench, basis: str | None, out: Path) -> Merge:
     vector = out.with_name(f"{out.name}-vector")
     bench.command("edit", bench.store, names, "-o", vector, *words)
     search = _search(bench, vector)
-    bench.reporter.note(f"λ = {search.scaling:g} has the best mean accuracy on validation pictures")
     expression = f"base + {search.scaling:g}*({names})"
     bench.command("edit", bench.store, expression, "-o", out, *words)
     return Merge(expression, search, _test(bench, out))
@@ -43,16 +44,22 @@ def _search(bench: Bench, vector: Path) -> scaling.Search:
 
     def score(candidate: float) -> float:
         named = _name(bench, "val", vector=content, base=bench.base.name, scaling=candidate)
-        return mean(bench.cache.value(named, lambda: accuracies(shifted.at(candidate), bench.studies, "val")))
+        found = mean(bench.cache.value(named, lambda: _measure(bench, shifted.at(candidate), "val")))
+        bench.reporter.note(f"λ = {candidate:g}: {100 * found:.1f} % on validation pictures")
+        return found
 
-    label = "λ on validation pictures"
-    return scaling.choose(bench.reporter.track(scaling.GRID, label, len(scaling.GRID)), score)
+    return scaling.choose(score)
 
 
 def _test(bench: Bench, checkpoint: Path) -> Accuracies:
     named = _name(bench, "test", checkpoint=file_key(list(checkpoint.glob("*.safetensors"))))
-    found: Accuracies = bench.cache.value(named, lambda: accuracies(backbone.read(checkpoint), bench.studies, "test"))
+    found: Accuracies = bench.cache.value(named, lambda: _measure(bench, backbone.read(checkpoint), "test"))
     return found
+
+
+def _measure(bench: Bench, model: Dinov2Model, part: Part) -> Accuracies:
+    counted = bench.reporter.track(bench.studies, f"{part} pictures", len(bench.studies))
+    return accuracies(model, counted, part)
 
 
 def _name(bench: Bench, part: Part, **ingredients: object) -> str:

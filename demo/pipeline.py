@@ -40,7 +40,8 @@ class Demo:
         with self._step("Fine-tune the backbone once a task, heads fixed", "fine-tuning"):
             finetuned = {study.task.name: self._finetuned(study, base) for study in studies}
         with self._step("Each fine-tune on its own test pictures", "fine-tunes' accuracy"):
-            own = {study.task.name: self._own_accuracy(study, finetuned[study.task.name]) for study in studies}
+            counted = self.reporter.track(studies, "fine-tunes", len(studies))
+            own = {study.task.name: self._own_accuracy(study, finetuned[study.task.name]) for study in counted}
         with self._step("Keep the task vectors in a store; compare them; compress them", "store"):
             store, similarity, compression = self._store(base, finetuned, out)
         bench = Bench(base, store, studies, self.command, self.cache, self.reporter)

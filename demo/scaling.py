@@ -1,6 +1,6 @@
 """Choose λ on validation pictures, moving the weights in memory: no checkpoint is written on the way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import Dinov2Model
 
-GRID = tuple(round(0.125 * 2 ** (step / 2), 3) for step in range(7))  # 0.125 … 1, each √2 times the last
+RATIO = 1.5  # of neighbours
+STEPS = range(-2, 3)  # 0.111 … 0.562, and further while the best lies at an edge
+WIDEST = 6  # steps either way
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,28 @@ class Search:
     curve: dict[str, float]
 
 
-def choose(grid: Iterable[float], score: Callable[[float], float]) -> Search:
-    """The λ with the best score; the smaller one on a tie."""
-    curve = {scaling: score(scaling) for scaling in grid}
-    best = min(curve, key=lambda scaling: (-curve[scaling], scaling))
-    return Search(best, {f"{scaling:g}": value for scaling, value in curve.items()})
+def choose(score: Callable[[float], float]) -> Search:
+    """The λ with the best score on a geometric grid around 1/4 that grows while its best is its edge."""
+    scores = {step: score(candidate(step)) for step in STEPS}
+    while (outer := _beyond(scores)) is not None:
+        scores[outer] = score(candidate(outer))
+    curve = {f"{candidate(step):g}": scores[step] for step in sorted(scores)}
+    return Search(candidate(_best(scores)), curve)
+
+
+def candidate(step: int) -> float:
+    """The λ that lies `step` steps from 1/4, to three digits, so that an expression can say it exactly."""
+    return float(f"{RATIO**step / 4:.3g}")
+
+
+def _best(scores: dict[int, float]) -> int:
+    return min(scores, key=lambda step: (-scores[step], step))  # the smaller λ on a tie
+
+
+def _beyond(scores: dict[int, float]) -> int | None:
+    best = _best(scores)
+    outer = {min(scores): best - 1, max(scores): best + 1}.get(best)
+    return outer if outer is not None and abs(outer) <= WIDEST else None
 
 
 class Shifted:

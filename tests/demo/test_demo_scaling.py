@@ -1,24 +1,30 @@
-"""λ is the candidate with the best validation score, and the smallest of equals."""
-
-from itertools import pairwise
+"""λ is the candidate with the best validation score, the smallest of equals, and the grid grows at its edges."""
 
 import pytest
 
 pytest.importorskip("torch")
 
-from demo.scaling import GRID, choose
+from demo.scaling import STEPS, WIDEST, candidate, choose
+
+GRID = [candidate(step) for step in STEPS]
 
 
 def test_the_best_candidate_is_chosen() -> None:
-    found = choose([0.25, 0.5, 1.0], lambda scaling: 1 - abs(scaling - 0.6))
-    assert found.scaling == pytest.approx(0.5)
-    assert list(found.curve) == ["0.25", "0.5", "1"]
+    found = choose(lambda scaling: -abs(scaling - GRID[3]))
+    assert found.scaling == GRID[3]
+    assert [float(text) for text in found.curve] == GRID
 
 
-def test_the_smaller_of_two_equals_is_chosen() -> None:
-    assert choose([0.25, 0.5, 1.0], lambda _: 0.7).scaling == pytest.approx(0.25)
+def test_the_grid_is_stated() -> None:
+    assert [f"{scaling:g}" for scaling in GRID] == ["0.111", "0.167", "0.25", "0.375", "0.562"]
 
 
-def test_the_grid_is_geometric() -> None:
-    assert (GRID[0], GRID[-1]) == pytest.approx((0.125, 1.0))
-    assert all(upper / lower == pytest.approx(2**0.5, rel=0.01) for lower, upper in pairwise(GRID))
+@pytest.mark.parametrize("wanted", [0.05, 1.27])
+def test_the_grid_grows_while_its_best_is_its_edge(wanted: float) -> None:
+    found = choose(lambda scaling: -abs(scaling - wanted))
+    assert found.scaling == pytest.approx(wanted, rel=0.02)
+    assert len(found.curve) > len(GRID)
+
+
+def test_the_smaller_of_two_equals_is_chosen_and_growth_ends() -> None:
+    assert choose(lambda _: 0.7).scaling == candidate(-WIDEST)
