@@ -75,7 +75,7 @@ def main() -> None:
     journal._INTERVAL = 0.005
     saboteur = Saboteur(units)
     OPERATIONS[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
-    print(saboteur.resumed_bytes)
+    sys.stdout.write(f"{saboteur.resumed_bytes}\n")
 
 
 if __name__ == "__main__":

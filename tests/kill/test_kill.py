@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,9 +13,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tests.kill.interrupted_run import OPERATIONS
 
 from taskvec import Store
-from tests.kill.interrupted_run import OPERATIONS
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
 SHAPES = {"embed": (2048, 1024), "layer": (1024, 1536), "norm": (1024,), "head": (2048, 1024), "step": ()}
@@ -85,7 +84,7 @@ def test_killed_anywhere_then_finished_is_undisturbed(operation: str, folder: Pa
     before = set(folder.rglob("*"))
     assert _run(operation, folder, NEVER).returncode == 0
     undisturbed = _snapshot(folder)
-    for units in random.Random(operation).sample(range(6), 2):
+    for units in np.random.default_rng(len(operation)).choice(6, 2, replace=False).tolist():
         _forget(folder, before)
         start = _snapshot(folder)
         killed = _run(operation, folder, units)
