@@ -11,7 +11,7 @@ import numpy as np
 
 from taskvec.checkpoints.descriptors import READ_POOL
 from taskvec.checkpoints.quoting import quoted
-from taskvec.checkpoints.table import RawArray, TensorTable
+from taskvec.checkpoints.table import FileSpan, RawArray, TensorTable
 from taskvec.errors import CheckpointError
 from taskvec.types import TensorInfo
 
@@ -97,6 +97,14 @@ class Checkpoint:
         flat = np.empty(info.num_params, info.dtype.storage)
         self.read_into(name, 0, flat)
         return flat.reshape(info.shape)
+
+    def forget(self, name: str, start: int, count: int) -> None:
+        """Tell the system that the elements ``start … start + count`` will not be read again soon."""
+        info = self._info(name)
+        source = self._table.sources[info.name]
+        if isinstance(source, FileSpan):
+            itemsize = info.dtype.itemsize
+            source.forget(start * itemsize, count * itemsize)
 
     def close(self) -> None:
         """Give the open files back; the header's contents stay."""

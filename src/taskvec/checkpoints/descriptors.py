@@ -65,6 +65,8 @@ class PinnedFile:
         if self._from_status(self.path, os.fstat(descriptor)) != self:
             os.close(descriptor)
             raise CheckpointError(f"{self.path}: changed after its header was read; open the checkpoint again")
+        if hasattr(os, "posix_fadvise"):  # longer read-ahead: as fast as reading around the page cache
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         return descriptor
 
     @classmethod

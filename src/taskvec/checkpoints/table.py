@@ -56,6 +56,12 @@ class FileSpan:
                     )
                 done += count
 
+    def forget(self, offset: int, length: int) -> None:
+        """Tell the system that these bytes will not be read again, so that they take no room in the page cache."""
+        if hasattr(os, "posix_fadvise"):
+            with READ_POOL.borrow(self.file) as descriptor:
+                os.posix_fadvise(descriptor, self.start + offset, length, os.POSIX_FADV_DONTNEED)
+
 
 @dataclass(frozen=True, slots=True)
 class HeldArray:

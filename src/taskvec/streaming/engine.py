@@ -74,8 +74,16 @@ def _results(job: Job, options: RunOptions, planned: PlannedPass, units: Sequenc
             return [_do_piece(job, piece, space) for piece in unit.pieces]
         finally:
             spaces.put(space)
+            if planned.forgets:
+                _forget(job, unit)
 
     return EXECUTORS[options.executor].run(work, units, planned.workers)
+
+
+def _forget(job: Job, unit: Unit) -> None:
+    for piece in unit.pieces:
+        for located in job.tensors[piece.tensor].located:
+            located.checkpoint.forget(located.info.name, piece.start, piece.stop - piece.start)
 
 
 def _skip_written(job: Job, unit: Unit) -> None:

@@ -35,6 +35,15 @@ def format_size(num_bytes: float) -> str:
     return f"{size:.1f} TiB"
 
 
+def available_bytes() -> int | None:
+    """Return the memory that the system can give away without swapping, page cache included; None where unknown."""
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        return None
+    match = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"))
+    return int(match[1]) * 1024 if match else None
+
+
 def resident_bytes() -> int:
     """Return the memory that the operating system holds for this process now, in bytes."""
     statm = Path("/proc/self/statm")

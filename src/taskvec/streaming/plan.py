@@ -14,7 +14,7 @@ from taskvec.numerics import warm_up
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.events import Listener, ignore
 from taskvec.streaming.job import AlignedTensor, Kernel
-from taskvec.streaming.memory import format_size, resident_bytes
+from taskvec.streaming.memory import available_bytes, format_size, resident_bytes
 from taskvec.streaming.units import make_units
 
 MAX_CHUNK = 1 << 18
@@ -49,7 +49,18 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPass:
-    """One pass of a plan: all sizes in bytes."""
+    """One pass of a plan: all sizes in bytes.
+
+    Attributes:
+        label: What it does.
+        read_bytes: Read from all sources.
+        written_bytes: Written to all outputs.
+        units: Units of work.
+        workers: Threads.
+        chunk_elements: Elements that a worker reads at once from each source.
+        projected_bytes: The most that the process will hold.
+        forgets: Whether what was read is dropped from the page cache at once, because all of it would not fit.
+    """
 
     label: str
     read_bytes: int
@@ -58,6 +69,7 @@ class PlannedPass:
     workers: int
     chunk_elements: int
     projected_bytes: int
+    forgets: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +134,9 @@ def plan_pass(
         )
     read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
     written = sum(t.num_params * t.output_dtype.itemsize for t in tensors if t.output_dtype) * num_outputs
-    return PlannedPass(label, read, written, len(units), workers, chunk, projected)
+    available = available_bytes()
+    forgets = available is not None and read > available // 2
+    return PlannedPass(label, read, written, len(units), workers, chunk, projected, forgets)
 
 
 def make_plan(
