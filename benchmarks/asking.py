@@ -1,0 +1,84 @@
+"""Ask one question: measure, note the circumstances, keep JSON and picture."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import commit, this_machine
+from benchmarks.questions import QUESTIONS
+from benchmarks.results import Result, save
+from benchmarks.scale import Scale
+from benchmarks.setting import Setting
+from benchmarks.tables import plain
+from taskvec.reports.figures import write_figure
+
+WIDTH = 7.5  # of a picture, in inches
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where questions are asked.
+
+    Attributes:
+        scale: How large and how often.
+        cache: Where models and the peer are kept.
+        results: Where JSON and pictures go.
+        say: Told what goes on.
+    """
+
+    scale: Scale
+    cache: Path
+    results: Path
+    say: Callable[[str], None]
+
+    def ask(self, name: str) -> Result:
+        """Ask a question and keep the answer."""
+        question, load = QUESTIONS[name], os.getloadavg()[0]
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.cache) as scratch:
+            answer = question.ask(Setting(self.scale, self.cache, Path(scratch), self.say))
+        result = Result(
+            question=name,
+            title=question.TITLE,
+            command=f"python -m benchmarks {name}" + (" --toy" if self.scale.name == "toy" else ""),
+            date=datetime.now(UTC).isoformat(timespec="minutes").removesuffix("+00:00") + " UTC",
+            commit=commit(),
+            load=load,
+            machine=this_machine(),
+            answer=answer,
+        )
+        save(result, self.results)
+        draw(result, self.results)
+        return result
+
+
+def draw(result: Result, results: Path) -> None:
+    """Draw the picture of a result beside its JSON."""
+    question = QUESTIONS[result.question]
+    picture = results / f"{result.question}.png"
+    write_figure(picture, WIDTH, question.HEIGHT, lambda axes: question.draw(axes, result.answer))
+
+
+def as_text(result: Result) -> str:
+    """A result for a terminal."""
+    machine = result.machine
+    circumstances = (
+        f"{result.date} · commit {result.commit} · {machine.cpu}, {machine.cores} cores, "
+        f"{machine.memory_bytes / 2**30:.0f} GiB, {machine.kernel} · load {result.load:.1f} before"
+    )
+    answer = result.answer
+    missed = [target for target in answer.targets if not target.is_met]
+    verdicts = [("goal missed: " if target.is_goal else "falls short: ") + target.shortfall for target in missed]
+    met = f"{len(answer.targets) - len(missed)} of {len(answer.targets)} targets met"
+    return "\n\n".join(
+        [
+            f"{result.title}\n{circumstances}",
+            *(plain(table) for table in answer.tables),
+            "\n".join([met, *verdicts, *answer.notes]),
+        ]
+    )

@@ -1,0 +1,46 @@
+"""All questions by name."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from benchmarks import (
+    against_dense_bases,
+    against_mergekit,
+    how_close_to_the_disk,
+    how_memory_grows,
+    how_time_grows,
+    startup,
+)
+from benchmarks.results import Answer
+from benchmarks.setting import Setting
+
+
+class Question(Protocol):
+    """A module that is one question.
+
+    Attributes:
+        TITLE: The question in words.
+        HEIGHT: Of its picture, in inches.
+    """
+
+    TITLE: str
+    HEIGHT: float
+
+    def ask(self, setting: Setting) -> Answer:
+        """Measure."""
+        ...
+
+    def draw(self, axes: Any, answer: Answer) -> None:
+        """Draw one picture of the answer."""
+        ...
+
+
+QUESTIONS: dict[str, Question] = {
+    "how_close_to_the_disk": how_close_to_the_disk,
+    "against_mergekit": against_mergekit,
+    "against_dense_bases": against_dense_bases,
+    "how_memory_grows": how_memory_grows,
+    "how_time_grows": how_time_grows,
+    "startup": startup,
+}

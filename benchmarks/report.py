@@ -1,0 +1,91 @@
+"""The page that people read: made from the JSON alone, so that it says nothing that was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from benchmarks.results import Result, Target
+from benchmarks.tables import Column, Table, Unit, markdown, show
+
+BUSY = 0.5
+"""Processes that want a processor, for every one that there is: above this, figures are of a busy machine."""
+
+HEAD = """# Benchmarks
+
+What was measured, beside what was promised. This page is made from the JSON in `results/` by
+`python -m benchmarks --write`; do not edit it. `make bench` asks all questions again, `python -m benchmarks QUESTION`
+asks one. Models are made from a seed and kept in the user's cache directory, as is the peer's environment. Every
+command is measured in turn with what it is compared with; a time is the median of the whole process, with the least
+and the greatest.
+"""
+
+
+def page(results: Sequence[Result]) -> str:
+    """The whole page.
+
+    Args:
+        results: In the order in which they appear.
+
+    Returns:
+        Markdown.
+    """
+    parts = [HEAD.rstrip(), *_summary(results)]
+    for result in results:
+        parts += _section(result)
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(results: Sequence[Result]) -> Iterator[str]:
+    columns = (Column("question"), Column("promise"), Column("measured"), Column("wanted"), Column("kept"))
+    rows = [_promise(result, target) for result in results for target in result.answer.targets]
+    yield "## Promises"
+    yield markdown(Table("Targets beside figures", columns, tuple(rows)))
+    yield "## What falls short"
+    yield _bullets(_shortfalls(results)) or "Nothing: every target was met."
+
+
+def _promise(result: Result, target: Target) -> tuple[str, str, str, str, str]:
+    wanted = f"{'≥' if target.at_least else '≤'} {show(target.limit, target.unit)}"
+    kept = "yes" if target.is_met else "goal, no" if target.is_goal else "**no**"
+    link = f"[{result.question}](#{result.question})"
+    return link, target.promise, show(target.measured, target.unit), wanted, kept
+
+
+def _shortfalls(results: Iterable[Result]) -> Iterator[str]:
+    for result in results:
+        for target in result.answer.targets:
+            if not target.is_met:
+                kind = "the goal beyond the target, " if target.is_goal else ""
+                busy = " The machine was busy." if _is_busy(result) else ""
+                yield f"`{result.question}`: {kind}{target.shortfall}.{busy}"
+
+
+def _section(result: Result) -> Iterator[str]:
+    answer = result.answer
+    yield f'<a id="{result.question}"></a>\n\n## {result.title}'
+    yield answer.setup
+    yield f"![{result.title}](results/{result.question}.png)"
+    yield from map(markdown, answer.tables)
+    notes = _bullets(answer.notes)
+    if notes:
+        yield notes
+    yield _circumstances(result)
+
+
+def _circumstances(result: Result) -> str:
+    machine = result.machine
+    busy = ": the machine was busy, take times with care" if _is_busy(result) else ""
+    size = show(machine.memory_bytes, Unit.BYTES)
+    where = f"{machine.cpu}, {machine.cores} cores, {size}, {machine.kernel}, Python {machine.python}"
+    return (
+        f"`{result.command}` · {result.date} · commit {result.commit} · {where} · "
+        f"load {result.load:.1f} before the run{busy}."
+    )
+
+
+def _is_busy(result: Result) -> bool:
+    return result.load > BUSY * result.machine.cores
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

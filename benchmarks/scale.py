@@ -1,0 +1,63 @@
+"""How large the models are and how often each thing is measured: in full, or as a toy that runs in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.layouts import Layout, even, llama
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """All sizes of all questions.
+
+    Attributes:
+        name: ``full`` or ``toy``.
+        repeats: How often each timing is taken.
+        llama: The model that speed is measured on.
+        many: A small model, for many fine-tunes.
+        counts: T, the numbers of those fine-tunes.
+        large_tensor: A model of one large tensor.
+        tiny_tensors: A model of very many tiny tensors.
+        shards: A model in very many files.
+        growing: Models that differ in P alone.
+        encoder_steps: Steps that the published encoder is trained for.
+    """
+
+    name: str
+    repeats: int
+    llama: Layout
+    many: Layout
+    counts: tuple[int, ...]
+    large_tensor: Layout
+    tiny_tensors: Layout
+    shards: Layout
+    growing: tuple[Layout, ...]
+    encoder_steps: int
+
+
+FULL = Scale(
+    name="full",
+    repeats=5,
+    llama=llama(hidden=1024, layers=16, intermediate=2560, vocabulary=30_000),
+    many=even(16, 1 << 20),
+    counts=(2, 4, 8, 16, 32, 64),
+    large_tensor=even(1, 1_000_000_000),
+    tiny_tensors=even(100_000, 64),
+    shards=even(300, 1 << 16, num_shards=300),
+    growing=tuple(even(count, 1 << 20) for count in (16, 32, 64, 128, 256)),
+    encoder_steps=6000,
+)
+
+TOY = Scale(
+    name="toy",
+    repeats=1,
+    llama=llama(hidden=64, layers=2, intermediate=128, vocabulary=512),
+    many=even(4, 1 << 10),
+    counts=(2,),
+    large_tensor=even(1, 100_000),
+    tiny_tensors=even(100, 8),
+    shards=even(6, 64, num_shards=3),
+    growing=tuple(even(count, 1 << 10) for count in (4, 8)),
+    encoder_steps=30,
+)
