@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Generator
@@ -31,6 +32,7 @@ def one_line_errors(*, verbose: bool) -> Generator[None]:
         typer.Exit: With the status.
         typer.BadParameter: As it came.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as gently as by Ctrl-C
     try:
         yield
     except (typer.Exit, typer.BadParameter):

@@ -18,7 +18,8 @@ from rich.progress import (
 )
 
 from taskvec.cli.options import Running
-from taskvec.streaming.events import BytesDone, Event, Listener, PassFinished, PassStarted, ignore
+from taskvec.streaming.events import BytesDone, Event, Listener, PassFinished, PassStarted, Resumed
+from taskvec.streaming.memory import format_size
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def listening(how: Running) -> Generator[Listener]:
         with _bars(console) as bars:
             yield _BarListener(bars, how.verbose)
     else:
-        yield _log if how.verbose else ignore
+        yield _Log(how)
 
 
 def _bars(console: Console) -> Progress:
@@ -55,9 +56,21 @@ def _finished(event: PassFinished) -> str:
     return f"{event.label}: {event.seconds:.2f} s"
 
 
-def _log(event: Event) -> None:
-    if isinstance(event, PassFinished):
-        sys.stderr.write(_finished(event) + "\n")
+def _resumed(event: Resumed) -> str:
+    return f"{event.label}: goes on from an interrupted run, {format_size(event.count)} of work are done already"
+
+
+class _Log:
+    """A line for what is worth one, where no bar can be drawn."""
+
+    def __init__(self, how: Running) -> None:
+        self._how = how
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Resumed) and not self._how.quiet:
+            sys.stderr.write(_resumed(event) + "\n")
+        if isinstance(event, PassFinished) and self._how.verbose:
+            sys.stderr.write(_finished(event) + "\n")
 
 
 class _BarListener:
@@ -72,6 +85,9 @@ class _BarListener:
         match event:
             case PassStarted():
                 self._tasks[event.label] = self._bars.add_task(event.label, total=event.total_bytes)
+            case Resumed():
+                self._bars.console.print(_resumed(event))
+                self._bars.advance(self._tasks[event.label], event.count)
             case BytesDone():
                 self._bars.advance(self._tasks[event.label], event.count)
             case PassFinished():
