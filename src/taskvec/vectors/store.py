@@ -284,7 +284,7 @@ class Store:
             kept = keep_copy(checkpoint, source, self.path) if copy else source
             documents.append(VectorDocument(name=name, form=kind, source=kept, norm=float(norm), rules=rules))
         keys = [document.identity for document in documents]
-        GramCache(self.path / "gram").add(keys, keys, np.array([result.gram[n] for n in self._combinable_names()]))
+        self._keep_products(keys, keys, result.gram)
         for document in documents:
             self.documents.publish_vector(document)
         return {document.name: document for document in documents}
@@ -313,12 +313,15 @@ class Store:
 
     def _complete(self, missing: MissingProducts) -> None:
         with self._journal(missing.job(self.options)) as journal:
-            self._keep_products(missing, missing.compute(self.options, journal))
+            keys = [form.identity for form in missing.forms]
+            self._keep_products(keys[: missing.num_rows], keys, missing.compute(self.options, journal))
 
-    def _keep_products(self, missing: MissingProducts, products: Mapping[str, NDArray[np.float64]]) -> None:
-        per_tensor = np.array([products[name] for name in self._combinable_names()])
-        keys = [form.identity for form in missing.forms]
-        GramCache(self.path / "gram").add(keys[: missing.num_rows], keys, per_tensor)
+    def _keep_products(
+        self, rows: Sequence[str], columns: Sequence[str], products: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        names = self._combinable_names()
+        per_tensor = np.array([products[name] for name in names]).reshape(len(names), len(rows), len(columns))
+        GramCache(self.path / "gram").add(rows, columns, per_tensor)
 
 
 @contextmanager
