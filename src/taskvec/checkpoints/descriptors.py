@@ -62,12 +62,23 @@ class PinnedFile:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise CheckpointError(f"{self.path}: cannot be opened: {error.strerror}") from error
-        if self._from_status(self.path, os.fstat(descriptor)) != self:
+        try:
+            self.check(descriptor)
+        except CheckpointError:
             os.close(descriptor)
-            raise CheckpointError(f"{self.path}: changed after its header was read; open the checkpoint again")
+            raise
         if hasattr(os, "posix_fadvise"):  # longer read-ahead: as fast as reading around the page cache
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         return descriptor
+
+    def check(self, descriptor: int) -> None:
+        """Make sure that a descriptor leads to the file as it was pinned; it may have been written to since.
+
+        Raises:
+            CheckpointError: If it does not.
+        """
+        if self._from_status(self.path, os.fstat(descriptor)) != self:
+            raise CheckpointError(f"{self.path}: changed after its header was read; open the checkpoint again")
 
     @classmethod
     def _from_status(cls, path: Path, status: os.stat_result) -> PinnedFile:

@@ -41,9 +41,10 @@ class FileSpan:
         """Fill ``out`` from the file, without the interpreter's lock and without a copy.
 
         Raises:
-            CheckpointError: If the file ends early or the disk fails.
+            CheckpointError: If the file changed since its header was read, ends early, or the disk fails.
         """
         with READ_POOL.borrow(self.file) as descriptor:
+            self.file.check(descriptor)
             position, done = self.start + offset, 0
             while done < len(out):
                 try:
