@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import oracles
 from taskvec import TaskVector
-from taskvec.errors import AlignmentError, NonFiniteError
+from taskvec.errors import AlignmentError, CheckpointError, NonFiniteError
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import Family, SavedFamily, make_family
 from taskvec.testing.strategies import families
@@ -214,3 +214,12 @@ def test_a_vector_tells_what_it_is(saved: SavedFamily) -> None:
         f"<TaskVector 1·({saved.finetuned['math']} − base) + -0.5·({saved.finetuned['code']} − base); "
         f"base {saved.base}>"
     )
+
+
+def test_a_model_written_over_after_it_was_opened_is_not_read_with_its_old_header(
+    family: Family, saved: SavedFamily
+) -> None:
+    vector = TaskVector(saved.base, saved.finetuned["math"])
+    save_folder(saved.finetuned["math"], {"only": np.ones(500, np.float32), **family.finetuned["law"]})
+    with pytest.raises(CheckpointError, match=r"math/model.safetensors: changed after its header was read"):
+        vector.norm()
