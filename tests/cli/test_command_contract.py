@@ -11,7 +11,7 @@ from tiny_models import TASKS, Command, Models
 
 COMBINABLE = ("embed.weight", "layer.weight", "layer.bias", "scale")
 CERTIFICATE = {"relative_error", "task_errors", "sum_error", "optimal_error"}
-BASIS = {"basis", "method", "num_atoms", "bytes", "original_bytes", *CERTIFICATE}
+BASIS = {"basis", "method", "num_atoms", "num_stored", "bytes", "original_bytes", "notes", *CERTIFICATE}
 EDITED = {"out", "files", "tensors", "bytes"}
 VECTOR = {"name", "norm", "num_params", "form", "bytes", "source"}
 

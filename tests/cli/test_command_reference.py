@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_reference import PAGE, commands, reference
 
-from taskvec.linalg.compress import METHODS
+from taskvec.linalg.encoders import METHODS
 from taskvec.vectors.alignment import Rule
 
 CONTRACT = {
@@ -20,6 +20,7 @@ CONTRACT = {
     "taskvec similarity",
     "taskvec compress",
     "taskvec edit",
+    "taskvec methods",
     "taskvec inspect",
 }
 

@@ -3,6 +3,7 @@
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.generated import GeneratedCheckpoint, random_checkpoint, zeros_like
 from taskvec.checkpoints.opening import open_checkpoint
+from taskvec.checkpoints.row_quantized import open_row_quantized, write_row_quantized
 from taskvec.checkpoints.staging import StagedOutput, create_json_exclusive, write_json_atomic
 from taskvec.checkpoints.writer import CheckpointWriter
 
@@ -13,7 +14,9 @@ __all__ = [
     "StagedOutput",
     "create_json_exclusive",
     "open_checkpoint",
+    "open_row_quantized",
     "random_checkpoint",
     "write_json_atomic",
+    "write_row_quantized",
     "zeros_like",
 ]

@@ -9,12 +9,12 @@ import typer
 
 from taskvec.cli.command import command
 from taskvec.cli.options import (
-    DtypeOption,
     PlotOption,
     Running,
     StoreArgument,
     dtype_option,
     names_option,
+    settings_option,
 )
 from taskvec.cli.screen import Run
 
@@ -36,13 +36,46 @@ def compress_vectors(
         float | None,
         typer.Option("--max-error", metavar="E", help="Take the fewest atoms whose relative error is at most E."),
     ] = None,
+    worst_task: Annotated[
+        bool, typer.Option("--worst-task", help="Let --max-error hold for every single task, not for all together.")
+    ] = False,
     method: Annotated[
-        str, typer.Option("--method", metavar="METHOD", help="How the atoms are chosen: spectral.")
+        str,
+        typer.Option(
+            "--method",
+            metavar="METHOD",
+            help="How the atoms are chosen: spectral, autoencoder, pca, subset, random.",
+        ),
     ] = "spectral",
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="An option of the method, as taskvec methods lists them. May be repeated.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="The key of a method that draws at random.")
+    ] = None,
     tasks: Annotated[
         str | None, typer.Option("--tasks", metavar="A,B,...", help="The task vectors to compress; all if not given.")
     ] = None,
-    dtype: DtypeOption = None,
+    normalize: Annotated[
+        bool,
+        typer.Option("--normalize", help="Take all vectors with norm 1, so that large ones do not own the atoms."),
+    ] = False,
+    group: Annotated[
+        str, typer.Option("--group", metavar="model|layer|tensor", help="What has a basis of its own.")
+    ] = "model",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="bf16|f16|f32|int8",
+            help="The dtype of atoms, int8 with a scale for each row; as in the base if not given.",
+        ),
+    ] = None,
     plot: PlotOption = None,
 ) -> None:
     """Compress task vectors to a few atoms, with the exact error.
@@ -50,22 +83,31 @@ def compress_vectors(
     relative_error is ‖V̂ − V‖ / ‖V‖ over all task vectors as recovered from the atoms, sum_error the same for their sum,
     and optimal_error the least that any M atoms can have. The atoms' rounding is counted.
 
-    With --json: basis, method, num_atoms, relative_error, task_errors (by name), sum_error, optimal_error, bytes,
-    original_bytes.
+    With --max-error, atoms are as few as will do; with --group, each group gets its own number, at the fewest bytes.
+
+    With --json: basis, method, num_atoms, num_stored (with the mean that pca stores), relative_error, task_errors (by
+    name), sum_error, optimal_error, bytes, original_bytes, notes; with --group, groups (by name: num_stored,
+    relative_error, task_errors).
     """
     from taskvec.cli.certificate_text import basis_text
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress, plan_compress
     from taskvec.reports import check_figure
+    from taskvec.types import DType
     from taskvec.vectors.store import Store
 
     _check_one_of(atoms, max_error)
     request: dict[str, Any] = {
         "num_atoms": atoms,
         "max_error": max_error,
+        "worst_task": worst_task,
         "method": method,
+        "options": settings_option(options or ()),
+        "seed": seed,
         "tasks": names_option(tasks),
-        "dtype": dtype_option(dtype),
+        "normalize": normalize,
+        "group": group,
+        "dtype": DType.I8 if dtype == "int8" else dtype_option(dtype),
     }
     if plot is not None:
         check_figure(plot)
@@ -79,7 +121,11 @@ def compress_vectors(
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_compress(opened, basis, **request), work=work, data=Basis.to_json, text=basis_text
+            plan=lambda: plan_compress(opened, basis, **request),
+            work=work,
+            data=Basis.to_json,
+            text=basis_text,
+            notes=lambda made: made.notes,
         )
 
 

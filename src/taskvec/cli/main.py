@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from taskvec._version import __version__
-from taskvec.cli import compress, edit, inspect, similarity, store
+from taskvec.cli import compress, edit, inspect, methods, similarity, store
 from taskvec.cli.help import HelpOption
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(store.app, name="store")
-for verb in (similarity, compress, edit, inspect):
+for verb in (similarity, compress, edit, methods, inspect):
     app.add_typer(verb.app)
 
 

@@ -80,6 +80,18 @@ def rules_option(texts: Sequence[str] | None) -> tuple[Rule, ...]:
         raise typer.BadParameter(f"unknown rule {wrong!r}: use {known}", param_hint="--allow") from None
 
 
+def settings_option(texts: Sequence[str]) -> dict[str, str]:
+    """Read NAME=VALUE, any number of times.
+
+    Raises:
+        typer.BadParameter: If one is not of that form.
+    """
+    settings = dict(text.partition("=")[::2] for text in texts)
+    if not all("=" in text for text in texts) or not all(settings):
+        raise typer.BadParameter("expected NAME=VALUE, such as tau=5", param_hint="--option")
+    return settings
+
+
 def names_option(text: str | None) -> list[str] | None:
     """Read names with commas between them.
 

@@ -70,6 +70,7 @@ class Run:
         work: Callable[[], Outcome],
         data: Callable[[Outcome], Mapping[str, Any]],
         text: Callable[[Outcome], Lines],
+        notes: Callable[[Outcome], Iterable[str]] = lambda _: (),
     ) -> Outcome | None:
         """Do the work and print its result, or print its plan where only that is asked for.
 
@@ -78,6 +79,7 @@ class Run:
             work: Does the work.
             data: Turns the outcome into plain data.
             text: Turns the outcome into text.
+            notes: What should be said of the outcome on stderr.
 
         Returns:
             The outcome; None after a dry run.
@@ -92,6 +94,8 @@ class Run:
             _write(_console(sys.stderr.isatty(), stderr=True), plan_text(plan()))
         outcome = work()
         self._progress.close()
+        if not self.how.quiet:
+            _write(_console(sys.stderr.isatty(), stderr=True), [f"note: {note}" for note in notes(outcome)])
         show(self.how, data(outcome), lambda: text(outcome))
         return outcome
 

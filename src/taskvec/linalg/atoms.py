@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
 from taskvec.types import DType, TensorInfo
+from taskvec.vectors.edited import OnlySink
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
 
@@ -41,16 +43,16 @@ class WrittenAtoms:
 def atom_job(
     tensors: Sequence[AlignedTensor],
     forms: Sequence[Form],
-    encoder: Matrix,
+    encoders: Mapping[str, Matrix],
     options: RunOptions,
-    writers: tuple[CheckpointWriter, ...] = (),
+    writers: tuple[TensorSink, ...] = (),
 ) -> Job:
     """Describe the pass, for running or for planning.
 
     Args:
         tensors: Combinable tensors, aligned over the forms, with their output dtypes.
         forms: The T forms.
-        encoder: B, ``(T, M)``.
+        encoders: Tensor → its group's B, ``(T, K_g)``; tensors that are not named have no atoms.
         options: The limits.
         writers: One for each atom.
 
@@ -58,14 +60,18 @@ def atom_job(
         The job.
     """
     centered = np.array([form.is_centered for form in forms], np.bool_)
-    kernel = _AtomKernel(backend_for(options.device), centered, np.ascontiguousarray(encoder.T, np.float32))
-    return Job(f"write {encoder.shape[1]} atoms of {len(forms)} task vectors", tensors, kernel, writers)
+    shared = {id(encoder): np.ascontiguousarray(encoder.T, np.float32) for encoder in encoders.values()}
+    kernel = _AtomKernel(
+        backend_for(options.device), centered, {name: shared[id(encoder)] for name, encoder in encoders.items()}
+    )
+    label = f"write {kernel.num_atoms} atoms of {len(forms)} task vectors"
+    return Job(label, [tensor for tensor in tensors if tensor.name in encoders], kernel, writers)
 
 
 def write_atoms(
     tensors: Sequence[AlignedTensor],
     forms: Sequence[Form],
-    encoder: Matrix,
+    encoders: Mapping[str, Matrix],
     staged: StagedOutput,
     options: RunOptions,
     journal: Journal,
@@ -75,7 +81,7 @@ def write_atoms(
     Args:
         tensors: Combinable tensors, aligned over the forms, with their output dtypes.
         forms: The T forms.
-        encoder: B, ``(T, M)``.
+        encoders: Tensor → its group's B, ``(T, K_g)``; an atom holds the tensors that have so many atoms.
         staged: Where to write.
         options: The limits.
         journal: Where to note what is finished.
@@ -83,21 +89,29 @@ def write_atoms(
     Returns:
         Digests and inner products of the atoms as written.
     """
-    num_atoms = encoder.shape[1]
-    infos = [TensorInfo(tensor.name, _dtype(tensor), tensor.shape) for tensor in tensors]
+    held = _tensors_of_atoms(tensors, encoders)
     writers = tuple(
         CheckpointWriter(staged.directory, infos, filename=atom_filename(m), resume=staged.is_resumed)
-        for m in range(num_atoms)
+        for m, infos in enumerate(held)
     )
-    parts = run(atom_job(tensors, forms, encoder, options, writers), options, journal)
+    sinks = tuple(starmap(OnlySink, zip(writers, held, strict=True)))
+    parts = run(atom_job(tensors, forms, encoders, options, sinks), options, journal)
     for writer in writers:
         writer.close()
     digests = tuple(
-        {info.name: tensor_digest(info, parts[info.name]["digest"][:, m]) for info in infos} for m in range(num_atoms)
+        {info.name: tensor_digest(info, parts[info.name]["digest"][:, m]) for info in infos}
+        for m, infos in enumerate(held)
     )
     products = {name: _sum_in_order(part["products"]) for name, part in parts.items()}
-    atom_gram = {name: product[:, :num_atoms] for name, product in products.items()}
-    return WrittenAtoms(digests, atom_gram, {name: product[:, num_atoms:] for name, product in products.items()})
+    counts = {name: len(product) for name, product in products.items()}
+    atom_gram = {name: product[:, : counts[name]] for name, product in products.items()}
+    return WrittenAtoms(digests, atom_gram, {name: product[:, counts[name] :] for name, product in products.items()})
+
+
+def _tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Matrix]) -> list[list[TensorInfo]]:
+    counts = {name: encoder.shape[1] for name, encoder in encoders.items()}
+    infos = [TensorInfo(tensor.name, _dtype(tensor), tensor.shape) for tensor in tensors]
+    return [[info for info in infos if counts.get(info.name, 0) > m] for m in range(max(counts.values()))]
 
 
 def atom_filename(index: int) -> str:
@@ -118,27 +132,31 @@ def _sum_in_order(parts: Matrix) -> Matrix:
 
 @dataclass(slots=True)
 class _AtomState:
+    encoder: NDArray[np.float32]
     hashers: list[Any]
     products: Matrix
 
 
 class _AtomKernel(Kernel):
-    def __init__(self, backend: Backend, centered: NDArray[np.bool_], encoder: NDArray[np.float32]) -> None:
+    def __init__(
+        self, backend: Backend, centered: NDArray[np.bool_], encoders: Mapping[str, NDArray[np.float32]]
+    ) -> None:
         self._backend = backend
         self._centered = centered
-        self._encoder = encoder
+        self._encoders = encoders
+        self.num_atoms = max((len(encoder) for encoder in encoders.values()), default=0)
 
     def begin(self, tensor: AlignedTensor) -> _AtomState:
-        num_atoms, num_sources = len(self._encoder), len(tensor.sources)
-        return _AtomState(
-            [blake3() for _ in range(num_atoms)], np.zeros((padded(num_atoms), padded(num_atoms + num_sources)))
-        )
+        encoder = self._encoders[tensor.name]
+        rows, num_sources = len(encoder), len(tensor.sources)
+        products = np.zeros((padded(rows), padded(rows + num_sources)))
+        return _AtomState(encoder, [blake3() for _ in range(rows)], products)
 
     def process(self, chunk: Chunk, state: _AtomState) -> None:
         tensor = chunk.tensor
         is_finite = self._backend.project(
             chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
-            self._encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
+            state.encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
         )  # fmt: skip
         if not is_finite:
             raise NonFiniteError(
@@ -146,11 +164,11 @@ class _AtomKernel(Kernel):
                 "use a wider --dtype, or check the inputs with taskvec store verify"
             )
         size = chunk.count * _dtype(tensor).itemsize
-        for hasher, row in zip(state.hashers, chunk.outputs, strict=True):
+        for hasher, row in zip(state.hashers, chunk.outputs[: len(state.hashers)], strict=True):
             hasher.update(memoryview(row[:size]))
 
     def finish(self, state: _AtomState) -> NDArray[Any]:
-        num_atoms, width = len(state.hashers), len(state.hashers) + self._encoder.shape[1]
+        num_atoms, width = len(state.hashers), len(state.hashers) + state.encoder.shape[1]
         part = np.zeros(1, [("digest", np.uint8, (num_atoms, 32)), ("products", np.float64, (num_atoms, width))])
         part["digest"][0] = [list(hasher.digest()) for hasher in state.hashers]
         part["products"][0] = state.products[:num_atoms, :width]
@@ -160,8 +178,9 @@ class _AtomKernel(Kernel):
         return part if total is None else np.concatenate([total, part])
 
     def parameters(self) -> bytes:
-        return self._centered.tobytes() + self._encoder.tobytes()
+        encoders = [name.encode() + b"\0" + encoder.tobytes() for name, encoder in self._encoders.items()]
+        return self._centered.tobytes() + b"".join(encoders)
 
     def scratch_bytes(self, num_sources: int) -> int:
-        rows = padded(len(self._encoder) + num_sources)
-        return (rows + 1) * TILE * 4 + 2 * 8 * rows * padded(len(self._encoder))
+        rows = padded(self.num_atoms + num_sources)
+        return (rows + 1) * TILE * 4 + 2 * 8 * rows * padded(self.num_atoms)

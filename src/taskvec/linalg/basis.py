@@ -10,17 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.errors import BasisError
+from taskvec.linalg.atom_forms import open_atoms
+from taskvec.linalg.basis_group import BasisGroup
 from taskvec.linalg.certificate import Certificate
-from taskvec.vectors.forms import Dense, Form
-from taskvec.vectors.linked import open_source
+from taskvec.linalg.encoders import Encoding
+from taskvec.linalg.notes import notes
+from taskvec.vectors.coefficients import Coefficient, PerTensor
+from taskvec.vectors.forms import Form
 from taskvec.vectors.manifests import BasisDocument
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import TaskVector
 
+Matrix = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Basis:
-    """M atoms for T task vectors of a store: V̂ = ŜW.
+    """Atoms for T task vectors of a store, and how to recover these: V̂ = ŜW in every group of tensors.
 
     Attributes:
         store: The store that holds it.
@@ -58,18 +65,39 @@ class Basis:
 
     @property
     def num_atoms(self) -> int:
-        """M."""
-        return len(self.document.atoms)
+        """M: atoms of the group that has most, the mean not counted."""
+        return self.num_stored - self.document.has_mean
 
     @property
-    def encoder(self) -> NDArray[np.float64]:
-        """B, ``(T, M)``."""
-        return np.array(self.document.encoder)
+    def num_stored(self) -> int:
+        """K: M, and one more where the mean of the task vectors is stored beside the atoms."""
+        return self.document.random.count if self.document.random else len(self.document.atoms)
+
+    @cached_property
+    def groups(self) -> tuple[BasisGroup, ...]:
+        """Atoms and coefficients of each group of tensors; one group where the whole model has one basis."""
+        return tuple(BasisGroup.of(group, self.tasks) for group in self.document.groups)
 
     @property
-    def decoder(self) -> NDArray[np.float64]:
-        """W, ``(M, T)``."""
-        return np.array(self.document.decoder)
+    def encoder(self) -> Matrix | None:
+        """B, ``(T, K)``; None where atoms are not made of these task vectors."""
+        return self._single.encoder
+
+    @property
+    def decoder(self) -> Matrix:
+        """W, ``(K, T)``."""
+        return self._single.decoder
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether every atom is a convex combination of task vectors."""
+        encoders = [group.encoder for group in self.groups]
+        return all(encoder is not None and Encoding(encoder).is_convex for encoder in encoders)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the averages may hide, in plain sentences."""
+        return notes(self.certificate)
 
     @property
     def original_bytes(self) -> int:
@@ -79,16 +107,52 @@ class Basis:
     @cached_property
     def certificate(self) -> Certificate:
         """Its errors."""
-        return Certificate(self.tasks, self.num_atoms, np.array(self.document.gram), np.array(self.document.residual))
+        gram, residual = _with_unknown(self.document.gram), _with_unknown(self.document.residual)
+        return Certificate(self.tasks, self.num_stored, gram, residual, self.document.optimal_error)
 
     @cached_property
     def vectors(self) -> Mapping[str, TaskVector]:
-        """The recovered vectors: τ̂_t = Σ_m W[m, t] · atom_m, each a combination of the same M atoms."""
-        atoms = [self._atom(m) for m in range(self.num_atoms)]
-        return {
-            task: TaskVector.from_terms(self.store.base, dict(zip(atoms, column, strict=True)))
-            for task, column in zip(self.tasks, self.decoder.T.tolist(), strict=True)
-        }
+        """The recovered vectors: τ̂_t = Σ_k W[k, t] · atom_k, each a combination of the same atoms."""
+        return {task: self._combination(t) for t, task in enumerate(self.tasks)}
+
+    @cached_property
+    def atoms(self) -> tuple[Form, ...]:
+        """The atoms as the engine reads them, the mean last where there is one."""
+        return open_atoms(self.document, self.store.base, self.store.path, self.store.options)
+
+    @property
+    def atom_sum(self) -> TaskVector:
+        """The sum of all atoms with weight 1, the mean left out: addition as the paper's code does it."""
+        return TaskVector.from_terms(self.store.base, dict.fromkeys(self.atoms[: self.num_atoms], 1.0))
+
+    @property
+    def atom_sum_cosine(self) -> float:
+        """The cosine of ``atom_sum`` with the sum of all task vectors; its length is a matter of scaling."""
+        counts = [min(self.num_atoms, len(group.decoder)) for group in self.groups]
+        pairs = list(zip(self.groups, counts, strict=True))
+        product = sum(float(group.cross[:count].sum()) for group, count in pairs)
+        square = sum(float(group.atom_gram[:count, :count].sum()) for group, count in pairs)
+        truth = float(self.certificate.gram.sum())
+        return product / float(np.sqrt(square * truth)) if square > 0 and truth > 0 else 0.0
+
+    def _combination(self, task: int) -> TaskVector:
+        if len(self.groups) == 1:
+            weights: list[Coefficient] = list(self._single.decoder[:, task].tolist())
+        else:
+            weights = [self._per_tensor(k, task) for k in range(self.num_stored)]
+        return TaskVector.from_terms(self.store.base, dict(zip(self.atoms, weights, strict=True)))
+
+    def _per_tensor(self, atom: int, task: int) -> PerTensor:
+        having = [group for group in self.groups if len(group.decoder) > atom]
+        return PerTensor({tensor: float(g.decoder[atom, task]) for g in having for tensor in g.tensors})
+
+    @property
+    def _single(self) -> BasisGroup:
+        if len(self.groups) > 1:
+            raise BasisError(
+                f"basis {self.name!r} has coefficients for each {self.document.grouping}: look at its groups"
+            )
+        return self.groups[0]
 
     def to_json(self) -> dict[str, Any]:
         """Return what it is and how good it is, as the command line prints it."""
@@ -96,14 +160,22 @@ class Basis:
             "basis": self.name,
             "method": self.document.method,
             "num_atoms": self.num_atoms,
+            "num_stored": self.num_stored,
             **self.certificate.to_json(),
             "bytes": self.document.nbytes,
             "original_bytes": self.original_bytes,
+            "notes": list(self.notes),
+            **self._groups_json(),
         }
 
-    def _atom(self, index: int) -> Form:
-        owner = f"atom {index} of basis {self.name!r}"
-        return Dense(open_source(self.document.atoms[index], self.store.path, owner, self.store.options))
+    def _groups_json(self) -> dict[str, Any]:
+        if len(self.groups) == 1:
+            return {}
+        return {"groups": {group.name: group.to_json() for group in self.groups}}
+
+
+def _with_unknown(rows: list[list[float | None]]) -> Matrix:
+    return np.array([[np.nan if value is None else value for value in row] for row in rows], np.float64)
 
 
 def list_bases(store: Store) -> list[dict[str, Any]]:

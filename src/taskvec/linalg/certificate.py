@@ -65,13 +65,15 @@ class Certificate:
         tasks: The T names.
         num_atoms: M.
         gram: G, ``(T, T)``.
-        residual: R, ``(T, T)``.
+        residual: R, ``(T, T)``; NaN where two tasks never met, because one was gone when the other was added.
+        group_optimum: The least relative error with as many atoms in each group, where groups have bases of their own.
     """
 
     tasks: tuple[str, ...]
     num_atoms: int
     gram: Matrix
     residual: Matrix
+    group_optimum: float | None = None
 
     @property
     def relative_error(self) -> float:
@@ -92,7 +94,12 @@ class Certificate:
     @property
     def optimal_error(self) -> float:
         """The least relative error that any M vectors can have: √(Σ_{i>M} λᵢ / Σ λᵢ)."""
-        return float(Spectrum.of(self.gram).optimal_errors()[self.num_atoms - 1])
+        if self.group_optimum is not None:
+            return self.group_optimum
+        if np.isnan(self.gram).any():
+            return float("nan")
+        errors = Spectrum.of(self.gram).optimal_errors()
+        return float(errors[self.num_atoms - 1]) if 1 <= self.num_atoms <= len(errors) else 0.0
 
     @property
     def worst_task(self) -> str:
@@ -107,23 +114,30 @@ class Certificate:
             coefficients: One number a task, ``(T,)``.
 
         Returns:
-            √(aᵀRa / aᵀGa); 0 where both sides vanish, infinity where only the truth does.
+            √(aᵀRa / aᵀGa); 0 where both sides vanish, infinity where only the truth does, NaN where it is unknown.
         """
         a = np.asarray(coefficients, np.float64)
-        return _ratio(float(a @ self.residual @ a), float(a @ self.gram @ a))
+        used = np.flatnonzero(a)
+        a, block = a[used], np.ix_(used, used)
+        return _ratio(float(a @ self.residual[block] @ a), float(a @ self.gram[block] @ a))
 
     def error_of_expression(self, coefficients: Mapping[str, float]) -> float:
         """Return the relative error of a named combination of task vectors."""
         return self.error_of([coefficients.get(name, 0.0) for name in self.tasks])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the errors as the command line prints them."""
+        """Return the errors as the command line prints them; None where one is unknown."""
         return {
             "relative_error": self.relative_error,
             "task_errors": self.task_errors,
-            "sum_error": self.sum_error,
-            "optimal_error": self.optimal_error,
+            "sum_error": known(self.sum_error),
+            "optimal_error": known(self.optimal_error),
         }
+
+
+def known(error: float) -> float | None:
+    """Return an error, or None where it is unknown."""
+    return None if np.isnan(error) else error
 
 
 def _ratio(error: float, truth: float) -> float:

@@ -1,43 +1,34 @@
 """Compress T task vectors to M < T atoms: one pass for the Gram matrix (if it is not known), one to write the atoms.
 
 Source: Task Vector Bases (arXiv 2502.01015). The paper trains an encoder and a decoder; ``spectral`` is ours and
-computes from G what the training approaches. Cost: reads 2(T + 1) checkpoints, writes M; memory independent of P.
+computes from G what the training approaches. Cost: reads 2(T + 1) checkpoints, writes M; memory independent of P. Atoms
+in int8 are written in float32 first and take a third pass.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import StagedOutput, open_checkpoint
+from taskvec.checkpoints import zeros_like
 from taskvec.errors import BasisError
-from taskvec.linalg.atoms import WrittenAtoms, atom_filename, atom_job, write_atoms
+from taskvec.linalg.atoms import atom_job
 from taskvec.linalg.basis import Basis
-from taskvec.linalg.certificate import best_decoder, residual_gram
+from taskvec.linalg.building import build, discard
+from taskvec.linalg.design import Designer, error_of
+from taskvec.linalg.groups import make_groups
+from taskvec.linalg.measured import atom_products
+from taskvec.linalg.request import Request, Wanted
 from taskvec.linalg.spectrum import Spectrum
-from taskvec.streaming import Journal, Plan, PlannedPass, job_key, make_plan, plan_pass
-from taskvec.types import DType
-from taskvec.vectors.alignment import Alignment, align
-from taskvec.vectors.forms import Form
-from taskvec.vectors.linked import describe_source
-from taskvec.vectors.manifests import BasisDocument, TaskDocument
+from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
+from taskvec.vectors.forms import Dense, Source
 from taskvec.vectors.store import Store
 
 Matrix = NDArray[np.float64]
-
-
-def _spectral(gram: Matrix, num_atoms: int) -> tuple[Matrix, bool]:
-    return Spectrum.of(gram).encoder(num_atoms)
-
-
-METHODS: dict[str, Callable[[Matrix, int], tuple[Matrix, bool]]] = {"spectral": _spectral}
-"""Name → function from G, ``(T, T)``, and M to the encoder B, ``(T, M)``, and whether it is convex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,79 +46,97 @@ class ErrorCurve:
     worst_task_error: tuple[float, ...]
 
 
-def compress(
-    store: Store,
-    basis: str,
-    *,
-    num_atoms: int | None = None,
-    max_error: float | None = None,
-    method: str = "spectral",
-    tasks: Sequence[str] | None = None,
-    dtype: DType | None = None,
-) -> Basis:
+def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
     """Compress task vectors of a store to a basis that lives in the store.
 
     Args:
         store: The store.
         basis: The name of the new basis.
-        num_atoms: M; or
-        max_error: the largest allowed relative error ‖V̂ − V‖_F / ‖V‖_F, rounding included, kept by the fewest atoms.
-        method: A name of ``METHODS``.
-        tasks: The T task vectors; all if not given.
-        dtype: The atoms' dtype; each tensor keeps the base's own if not given.
+        **wanted: ``num_atoms`` or ``max_error``, and everything else of :class:`taskvec.linalg.request.Wanted`.
 
     Returns:
         The basis, with its certificate.
+    """
+    request = Request.of(store, basis, **wanted)
+    built = _fitting(request, designer_for(request))
+    store.documents.publish_basis(built.document)
+    return built
+
+
+def designer_for(request: Request) -> Designer:
+    """Return what finds designs for a request; inner products that are not known yet are computed.
+
+    Args:
+        request: The request.
+
+    Returns:
+        The designer.
+    """
+    gram = request.store.gram(request.tasks)
+    tensors = request.store.base.checkpoint.tensors
+    sizes = [tensors[name].num_params for name in gram.tensors]
+    return Designer(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
+
+
+def _fitting(request: Request, designer: Designer) -> Basis:
+    """Build the first design that does, rounding included.
 
     Raises:
-        BasisError: If no basis can be as asked.
+        BasisError: If rounding takes every design over the allowed error.
     """
-    request = _Request.of(store, basis, num_atoms, max_error, method, tasks, dtype)
-    gram = store.gram(request.tasks).total
-    count = request.choose(gram)
-    while True:
-        built = _build(request, gram, count)
-        if max_error is None or built.certificate.relative_error <= max_error:
-            store.documents.publish_basis(built.document)
+    rounding = 0.0
+    for design in designer.designs():
+        if request.max_error is None:
+            return build(request, design, designer.gram)
+        predicted = designer.predicted_error(design)
+        if predicted**2 + rounding > request.max_error**2:
+            continue
+        built = build(request, design, designer.gram)
+        found = error_of(built.certificate, worst_task=request.worst_task)
+        if found <= request.max_error:
             return built
-        count += 1
-        if count >= len(request.tasks):
-            raise BasisError(
-                f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
-                f"{max_error:g}: allow a larger error or write atoms in f32 (--dtype f32)"
-            )
+        rounding = max(rounding, found**2 - predicted**2)
+        discard(built)
+    raise BasisError(
+        f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
+        f"{request.max_error:g}: allow a larger error or write atoms in f32 (--dtype f32)"
+    )
 
 
-def plan_compress(
-    store: Store,
-    basis: str,
-    *,
-    num_atoms: int | None = None,
-    max_error: float | None = None,
-    method: str = "spectral",
-    tasks: Sequence[str] | None = None,
-    dtype: DType | None = None,
-) -> Plan:
+def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
     """Return what compressing would cost; with ``max_error``, for the most atoms that it could take.
 
     Args:
         store: The store.
         basis: The name of the new basis.
-        num_atoms: M; or
-        max_error: the largest allowed error.
-        method: A name of ``METHODS``.
-        tasks: The T task vectors; all if not given.
-        dtype: The atoms' dtype.
+        **wanted: As for ``compress``.
 
     Returns:
         The plan.
     """
-    request = _Request.of(store, basis, num_atoms, max_error, method, tasks, dtype)
-    count = num_atoms or len(request.tasks) - 1
-    job = atom_job(request.alignment.tensors, request.forms, np.zeros((len(request.tasks), count)), store.options)
+    request = Request.of(store, basis, **wanted)
+    extra = request.method.extra_atoms
+    count = len(request.tasks) - 1 if request.num_atoms is None else request.num_atoms + extra
     passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
-    passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))
-    return make_plan(passes, store.options, target=store.path, output_bytes=passes[-1].written_bytes)
+    output_bytes = 0
+    if request.method.name != "random":
+        encoder = np.zeros((len(request.tasks), count))
+        encoders = {tensor.name: encoder for tensor in request.alignment.tensors}
+        job = atom_job(request.alignment.tensors, request.forms, encoders, store.options)
+        passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))
+        output_bytes = passes[-1].written_bytes
+    if request.method.name == "random" or request.is_quantized:
+        passes.append(_plan_measuring(request, count))
+    return make_plan(passes, store.options, target=store.path, output_bytes=output_bytes)
+
+
+def _plan_measuring(request: Request, count: int) -> PlannedPass:
+    base, options = request.store.base.checkpoint, request.store.options
+    stand_ins = [zeros_like(base.tensors.values()) for _ in range(count)]
+    atoms = [Dense(Source(f"atom {m}", stand_in)) for m, stand_in in enumerate(stand_ins)]
+    allow = frozenset(use.rule for use in request.alignment.uses)
+    job = atom_products(base, atoms, request.forms, allow).job(options)
+    return plan_pass(f"measure {count} atoms", job.tensors, job.kernel, options)
 
 
 def error_curve(store: Store, tasks: Sequence[str] | None = None) -> ErrorCurve:
@@ -148,114 +157,3 @@ def error_curve(store: Store, tasks: Sequence[str] | None = None) -> ErrorCurve:
     worst = np.sqrt(np.divide(lost, squares, out=np.zeros_like(lost), where=squares > 0)).max(axis=0)
     sizes = tuple(range(1, len(gram) + 1))
     return ErrorCurve(sizes, tuple(spectrum.optimal_errors().tolist()), tuple(worst.tolist()))
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What was asked for, checked."""
-
-    store: Store
-    basis: str
-    num_atoms: int | None
-    max_error: float | None
-    method: str
-    tasks: tuple[str, ...]
-    forms: tuple[Form, ...]
-    alignment: Alignment
-
-    @classmethod
-    def of(
-        cls,
-        store: Store,
-        basis: str,
-        num_atoms: int | None,
-        max_error: float | None,
-        method: str,
-        tasks: Sequence[str] | None,
-        dtype: DType | None,
-    ) -> _Request:
-        store.documents.check_new_basis(basis)
-        names = tuple(dict.fromkeys(store.names if tasks is None else tasks))
-        _check_numbers(num_atoms, max_error, method, len(names))
-        vectors = [store[name] for name in names]
-        forms = tuple(next(iter(vector.terms)) for vector in vectors)
-        allow = frozenset().union(*(vector.allow for vector in vectors))
-        alignment = align(store.base.checkpoint, forms, allow).with_output(dtype)
-        kept = Alignment(alignment.combinable, alignment.uses)
-        return cls(store, basis, num_atoms, max_error, method, names, forms, kept)
-
-    def choose(self, gram: Matrix) -> int:
-        if self.num_atoms is not None:
-            return self.num_atoms
-        errors = Spectrum.of(gram).optimal_errors()[:-1]
-        enough = np.flatnonzero(errors <= (self.max_error or 0.0))
-        if not len(enough):
-            raise BasisError(
-                f"no basis of fewer than {len(self.tasks)} atoms has an error of {self.max_error:g}: the least, with "
-                f"{len(errors)} atoms, is {errors[-1]:.3g}; allow that much or keep the vectors as they are"
-            )
-        return int(enough[0]) + 1
-
-
-def _check_numbers(num_atoms: int | None, max_error: float | None, method: str, num_tasks: int) -> None:
-    if method not in METHODS:
-        raise BasisError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
-    if num_tasks < 2:
-        raise BasisError(f"a basis needs at least two task vectors, not {num_tasks}: add more to the store")
-    if (num_atoms is None) == (max_error is None):
-        raise BasisError("say either how many atoms or which error is allowed, not both")
-    if num_atoms is not None and not 1 <= num_atoms < num_tasks:
-        raise BasisError(f"{num_atoms} atoms for {num_tasks} task vectors: use 1 to {num_tasks - 1}")
-    if max_error is not None and not 0 < max_error < 1:
-        raise BasisError(f"an allowed error of {max_error:g} makes no sense: use a number between 0 and 1")
-
-
-def _build(request: _Request, gram: Matrix, num_atoms: int) -> Basis:
-    store = request.store
-    encoder, is_convex = METHODS[request.method](gram, num_atoms)
-    folder = store.path / "objects" / _object_name(request, encoder)
-    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed between its atoms and its document
-    key = job_key(atom_job(request.alignment.tensors, request.forms, encoder, store.options))
-    with StagedOutput(folder, resume_key=key) as staged:
-        with Journal(staged.journal_path, key) as journal:
-            written = write_atoms(request.alignment.tensors, request.forms, encoder, staged, store.options, journal)
-        staged.publish()
-    return Basis(store, _document(request, gram, encoder, written, folder, is_convex=is_convex))
-
-
-def _document(
-    request: _Request, gram: Matrix, encoder: Matrix, written: WrittenAtoms, folder: Path, *, is_convex: bool
-) -> BasisDocument:
-    store, num_atoms, num_tasks = request.store, encoder.shape[1], len(request.tasks)
-    atom_gram = sum(written.atom_gram.values(), np.zeros((num_atoms, num_atoms)))
-    cross = sum(written.cross.values(), np.zeros((num_atoms, num_tasks)))
-    decoder = best_decoder(atom_gram, cross)
-    atoms = []
-    for index, digests in enumerate(written.digests):
-        with open_checkpoint(folder / atom_filename(index)) as atom:
-            atoms.append(describe_source(atom, digests, atom_filename(index), store.path))
-    sources = [store.documents.vector(name).source for name in request.tasks]
-    return BasisDocument(
-        name=request.basis,
-        method=request.method,
-        tasks=tuple(
-            TaskDocument(name=name, fingerprint=source.fingerprint, nbytes=source.nbytes)
-            for name, source in zip(request.tasks, sources, strict=True)
-        ),
-        is_convex=is_convex,
-        encoder=encoder.tolist(),
-        decoder=decoder.tolist(),
-        atoms=tuple(atoms),
-        gram=gram.tolist(),
-        residual=residual_gram(gram, atom_gram, cross, decoder).tolist(),
-        nbytes=sum(state.size for atom in atoms for state in atom.files) + decoder.nbytes,
-    )
-
-
-def _object_name(request: _Request, encoder: Matrix) -> str:
-    recipe = blake3(request.basis.encode() + encoder.tobytes())
-    for tensor in request.alignment.tensors:
-        recipe.update(f"{tensor.name}\0{tensor.output_dtype}\0".encode())
-    for form in request.forms:
-        recipe.update(form.source.identity.encode())
-    return recipe.hexdigest()[:32]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.certificate import Certificate
-from taskvec.linalg.encoders.equalized import equalized_gram
+from taskvec.linalg.encoders.equalized import equalized_gram, norms_of
 from taskvec.linalg.spectrum import Spectrum
 
 Matrix = NDArray[np.float64]
@@ -56,7 +56,7 @@ def notes(certificate: Certificate) -> tuple[str, ...]:
     zero = [name for name, square in zip(certificate.tasks, np.diag(certificate.gram), strict=True) if square <= 0]
     said += [f"{name} is zero: its fine-tuned model equals the base" for name in zero]
     count = min(certificate.num_atoms, len(certificate.tasks))
-    flat = float(Spectrum.of(equalized_gram(certificate.gram)).optimal_errors()[count - 1])
+    flat = float(Spectrum.of(equalized_gram(certificate.gram, norms_of(certificate.gram))).optimal_errors()[count - 1])
     if flat >= FLAT_ERROR:
         worst = certificate.worst_task
         said.append(

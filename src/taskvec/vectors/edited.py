@@ -199,7 +199,7 @@ class Edited:
             ) as writer,
             Journal(staged.journal_path, key) as journal,
         ):
-            run(replace(job, writers=(_Only(writer, written),)), options, journal)
+            run(replace(job, writers=(OnlySink(writer, written),)), options, journal)
         carried = self._carry_sidecars(staged.directory)
         edited = len(alignment.combinable)
         num_bytes = sum(info.nbytes for info in written)
@@ -304,22 +304,25 @@ def _describe_non_finite(chunk: Chunk) -> str:
     )
 
 
-class _Only:
-    """Passes on the tensors that are written and drops the rest, whose equality was all that mattered."""
+class OnlySink:
+    """Passes on the tensors that one file is to hold and drops the rest of a pass."""
 
     def __init__(self, writer: CheckpointWriter, written: list[TensorInfo]) -> None:
         self._writer = writer
         self._names = frozenset(info.name for info in written)
 
     def write(self, name: str, start: int, data: NDArray[Any]) -> None:
+        """Take elements of a tensor."""
         if name in self._names:
             self._writer.write(name, start, data)
 
     def skip(self, name: str, count: int) -> None:
+        """Know that elements were written by an earlier run."""
         if name in self._names:
             self._writer.skip(name, count)
 
     def sync(self) -> None:
+        """Bring what was written to the disk."""
         self._writer.sync()
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from taskvec.errors import StoreError
 from taskvec.vectors.forms import delta_identity
 
-STORE_VERSION = 1
+STORE_VERSION: Literal[1] = 1
 """The layout that this version reads and writes."""
 
 
@@ -91,7 +91,7 @@ class StoreDocument(_Document):
     """The store itself: its version and its base."""
 
     format: Literal["taskvec store"] = "taskvec store"
-    version: int = STORE_VERSION
+    version: Literal[1] = STORE_VERSION
     base: SourceDocument
 
 
@@ -103,31 +103,74 @@ class TaskDocument(_Document):
     nbytes: int
 
 
+Rows = list[list[float]]
+"""A matrix, row by row."""
+
+
+class GroupDocument(_Document):
+    """Some tensors of the model, and a basis of their own for T task vectors.
+
+    Attributes:
+        name: Its name.
+        tensors: The tensors.
+        encoder: B, ``(T, K)``: atom k is Σ_t B[t, k] τ_t, rounded once; None where atoms are not made of these tasks.
+        decoder: W, ``(K, T)``: τ_t is recovered as Σ_k W[k, t] atom_k.
+        atom_gram: H = ŜᵀŜ of the atoms as written, ``(K, K)``.
+        cross: C = ŜᵀV, ``(K, T)``.
+        energy: ‖τ_t‖² in these tensors, ``(T,)``.
+    """
+
+    name: str
+    tensors: tuple[str, ...]
+    encoder: Rows | None
+    decoder: Rows
+    atom_gram: Rows
+    cross: Rows
+    energy: list[float]
+
+
+class RandomDocument(_Document):
+    """Atoms that are made from a seed and not stored."""
+
+    seed: int
+    count: int
+
+
 class BasisDocument(_Document):
-    """A basis of M atoms for T task vectors.
+    """A basis for T task vectors.
 
     Attributes:
         name: Its name.
         method: How it was made.
+        options: The method's options.
+        normalize: Whether the vectors were taken with norm 1.
+        grouping: What has a basis of its own: the model, each layer or each tensor.
         tasks: The T vectors.
-        is_convex: Whether every atom is a convex combination of task vectors.
-        encoder: B, ``(T, M)``: atom m is Σ_t B[t, m] τ_t, rounded once.
-        decoder: W, ``(M, T)``: τ_t is recovered as Σ_m W[m, t] atom_m.
-        atoms: The M atoms, as the store holds them.
-        gram: VᵀV, ``(T, T)``.
-        residual: (V̂ − V)ᵀ(V̂ − V), ``(T, T)``, from the atoms as written.
+        groups: Atoms and coefficients of each group; group g has the first K_g of the atoms.
+        atoms: The atoms, as the store holds them.
+        is_quantized: Whether atoms are int8 rows with a scale each.
+        random: Atoms that are not stored.
+        has_mean: Whether the last atom is the mean of the task vectors.
+        gram: VᵀV, ``(T, T)``; null where a vector was gone when the other was added.
+        residual: (V̂ − V)ᵀ(V̂ − V), ``(T, T)``, from the atoms as written; null likewise.
+        optimal_error: The least error with as many atoms in each group, where there are several.
         nbytes: Bytes of atoms and coefficients.
     """
 
     name: str
     method: str
+    options: dict[str, Any]
+    normalize: bool
+    grouping: Literal["model", "layer", "tensor"]
     tasks: tuple[TaskDocument, ...]
-    is_convex: bool
-    encoder: list[list[float]]
-    decoder: list[list[float]]
+    groups: tuple[GroupDocument, ...]
     atoms: tuple[SourceDocument, ...]
-    gram: list[list[float]]
-    residual: list[list[float]]
+    is_quantized: bool = False
+    random: RandomDocument | None = None
+    has_mean: bool = False
+    optimal_error: float | None = None
+    gram: list[list[float | None]]
+    residual: list[list[float | None]]
     nbytes: int
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.encoders import Encoding, find_method, options_of
-from taskvec.linalg.encoders.equalized import encode_equalized
+from taskvec.linalg.encoders.equalized import encode_equalized, norms_of
 
 Matrix = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class MethodCase:
         method = find_method(self.method)
         options = options_of(method, self.options)
         if self.normalize:
-            found = encode_equalized(method, gram, num_atoms, options)
+            found = encode_equalized(method, gram, num_atoms, options, norms_of(gram))
         else:
             found = method.encode(gram, num_atoms, options)
         assert isinstance(found, Encoding)

@@ -11,7 +11,7 @@ from method_cases import CASES, WITHOUT_ENCODER, Matrix, MethodCase
 from taskvec.errors import BasisError
 from taskvec.linalg.encoders import METHODS, Encoding, Generated, find_method, options_of
 from taskvec.linalg.encoders.autoencoder import AutoencoderOptions, loss_gradients
-from taskvec.linalg.encoders.equalized import encode_equalized, equalized_gram
+from taskvec.linalg.encoders.equalized import encode_equalized, equalized_gram, norms_of
 from taskvec.linalg.spectrum import Spectrum
 
 ATOMS = 3
@@ -222,14 +222,14 @@ def test_a_trained_decoder_survives_normalization(method: str) -> None:
     norms = np.linalg.norm(v, axis=0)
     unit = v / norms
     found = _equalized(method, v.T @ v)
-    expected = recovered(unit, _encode(method, equalized_gram(v.T @ v), {})) * norms
+    expected = recovered(unit, _encode(method, equalized_gram(v.T @ v, norms), {})) * norms
     np.testing.assert_allclose(recovered(v, found), expected, atol=1e-8)
 
 
 def test_random_atoms_are_only_named() -> None:
     method = find_method("random")
     assert method.encode(np.eye(4), 2, options_of(method, {"seed": 9})) == Generated(2, 9)
-    assert encode_equalized(method, np.eye(4), 2, options_of(method, {"seed": 9})) == Generated(2, 9)
+    assert encode_equalized(method, np.eye(4), 2, options_of(method, {"seed": 9}), np.ones(4)) == Generated(2, 9)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ def _encode(method: str, gram: Matrix, options: dict[str, object]) -> Encoding:
 
 
 def _equalized(method: str, gram: Matrix) -> Encoding:
-    found = encode_equalized(find_method(method), gram, ATOMS, options_of(find_method(method), {}))
+    found = encode_equalized(find_method(method), gram, ATOMS, options_of(find_method(method), {}), norms_of(gram))
     assert isinstance(found, Encoding)
     return found

@@ -16,21 +16,24 @@ from taskvec.linalg.encoders.registry import Method
 Matrix = NDArray[np.float64]
 
 
-def equalized_gram(gram: Matrix) -> Matrix:
+def equalized_gram(gram: Matrix, norms: Matrix) -> Matrix:
     """Return G' = D^{-1/2} G D^{-1/2}, cosines; zero beside a zero vector.
 
     Args:
-        gram: G, ``(T, T)``.
+        gram: G, ``(T, T)``, of all tensors or of some.
+        norms: ‖τ_t‖ over all tensors, ``(T,)``: the square roots of D.
 
     Returns:
         G', ``(T, T)``.
     """
-    scale = _inverse_norms(gram)
+    scale = _inverse(norms)
     product: Matrix = scale[:, None] * gram * scale
     return product
 
 
-def encode_equalized(method: Method, gram: Matrix, num_atoms: int, options: MethodOptions) -> Encoding | Generated:
+def encode_equalized(
+    method: Method, gram: Matrix, num_atoms: int, options: MethodOptions, norms: Matrix
+) -> Encoding | Generated:
     """Run a method on the normalised vectors and express its answer in the vectors as they are.
 
     Args:
@@ -38,22 +41,27 @@ def encode_equalized(method: Method, gram: Matrix, num_atoms: int, options: Meth
         gram: G, ``(T, T)``.
         num_atoms: M.
         options: The method's options.
+        norms: ‖τ_t‖ over all tensors, ``(T,)``.
 
     Returns:
         The encoding; columns that can be are scaled to absolute sum 1.
     """
-    found = method.encode(equalized_gram(gram), num_atoms, options)
+    found = method.encode(equalized_gram(gram, norms), num_atoms, options)
     if isinstance(found, Generated):
         return found
-    encoder = _inverse_norms(gram)[:, None] * found.encoder
+    encoder = _inverse(norms)[:, None] * found.encoder
     sums = np.abs(encoder).sum(axis=0)
     sums[sums == 0] = 1.0
     decoder = None
     if found.decoder is not None:
-        decoder = sums[:, None] * found.decoder * np.sqrt(np.maximum(np.diag(gram), 0.0))
+        decoder = sums[:, None] * found.decoder * norms
     return Encoding(encoder / sums, decoder, found.has_mean)
 
 
-def _inverse_norms(gram: Matrix) -> Matrix:
-    norms = np.sqrt(np.maximum(np.diag(gram), 0.0))
+def norms_of(gram: Matrix) -> Matrix:
+    """Return ‖τ_t‖ from G, ``(T,)``."""
+    return np.sqrt(np.maximum(np.diag(gram), 0.0))
+
+
+def _inverse(norms: Matrix) -> Matrix:
     return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)

@@ -1,0 +1,177 @@
+"""From a design to a basis on disk: atoms are written, measured as they are, and described."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import StagedOutput, open_checkpoint, open_row_quantized, write_row_quantized
+from taskvec.linalg.atom_forms import random_forms
+from taskvec.linalg.atoms import atom_filename, atom_job, write_atoms
+from taskvec.linalg.basis import Basis
+from taskvec.linalg.certificate import best_decoder, residual_gram
+from taskvec.linalg.design import Design
+from taskvec.linalg.encoders import Encoding
+from taskvec.linalg.groups import Group
+from taskvec.linalg.measured import AtomProducts, measure_atoms
+from taskvec.linalg.request import Request
+from taskvec.streaming import Journal, job_key
+from taskvec.vectors.alignment import Rule
+from taskvec.vectors.fingerprints import digest_checkpoint
+from taskvec.vectors.forms import Dense, Source
+from taskvec.vectors.linked import describe_source
+from taskvec.vectors.manifests import BasisDocument, GroupDocument, RandomDocument, SourceDocument, TaskDocument
+
+Matrix = NDArray[np.float64]
+
+
+def build(request: Request, design: Design, gram: Matrix) -> Basis:
+    """Write the atoms of a design; the basis is not published yet.
+
+    Args:
+        request: What was asked for.
+        design: The atoms.
+        gram: G over all tensors, ``(T, T)``.
+
+    Returns:
+        The basis, with the certificate of the atoms as written.
+    """
+    generated = design.generated
+    if generated is not None:
+        random = RandomDocument(seed=generated.seed, count=generated.num_stored)
+        base = request.store.base.checkpoint
+        atoms = random_forms(base, random)
+        products = measure_atoms(base, atoms, request.forms, _allow(request), request.store.options)
+        return _described(request, design, gram, products, (), random)
+    folder = request.store.path / "objects" / _object_name(request, design)
+    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed between its atoms and its document
+    with StagedOutput(folder, resume_key=None if request.is_quantized else _key(request, design)) as staged:
+        write = _write_quantized if request.is_quantized else _write_plain
+        digests, products = write(request, design, staged)
+        staged.publish()
+    sources = []
+    for index, digest in enumerate(digests):
+        with open_checkpoint(folder / atom_filename(index)) as atom:
+            sources.append(describe_source(atom, digest, atom_filename(index), request.store.path))
+    return _described(request, design, gram, products, sources, None)
+
+
+def discard(basis: Basis) -> None:
+    """Remove the atoms of a basis that was not published."""
+    for atom in basis.document.atoms:
+        shutil.rmtree((basis.store.path / atom.path).parent, ignore_errors=True)
+
+
+def _write_plain(
+    request: Request, design: Design, staged: StagedOutput
+) -> tuple[Sequence[Mapping[str, str]], AtomProducts]:
+    options = request.store.options
+    with Journal(staged.journal_path, _key(request, design)) as journal:
+        written = write_atoms(request.alignment.tensors, request.forms, design.encoders(), staged, options, journal)
+    return written.digests, AtomProducts(written.atom_gram, written.cross)
+
+
+def _write_quantized(
+    request: Request, design: Design, staged: StagedOutput
+) -> tuple[Sequence[Mapping[str, str]], AtomProducts]:
+    """Write exact atoms aside, round their rows to int8, and measure what came of it."""
+    options, base = request.store.options, request.store.base.checkpoint
+    aside = staged.target.with_name(f"{staged.target.name}-exact")
+    with StagedOutput(aside) as exact:
+        _write_plain(request, design, exact)
+        for path in sorted(exact.directory.glob("*.safetensors")):
+            with open_checkpoint(path) as atom:
+                write_row_quantized(atom, staged.directory, path.name)
+    paths = sorted(staged.directory.glob("*.safetensors"))
+    forms = [Dense(Source(path.name, open_row_quantized(path)), is_partial=len(design.groups) > 1) for path in paths]
+    products = measure_atoms(base, forms, request.forms, _allow(request), options)
+    digests = []
+    for path in paths:
+        with open_checkpoint(path) as atom:
+            digests.append(digest_checkpoint(atom, options))
+    return digests, products
+
+
+def _described(
+    request: Request,
+    design: Design,
+    gram: Matrix,
+    products: AtomProducts,
+    atoms: Sequence[SourceDocument],
+    random: RandomDocument | None,
+) -> Basis:
+    groups, residual = [], np.zeros_like(gram)
+    for group, encoding in zip(design.groups, design.atoms, strict=True):
+        count = 0 if encoding is None else encoding.num_stored
+        atom_gram = _total(products.atom_gram, group, (count, count))
+        cross = _total(products.cross, group, (count, len(gram)))
+        given = encoding.decoder if isinstance(encoding, Encoding) else None
+        decoder = best_decoder(atom_gram, cross) if given is None else given
+        residual += residual_gram(group.gram, atom_gram, cross, decoder)
+        groups.append(
+            GroupDocument(
+                name=group.name,
+                tensors=group.tensors,
+                encoder=encoding.encoder.tolist() if isinstance(encoding, Encoding) else None,
+                decoder=decoder.tolist(),
+                atom_gram=atom_gram.tolist(),
+                cross=cross.tolist(),
+                energy=np.diag(group.gram).tolist(),
+            )
+        )
+    numbers = sum(np.size(group.decoder) for group in groups)
+    document = BasisDocument(
+        name=request.basis,
+        method=request.method.name,
+        options=dataclasses.asdict(request.options),
+        normalize=request.normalize,
+        grouping=request.grouping.value,
+        tasks=tuple(_task(request, name) for name in request.tasks),
+        groups=tuple(groups),
+        atoms=tuple(atoms),
+        is_quantized=request.is_quantized and random is None,
+        random=random,
+        has_mean=design.has_mean,
+        optimal_error=design.optimum(),
+        gram=gram.tolist(),
+        residual=residual.tolist(),
+        nbytes=sum(state.size for atom in atoms for state in atom.files) + 8 * numbers,
+    )
+    return Basis(request.store, document)
+
+
+def _task(request: Request, name: str) -> TaskDocument:
+    source = request.store.documents.vector(name).source
+    return TaskDocument(name=name, fingerprint=source.fingerprint, nbytes=source.nbytes)
+
+
+def _total(per_tensor: Mapping[str, Matrix], group: Group, shape: tuple[int, int]) -> Matrix:
+    total = np.zeros(shape)
+    for tensor in group.tensors:
+        if tensor in per_tensor:
+            total += per_tensor[tensor][: shape[0]][:, : shape[1]]
+    return total
+
+
+def _allow(request: Request) -> frozenset[Rule]:
+    return frozenset(use.rule for use in request.alignment.uses)
+
+
+def _key(request: Request, design: Design) -> str:
+    return job_key(atom_job(request.alignment.tensors, request.forms, design.encoders(), request.store.options))
+
+
+def _object_name(request: Request, design: Design) -> str:
+    recipe = blake3(request.basis.encode())
+    for tensor, encoder in design.encoders().items():
+        recipe.update(tensor.encode() + encoder.tobytes())
+    for aligned in request.alignment.tensors:
+        recipe.update(f"{aligned.name}\0{aligned.output_dtype}\0{request.is_quantized}\0".encode())
+    for form in request.forms:
+        recipe.update(form.identity.encode())
+    return recipe.hexdigest()[:32]

@@ -1,0 +1,71 @@
+"""Inner products of atoms that exist already, generated or on disk, with themselves and with task vectors: one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import Checkpoint
+from taskvec.streaming import RunOptions
+from taskvec.vectors.alignment import Rule, align
+from taskvec.vectors.forms import Form
+from taskvec.vectors.inner_products import MissingProducts
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class AtomProducts:
+    """What certificates need to know of atoms as they are.
+
+    Attributes:
+        atom_gram: H = ŜᵀŜ per tensor, ``(K, K)`` each.
+        cross: C = ŜᵀV per tensor, ``(K, T)`` each.
+    """
+
+    atom_gram: Mapping[str, Matrix]
+    cross: Mapping[str, Matrix]
+
+
+def atom_products(
+    base: Checkpoint, atoms: Sequence[Form], tasks: Sequence[Form], allow: Collection[Rule]
+) -> MissingProducts:
+    """Describe the pass, for running or for planning.
+
+    Args:
+        base: The base model.
+        atoms: The K atoms.
+        tasks: The T task vectors.
+        allow: Rules for tensors that do not match the base.
+
+    Returns:
+        The products to be taken.
+    """
+    forms = (*atoms, *tasks)
+    return MissingProducts(align(base, forms, allow).combinable, forms, len(atoms))
+
+
+def measure_atoms(
+    base: Checkpoint, atoms: Sequence[Form], tasks: Sequence[Form], allow: Collection[Rule], options: RunOptions
+) -> AtomProducts:
+    """Read atoms and task vectors once.
+
+    Args:
+        base: The base model.
+        atoms: The K atoms.
+        tasks: The T task vectors.
+        allow: Rules for tensors that do not match the base.
+        options: The limits.
+
+    Returns:
+        H and C of each tensor.
+    """
+    products = atom_products(base, atoms, tasks, allow).compute(options)
+    count = len(atoms)
+    return AtomProducts(
+        {name: product[:, :count] for name, product in products.items()},
+        {name: product[:, count:] for name, product in products.items()},
+    )

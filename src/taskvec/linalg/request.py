@@ -1,0 +1,150 @@
+"""What is asked of a compression, checked before anything is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+from taskvec.errors import BasisError
+from taskvec.linalg.encoders import Method, MethodOptions, find_method, options_of
+from taskvec.linalg.groups import Grouping
+from taskvec.types import DType
+from taskvec.vectors.alignment import Alignment, Rule, align
+from taskvec.vectors.forms import Form
+from taskvec.vectors.store import Store
+
+
+class Wanted(TypedDict, total=False):
+    """The keywords of :func:`taskvec.compress`.
+
+    Attributes:
+        num_atoms: M, for each group; or
+        max_error: the largest allowed relative error ‖V̂ − V‖_F / ‖V‖_F, rounding included, kept by the fewest bytes.
+        worst_task: Let ``max_error`` hold for every single task instead of for all together.
+        method: A name of ``METHODS``; ``spectral`` if not given.
+        options: The method's options, by name.
+        seed: The key of a method that draws at random; others need none.
+        tasks: The T task vectors; all if not given.
+        normalize: Take every vector with norm 1 when atoms are chosen, so that large ones do not own them.
+        group: What has a basis of its own: ``model``, ``layer`` or ``tensor``.
+        dtype: The atoms' dtype, or int8 with a scale for each row; each tensor keeps the base's own if not given.
+    """
+
+    num_atoms: int | None
+    max_error: float | None
+    worst_task: bool
+    method: str
+    options: Mapping[str, Any] | None
+    seed: int | None
+    tasks: Sequence[str] | None
+    normalize: bool
+    group: str
+    dtype: DType | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked.
+
+    Attributes:
+        store: The store.
+        basis: The new basis' name.
+        method: The method.
+        options: Its options.
+        num_atoms: M, if that is given.
+        max_error: The allowed error, if that is given.
+        worst_task: Whether it is allowed for every task.
+        normalize: Whether vectors count with norm 1.
+        grouping: What has a basis of its own.
+        tasks: The T names.
+        forms: The T forms.
+        alignment: The combinable tensors with their output dtypes.
+        is_quantized: Whether atoms become int8.
+    """
+
+    store: Store
+    basis: str
+    method: Method
+    options: MethodOptions
+    num_atoms: int | None
+    max_error: float | None
+    worst_task: bool
+    normalize: bool
+    grouping: Grouping
+    tasks: tuple[str, ...]
+    forms: tuple[Form, ...]
+    alignment: Alignment
+    is_quantized: bool
+
+    @classmethod
+    def of(cls, store: Store, basis: str, **wanted: Unpack[Wanted]) -> Request:
+        """Check what is asked for.
+
+        Args:
+            store: The store.
+            basis: The name of the new basis.
+            **wanted: The keywords of ``compress``.
+
+        Returns:
+            The request.
+
+        Raises:
+            BasisError: If no basis can be as asked.
+        """
+        store.documents.check_new_basis(basis)
+        given = wanted.get("tasks")
+        names = tuple(dict.fromkeys(store.names if given is None else given))
+        method = find_method(wanted.get("method", "spectral"))
+        num_atoms, max_error = wanted.get("num_atoms"), wanted.get("max_error")
+        _check_size(num_atoms, max_error, method, len(names))
+        vectors = [store[name] for name in names]
+        forms = tuple(next(iter(vector.terms)) for vector in vectors)
+        allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
+        dtype = wanted.get("dtype")
+        is_quantized = dtype is DType.I8
+        alignment = align(store.base.checkpoint, forms, allow).with_output(DType.F32 if is_quantized else dtype)
+        return cls(
+            store=store,
+            basis=basis,
+            method=method,
+            options=_options(method, wanted.get("options") or {}, wanted.get("seed")),
+            num_atoms=num_atoms,
+            max_error=max_error,
+            worst_task=wanted.get("worst_task", False),
+            normalize=wanted.get("normalize", False),
+            grouping=_grouping(wanted.get("group", "model")),
+            tasks=names,
+            forms=forms,
+            alignment=Alignment(alignment.combinable, alignment.uses),
+            is_quantized=is_quantized,
+        )
+
+
+def _options(method: Method, given: Mapping[str, Any], seed: int | None) -> MethodOptions:
+    draws = any(field.name == "seed" for field in dataclasses.fields(method.options))
+    return options_of(method, {"seed": seed, **given} if draws and seed is not None else given)
+
+
+def _grouping(name: str) -> Grouping:
+    try:
+        return Grouping(name)
+    except ValueError:
+        raise BasisError(f"unknown group {name!r}: use one of {', '.join(Grouping)}") from None
+
+
+def _check_size(num_atoms: int | None, max_error: float | None, method: Method, num_tasks: int) -> None:
+    if num_tasks < 2:
+        raise BasisError(f"a basis needs at least two task vectors, not {num_tasks}: add more to the store")
+    if (num_atoms is None) == (max_error is None):
+        raise BasisError("say either how many atoms or which error is allowed, not both")
+    most = num_tasks - 1 - method.extra_atoms
+    if num_atoms is not None and not 1 <= num_atoms <= most:
+        beside = f" and {method.extra_atoms} more that {method.name} stores" if method.extra_atoms else ""
+        use = f"use 1 to {most}" if most else "add more task vectors"
+        raise BasisError(f"{num_atoms} atoms{beside} for {num_tasks} task vectors: {use}")
+    if max_error is not None and not 0 < max_error < 1:
+        raise BasisError(f"an allowed error of {max_error:g} makes no sense: use a number between 0 and 1")
+    if max_error is not None and method.name == "random":
+        raise BasisError("random atoms are not chosen by their error: say how many (--atoms)")
