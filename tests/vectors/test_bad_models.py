@@ -40,8 +40,8 @@ def test_a_store_refuses_it_and_is_as_before(fault: BadModel, bad: Path, store: 
 def test_an_edit_refuses_it_and_writes_nothing(fault: BadModel, bad: Path, saved: SavedFamily, tmp_path: Path) -> None:
     before = picture(tmp_path)
     says = fault.says.replace(r" \(or of its base\)", "")
+    vectors = {"good": saved.finetuned["law"], "bad": bad}
     with pytest.raises(fault.error, match=says):
-        vectors = {"good": saved.finetuned["law"], "bad": bad}
         Editing.of_checkpoints(saved.base, vectors, "base + good + 0.5*bad").save(tmp_path / "out")
     assert picture(tmp_path) == before
 

@@ -49,10 +49,8 @@ def test_of_two_processes_that_want_one_name_one_is_told(processes: ProcessPoolE
     names = [f"t{i}" for i in range(8)]
     saved = make_family(names).save(tmp_path)
     path = Store.init(tmp_path / "store", saved.base).path
-    outcomes = [
-        job.result()
-        for job in [processes.submit(add, path, {"best": saved.finetuned[name]}, "linked") for name in names]
-    ]
+    jobs = [processes.submit(add, path, {"best": saved.finetuned[name]}, "linked") for name in names]
+    outcomes = [job.result() for job in jobs]
     refused = [outcome for outcome in outcomes if outcome is not None]
     assert len(refused) == len(names) - 1
     for outcome in refused:
