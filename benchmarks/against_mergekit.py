@@ -56,7 +56,7 @@ def ask(setting: Setting) -> Answer:
 def draw(axes: Any, answer: Answer) -> None:
     """One bar a contender."""
     colours = {label: OURS if label == OURS_LABEL else PEER for label in answer.runs}
-    time_bars(axes, answer.runs, colours, logarithmic=False)
+    time_bars(axes, answer.runs, colours)
     axes.set_title("Sum of 8 task vectors onto a base")
 
 

@@ -61,7 +61,7 @@ def ask(setting: Setting) -> Answer:
 def draw(axes: Any, answer: Answer) -> None:
     """Bars, each command under its floor."""
     colours = {label: FLOOR if label.startswith("floor") else OURS for label in answer.runs}
-    time_bars(axes, answer.runs, colours, logarithmic=False)
+    time_bars(axes, answer.runs, colours)
     axes.set_title("Commands (blue) and the reads and writes that they cannot do without (grey)")
 
 

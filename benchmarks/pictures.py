@@ -1,4 +1,4 @@
-"""How the pictures look: bars of time on a logarithmic or linear axis, in the library's own style."""
+"""How the pictures look: bars of time in the library's own style."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OURS, FLOOR, PEER, LIMIT = BLUE, LIGHT_GREY, VERMILLION, INK
 Axes = Any  # matplotlib is an extra and has no annotations of its own here
 
 
-def time_bars(axes: Axes, runs: Mapping[str, Sequence[Run]], colours: Mapping[str, str], *, logarithmic: bool) -> None:
+def time_bars(axes: Axes, runs: Mapping[str, Sequence[Run]], colours: Mapping[str, str]) -> None:
     """Lying bars of the middle time, whiskers from the least to the greatest, the seconds beside them."""
     labels = list(runs)
     times = [timing(runs[label]) for label in labels]
@@ -32,8 +32,6 @@ def time_bars(axes: Axes, runs: Mapping[str, Sequence[Run]], colours: Mapping[st
             va="center",
         )
     axes.invert_yaxis()
-    axes.set_xlabel("seconds, whole process" + (", logarithmic" if logarithmic else ""))
-    if logarithmic:
-        axes.set_xscale("log")
+    axes.set_xlabel("seconds, whole process")
     axes.margins(x=0.12)
     axes.tick_params(axis="y", length=0)

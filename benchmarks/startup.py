@@ -55,5 +55,5 @@ def ask(setting: Setting) -> Answer:
 def draw(axes: Any, answer: Answer) -> None:
     """One bar a command."""
     colours = {label: OURS if label.startswith("taskvec") else PEER for label in answer.runs}
-    time_bars(axes, answer.runs, colours, logarithmic=False)
+    time_bars(axes, answer.runs, colours)
     axes.set_title("Seconds until --help is answered")
