@@ -137,7 +137,7 @@ def test_only_what_is_combined_is_cast(store: Store, tmp_path: Path, dtype: DTyp
 
 
 def test_a_value_between_two_numbers_is_rounded_once_to_even(tmp_path: Path) -> None:
-    """1 + 2⁻⁸ + 2⁻¹⁷ is above the tie of bfloat16; rounding to float32's 24 bits first would not move it, two steps would."""
+    """1 + 2⁻⁸ is a tie of bfloat16 and goes down; the least bit above it goes up."""
     base = save_folder(tmp_path / "b", {"w": np.array([1.0, 1.0, 1.0], np.float32)})
     tuned = save_folder(tmp_path / "t", {"w": np.array([1 + 2**-8, 1 + 2**-8 + 2**-17, 1 + 3 * 2**-8], np.float32)})
     read = TaskVector(base, tuned).apply_to()
