@@ -79,7 +79,7 @@ class Run:
             work: Does the work.
             data: Turns the outcome into plain data.
             text: Turns the outcome into text.
-            notes: What should be said of the outcome on stderr.
+            notes: What should be said of the outcome on stderr; with JSON, it is for the data to say.
 
         Returns:
             The outcome; None after a dry run.
@@ -94,7 +94,7 @@ class Run:
             _write(_console(sys.stderr.isatty(), stderr=True), plan_text(plan()))
         outcome = work()
         self._progress.close()
-        if not self.how.quiet:
+        if not self.how.quiet and not self.how.json:
             _write(_console(sys.stderr.isatty(), stderr=True), [f"note: {note}" for note in notes(outcome)])
         show(self.how, data(outcome), lambda: text(outcome))
         return outcome
