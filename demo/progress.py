@@ -21,7 +21,7 @@ class Reporter:
     def heading(self, text: str) -> None:
         """One line that opens a step, with the time since the start."""
         passed = int(monotonic() - self.started)
-        self.console.print(f"[dim]{passed // 60:2d}:{passed % 60:02d}[/dim] [bold]{text}[/bold]")
+        self.console.print(f"[dim]{passed // 60:2d}:{passed % 60:02d}[/dim] [bold]{text}[/bold]", soft_wrap=True)
 
     def note(self, text: str) -> None:
         """One line inside a step."""

@@ -68,22 +68,42 @@ class Result:
 
     def verdict(self) -> str:
         """One honest sentence: where the checkpoint written from the atoms beats the base, and where not."""
-        edited, base = self.from_basis.accuracy, self.base
-        worse = [name for name in base if edited[name] <= base[name]]
-        gain = 100 * (mean(edited) - mean(base))
-        atoms = self.compression["num_atoms"]
-        start = f"One checkpoint written from {atoms} atoms against the base: mean {gain:+.1f} points"
-        if not worse:
-            return f"{start}, better on all {len(base)} tasks."
-        return f"{start}, better on {len(base) - len(worse)} of {len(base)} tasks; NOT better on {', '.join(worse)}."
+        gains = self.gains()
+        worse = [name for name, gain in gains.items() if gain <= 0]
+        atoms, mean_gain = self.compression["num_atoms"], 100 * mean(gains)
+        better = f"better on {len(gains) - len(worse)} of {len(gains)} tasks ({len(self.within_noise())} within noise)"
+        exception = f"; NOT better on {', '.join(worse)}" if worse else ""
+        return f"One checkpoint from {atoms} atoms against the base: mean {mean_gain:+.1f} points, {better}{exception}."
 
-    def standard_error(self) -> float:
-        """Of a mean test accuracy, from the number of test pictures alone (binomial, at the base's accuracies)."""
-        variances = [self.base[name] * (1 - self.base[name]) / facts.test for name, facts in self.tasks.items()]
-        return math.sqrt(sum(variances)) / len(variances)
+    def noise(self) -> str:
+        """How large a difference must be to mean something, and which gains are smaller than that."""
+        errors = self.standard_errors()
+        of_mean = 100 * math.sqrt(sum(error**2 for error in errors.values())) / len(errors)
+        names = ", ".join(self.within_noise()) or "none"
+        largest = 100 * max(errors.values())
+        return f"Standard errors: mean {of_mean:.1f} points, a task {largest:.1f} or less. Gains within one: {names}."
+
+    def gains(self) -> Accuracies:
+        """Accuracy of the checkpoint from the atoms minus that of the base, by task."""
+        return {name: self.from_basis.accuracy[name] - base for name, base in self.base.items()}
+
+    def within_noise(self) -> list[str]:
+        """The tasks whose gain or loss is smaller than one standard error."""
+        errors = self.standard_errors()
+        return [name for name, gain in self.gains().items() if abs(gain) < errors[name]]
+
+    def standard_errors(self) -> dict[str, float]:
+        """Of the base's accuracy, from the number of test pictures alone (binomial)."""
+        return {
+            name: math.sqrt(self.base[name] * (1 - self.base[name]) / facts.test) for name, facts in self.tasks.items()
+        }
 
     def write(self, file: Path) -> None:
         """Save as JSON, with the versions that made it."""
         versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
-        text = json.dumps(asdict(self) | {"versions": versions, "verdict": self.verdict()}, indent=2, default=str)
+        text = json.dumps(
+            asdict(self) | {"versions": versions, "verdict": self.verdict(), "noise": self.noise()},
+            indent=2,
+            default=str,
+        )
         file.write_text(text + "\n", encoding="utf-8")

@@ -12,9 +12,9 @@ MEGABYTE = 1e6
 def show(result: Result, console: Console) -> None:
     """Print accuracies, bytes and the verdict."""
     console.print(accuracy_table(result))
-    console.print(size_line(result))
-    console.print(f"Standard error of a mean: about {100 * result.standard_error():.1f} points (one seed, one split).")
-    console.print(f"[bold]{result.verdict()}[/bold]")
+    console.print(size_line(result), soft_wrap=True)
+    console.print(f"[bold]{result.verdict()}[/bold]", soft_wrap=True)
+    console.print(f"{result.noise()} One seed, one split.", soft_wrap=True)
 
 
 def accuracy_table(result: Result) -> Table:
