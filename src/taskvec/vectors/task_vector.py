@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,9 +63,7 @@ class TaskVector:
         if not isinstance(other, TaskVector):
             return NotImplemented
         check_same_base([self, other])
-        terms = dict(self.terms)
-        for form, coefficient in other.terms.items():
-            terms[form] = terms.get(form, 0.0) + coefficient
+        terms = summed([*self.terms.items(), *other.terms.items()])
         return TaskVector.from_terms(self.base, terms, self.allow | other.allow)
 
     def __mul__(self, scaling: float) -> TaskVector:
@@ -116,6 +114,14 @@ class TaskVector:
 
         target = self.base if base is None else Source.of(_opened(base))
         return Edited(self * scaling, target)
+
+
+def summed(pairs: Iterable[tuple[Form, Coefficient]]) -> dict[Form, Coefficient]:
+    """Add up the coefficients of each form; equal content is one form, however often it occurs."""
+    terms: dict[Form, Coefficient] = {}
+    for form, coefficient in pairs:
+        terms[form] = terms.get(form, 0.0) + coefficient
+    return terms
 
 
 def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None) -> NDArray[np.float64]:
