@@ -1,0 +1,73 @@
+"""Run one operation under a memory limit in a process of its own, and say what was planned and what was taken.
+
+Called as ``limited_run.py OPERATION FOLDER LIMIT``; prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from taskvec import RunOptions, Store, compress, edit, similarity
+from taskvec.errors import MemoryLimitError
+from taskvec.linalg.compress import plan_compress
+from taskvec.linalg.editing import Editing
+from taskvec.linalg.similarity import plan_similarity
+from taskvec.streaming import Plan
+from taskvec.streaming.memory import resident_bytes
+from taskvec.vectors.edited import OutputOptions
+
+EXPRESSION = "base + 0.5*a - 0.25*b + c"
+Task = tuple[Callable[[], Plan], Callable[[], object]]
+
+
+def _similarity(store: Store, folder: Path) -> Task:
+    for file in (store.path / "gram").iterdir():
+        file.unlink()
+    return lambda: plan_similarity(store), lambda: similarity(store)
+
+
+def _add(store: Store, folder: Path) -> Task:
+    refs = {f"new_{name}": folder / "models" / name for name in "abc"}
+    return lambda: store.plan_add(refs), lambda: store.add(refs)
+
+
+def _edit(store: Store, folder: Path) -> Task:
+    editing = Editing.of_store(store, EXPRESSION, output=OutputOptions(shard_size=20 << 20))
+    return lambda: editing.plan(folder / "out"), lambda: edit(store, EXPRESSION, folder / "out", output=editing.output)
+
+
+def _compress(store: Store, folder: Path) -> Task:
+    return lambda: plan_compress(store, "two", num_atoms=2), lambda: compress(store, "two", num_atoms=2)
+
+
+OPERATIONS: dict[str, Callable[[Store, Path], Task]] = {
+    "similarity": _similarity,
+    "add": _add,
+    "edit": _edit,
+    "compress": _compress,
+}
+
+
+def peak_bytes() -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("the system does not say how much memory was taken at most")
+
+
+def main(operation: str, folder: Path, limit: int) -> dict[str, object]:
+    store = Store(folder / "store", RunOptions(memory=limit, workers=2))
+    plan, work = OPERATIONS[operation](store, folder)
+    try:
+        planned = plan()
+    except MemoryLimitError as error:
+        return {"refused": str(error), "resident": resident_bytes()}
+    work()
+    return {"allowed": limit, "projected": planned.projected_bytes, "measured": peak_bytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))  # noqa: T201

@@ -1,0 +1,64 @@
+"""Measured ≤ projected ≤ allowed, and the least that a refusal names really is enough."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from limited_run import OPERATIONS
+
+from taskvec import Store
+from taskvec.streaming.memory import parse_size
+from taskvec.testing.checkpoints import save_folder
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+
+PARAMS = 24 << 20
+MODEL_BYTES = 2 * PARAMS
+PIECE = 1 << 20
+
+
+def _model(seed: int) -> dict[str, np.ndarray]:
+    """One long tensor, and some that are a unit each; a short piece of noise over and over is noise enough."""
+    noise = np.random.default_rng(seed).standard_normal(PIECE).astype(ml_dtypes.bfloat16)
+    return {"long": np.tile(noise, 16).reshape(4096, -1), **{f"w{i}": noise for i in range(8)}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("large")
+    for seed, name in enumerate(["base", "a", "b", "c"]):
+        save_folder(folder / "models" / name, _model(seed))
+    store = Store.init(folder / "store", folder / "models" / "base")
+    store.add({name: folder / "models" / name for name in "abc"})
+    yield folder
+    shutil.rmtree(folder)
+
+
+def limited_run(operation: str, folder: Path, limit: int) -> dict[str, Any]:
+    script = Path(__file__).with_name("limited_run.py")
+    command = [sys.executable, str(script), operation, str(folder), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_least_that_is_named_is_enough_and_is_kept(operation: str, folder: Path) -> None:
+    refusal = limited_run(operation, folder, 1 << 20)
+    assert "of memory is not enough for" in refusal["refused"]
+    least = re.search(r"the least that would do is (\w+): raise --memory", refusal["refused"])
+    assert least is not None
+    allowed = parse_size(least[1])
+    assert allowed < refusal["resident"] + MODEL_BYTES, "so much that a whole model could be held"
+    run = limited_run(operation, folder, allowed)
+    assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
