@@ -84,16 +84,22 @@ def _usage(parameter: Any) -> str:
 
 
 def _table(parameters: Iterable[Any]) -> Iterator[str]:
-    yield "| word | meaning |\n|---|---|"
-    for parameter in parameters:
-        is_option = parameter.param_type_name == "option"
-        spelled = [
-            f"{', '.join(parameter.opts)} {parameter.metavar or ''}".rstrip() if is_option else parameter.metavar
-        ]
-        has_default = parameter.default not in {None, False, ...} and not parameter.required
-        default = f" Default: {parameter.default}." if has_default else ""
-        yield f"| `{spelled[0]}` | {parameter.help}{default} |".replace("bf16|f16|f32", "bf16\\|f16\\|f32")
-    yield ""
+    rows = [_row(parameter) for parameter in parameters]
+    if rows:
+        yield "\n".join(["| word | meaning |", "|---|---|", *rows, ""])
+
+
+def _row(parameter: Any) -> str:
+    word = parameter.metavar or ""
+    if parameter.param_type_name == "option":
+        word = f"{', '.join(parameter.opts)} {word}".rstrip()
+    has_default = parameter.default not in {None, False, ...} and not parameter.required
+    default = f" Default: {parameter.default}." if has_default else ""
+    return f"| `{_cell(word)}` | {_cell(parameter.help + default)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_show(models: Models, store: str, done: Command) -> None:
 
 
 def test_remove(store: str, done: Command) -> None:
-    assert done("store", "remove", store, "law", "--json").json == {"removed": "law"}
+    assert done("store", "remove", store, "law", "--json").json == {"removed": "law", "bases": []}
     names = [row["name"] for row in done("store", "list", store, "--json").json["vectors"]]
     assert names == [task for task in TASKS if task != "law"]
 
@@ -214,6 +214,14 @@ def test_inspect_two(models: Models, done: Command) -> None:
     assert done("inspect", "base", "law", "--json").json["same"] is True
 
 
+def test_tied_names_are_names(models: Models, done: Command) -> None:
+    models.save("tied", models.base, metadata={"head": "embed.weight"})
+    models.save("separate", {**models.base, "head": models.base["embed.weight"]})
+    assert done("inspect", "tied", "--json").json["tied"] == {"head": "embed.weight"}
+    assert done("inspect", "tied", "separate", "--json").json["same"] is True
+    assert done("inspect", "tied", "base", "--json").json["only_in_first"] == ["head"]
+
+
 PLAN = {"passes", "allowed_bytes", "projected_bytes", "output_bytes", "free_disk_bytes"}
 
 
@@ -241,3 +249,12 @@ def test_a_dry_run_plans_and_writes_nothing(
     assert len(result["plan"]["passes"]) == num_passes
     assert sorted(models.folder.rglob("*")) == before
     assert "memory: at most" in done(*words, "--dry-run").stdout
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_number_of_threads_is_the_one_asked_for(models: Models, done: Command, threads: str) -> None:
+    large = {"weight": np.zeros(2_100_000, np.float16)}  # more than a thread does in one go
+    models.save("large", large)
+    words = ("edit", "--base", "large", "--vector", "m=large", "base + m", "-o", "out", "--dry-run", "--json")
+    (planned,) = done(*words, "-j", threads).json["plan"]["passes"]
+    assert planned["workers"] == int(threads)

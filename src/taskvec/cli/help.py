@@ -1,7 +1,7 @@
 """The ``--help`` of a group of commands.
 
 The parser's own makes every ``taskvec VERB --help`` import pydantic, only to learn that the group's ``--help`` was not
-asked for; this one is a plain flag, for groups made with ``add_help_option=False``.
+asked for; this one is a plain flag, and takes its place.
 """
 
 from __future__ import annotations
