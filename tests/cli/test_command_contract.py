@@ -59,7 +59,7 @@ def test_show(models: Models, store: str, done: Command) -> None:
 
 
 def test_remove(store: str, done: Command) -> None:
-    assert done("store", "remove", store, "law", "--json").json == {"removed": "law"}
+    assert done("store", "remove", store, "law", "--json").json == {"removed": "law", "bases": []}
     names = [row["name"] for row in done("store", "list", store, "--json").json["vectors"]]
     assert names == [task for task in TASKS if task != "law"]
 

@@ -20,6 +20,13 @@ CONTRACT = {
     "taskvec similarity",
     "taskvec compress",
     "taskvec edit",
+    "taskvec store rename",
+    "taskvec store gc",
+    "taskvec basis show",
+    "taskvec basis add",
+    "taskvec basis remove",
+    "taskvec basis export",
+    "taskvec basis import",
     "taskvec methods",
     "taskvec inspect",
 }

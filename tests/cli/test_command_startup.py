@@ -65,7 +65,8 @@ def test_the_version(program: Program) -> None:
 
 def test_every_command_takes_the_shared_options() -> None:
     root = get_command(app)
-    weightless = {("store", "list"), ("store", "show"), ("store", "remove"), ("inspect",), ("methods",)}
+    of_documents = {("store", verb) for verb in ("list", "show", "remove", "rename", "gc")}
+    weightless = of_documents | {("basis", "show"), ("basis", "remove"), ("inspect",), ("methods",)}
     for path in command_paths():
         command = root
         for word in path:

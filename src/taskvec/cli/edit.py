@@ -52,6 +52,13 @@ def edit(
             "--basis", metavar="NAME", help="Take the vectors from this basis of the store; only its atoms are read."
         ),
     ] = None,
+    atoms: Annotated[
+        bool,
+        typer.Option(
+            "--add-atoms",
+            help="Over a basis: take the sum of all tasks as the sum of the atoms with weight 1, as the paper does.",
+        ),
+    ] = False,
     dtype: DtypeOption = None,
     out_shard_size: Annotated[
         str | None,
@@ -71,7 +78,7 @@ def edit(
     from taskvec.vectors.edited import EditResult, OutputOptions
 
     words = [word for word in (store, expression) if word is not None]
-    request = _request(words, base=base, vectors=vector or (), basis=basis, allow=allow or ())
+    request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     output = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
     with Run(how) as run:
@@ -84,13 +91,21 @@ def edit(
 
 
 def _request(
-    words: Sequence[str], *, base: str | None, vectors: Sequence[str], basis: str | None, allow: Sequence[str]
+    words: Sequence[str],
+    *,
+    base: str | None,
+    vectors: Sequence[str],
+    basis: str | None,
+    atoms: bool,
+    allow: Sequence[str],
 ) -> Request:
     """Understand which of the two ways of editing is asked for.
 
     Raises:
         typer.BadParameter: If the options do not fit together.
     """
+    if atoms and basis is None:
+        raise typer.BadParameter("--add-atoms goes with --basis NAME")
     if base is None:
         if vectors:
             raise typer.BadParameter("--vector goes with --base REF, and a store has its own base")
@@ -98,7 +113,7 @@ def _request(
             raise typer.BadParameter("--allow goes with --base; for a store, give it to taskvec store add")
         if len(words) != 2:
             raise typer.BadParameter("expected STORE and EXPRESSION, or EXPRESSION with --base and --vector")
-        return partial(_over_store, words[0], words[1], basis)
+        return partial(_over_store, words[0], words[1], basis, atoms)
     if basis is not None:
         raise typer.BadParameter("--basis is of a store, and --base means that there is none")
     if len(words) != 1:
@@ -106,11 +121,15 @@ def _request(
     return partial(_over_checkpoints, base, named_refs(vectors), words[0], rules_option(allow))
 
 
-def _over_store(store: str, expression: str, basis: str | None, output: OutputOptions, options: RunOptions) -> Editing:
+def _over_store(
+    store: str, expression: str, basis: str | None, atoms: bool, output: OutputOptions, options: RunOptions
+) -> Editing:
     from taskvec.linalg.editing import Editing
     from taskvec.vectors.store import Store
 
-    return Editing.of_store(Store(store, options), expression, basis=basis, output=output)
+    return Editing.of_store(
+        Store(store, options), expression, basis=basis, addition="atoms" if atoms else "recovered", output=output
+    )
 
 
 def _over_checkpoints(
@@ -136,4 +155,5 @@ def _edit_text(result: EditResult) -> Iterator[str]:
         yield f"rule {rule['rule']} covered {len(rule['tensors'])} tensors of {rule['source']}"
     if result.certificate:
         error = result.certificate["relative_error"]
-        yield f"over basis {result.certificate['basis']}: what was added has a relative error of {error:.3g}"
+        size = "an unknown relative error" if error is None else f"a relative error of {error:.3g}"
+        yield f"over basis {result.certificate['basis']}: what was added has {size}"

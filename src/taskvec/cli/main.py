@@ -9,17 +9,17 @@ from typing import Annotated
 import typer
 
 from taskvec._version import __version__
-from taskvec.cli import compress, edit, inspect, methods, similarity, store
+from taskvec.cli import basis, compress, edit, inspect, methods, similarity, store
 from taskvec.cli.help import HelpOption
 
 app = typer.Typer(
     add_completion=False,
-    add_help_option=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.add_typer(store.app, name="store")
+app.add_typer(basis.app, name="basis")
 for verb in (similarity, compress, edit, methods, inspect):
     app.add_typer(verb.app)
 

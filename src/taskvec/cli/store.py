@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from taskvec.vectors.manifests import SourceDocument, VectorDocument
     from taskvec.vectors.store import Store
 
-app = typer.Typer(no_args_is_help=True, add_help_option=False)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -150,16 +150,63 @@ def verify(store: StoreArgument, how: Running) -> None:
 
 @command(app, "remove")
 def remove(store: StoreArgument, name: NameArgument, how: Reporting) -> None:
-    """Forget a task vector.
+    """Forget a task vector, or a basis.
 
-    The model that it links to is not touched.
+    The model that it links to is not touched, and bases that hold the task vector stay readable. A name that a task
+    vector and a basis share means the task vector. What a basis leaves behind is removed by store gc.
 
-    With --json: removed.
+    With --json: removed, bases (that hold the task vector).
     """
     from taskvec.vectors.store import Store
 
-    Store(store).remove(name)
-    show(how, {"removed": name}, lambda: [f"removed {name} from {store}"])
+    opened = Store(store)
+    bases: tuple[str, ...] = ()
+    if name in opened or name not in opened.documents.basis_names():
+        bases = opened.remove(name)
+    else:
+        opened.documents.remove_basis(name)
+    stay = [f"{', '.join(bases)} still can recover it from atoms"] if bases else []
+    show(how, {"removed": name, "bases": list(bases)}, lambda: [f"removed {name} from {store}", *stay])
+
+
+@command(app, "rename")
+def rename(
+    store: StoreArgument,
+    name: NameArgument,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.", show_default=False)],
+    how: Reporting,
+) -> None:
+    """Give a task vector, or a basis, another name.
+
+    Bases keep the names of the tasks that they were made with.
+
+    With --json: renamed, to.
+    """
+    from taskvec.vectors.store import Store
+
+    opened = Store(store)
+    if name in opened or name not in opened.documents.basis_names():
+        opened.documents.rename_vector(name, new)
+    else:
+        opened.documents.rename_basis(name, new)
+    show(how, {"renamed": name, "to": new}, lambda: [f"{name} is now {new}"])
+
+
+@command(app, "gc")
+def collect(store: StoreArgument, how: Reporting) -> None:
+    """Remove what no task vector and no basis refers to.
+
+    These are atoms of bases that were removed or replaced, copies of models that were removed, and their products.
+
+    With --json: removed (paths in the store), bytes.
+    """
+    from taskvec.streaming.memory import format_size
+    from taskvec.vectors.garbage import collect_garbage
+    from taskvec.vectors.store import Store
+
+    garbage = collect_garbage(Store(store).documents)
+    text = f"removed {len(garbage.paths)} of no use, {format_size(garbage.num_bytes)}"
+    show(how, garbage.to_json(), lambda: [text])
 
 
 def _refuse(problems: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taskvec.errors import BasisError
 from taskvec.linalg.atom_forms import open_atoms
-from taskvec.linalg.basis_group import BasisGroup
+from taskvec.linalg.basis_group import BasisGroup, with_unknown
 from taskvec.linalg.certificate import Certificate
 from taskvec.linalg.encoders import Encoding
 from taskvec.linalg.notes import notes
@@ -20,7 +20,7 @@ from taskvec.vectors.coefficients import Coefficient, PerTensor
 from taskvec.vectors.forms import Form
 from taskvec.vectors.manifests import BasisDocument
 from taskvec.vectors.store import Store
-from taskvec.vectors.task_vector import TaskVector
+from taskvec.vectors.task_vector import TaskVector, summed
 
 Matrix = NDArray[np.float64]
 
@@ -107,8 +107,11 @@ class Basis:
     @cached_property
     def certificate(self) -> Certificate:
         """Its errors."""
-        gram, residual = _with_unknown(self.document.gram), _with_unknown(self.document.residual)
-        return Certificate(self.tasks, self.num_stored, gram, residual, self.document.optimal_error)
+        gram, residual = with_unknown(self.document.gram), with_unknown(self.document.residual)
+        optimum = self.document.optimal_error
+        if optimum is None and len(self.document.groups) > 1:
+            optimum = float("nan")
+        return Certificate(self.tasks, self.num_stored, gram, residual, optimum)
 
     @cached_property
     def vectors(self) -> Mapping[str, TaskVector]:
@@ -123,24 +126,33 @@ class Basis:
     @property
     def atom_sum(self) -> TaskVector:
         """The sum of all atoms with weight 1, the mean left out: addition as the paper's code does it."""
-        return TaskVector.from_terms(self.store.base, dict.fromkeys(self.atoms[: self.num_atoms], 1.0))
+        return TaskVector.from_terms(self.store.base, summed((atom, 1.0) for atom in self.atoms[: self.num_atoms]))
+
+    @property
+    def atom_sum_error(self) -> float:
+        """The relative error of ``atom_sum`` against the sum of all task vectors."""
+        product, square, truth = self._atom_sum_products()
+        return float(np.sqrt(max(square - 2 * product + truth, 0.0) / truth)) if truth > 0 else float("inf")
 
     @property
     def atom_sum_cosine(self) -> float:
         """The cosine of ``atom_sum`` with the sum of all task vectors; its length is a matter of scaling."""
+        product, square, truth = self._atom_sum_products()
+        return product / float(np.sqrt(square * truth)) if square > 0 and truth > 0 else 0.0
+
+    def _atom_sum_products(self) -> tuple[float, float, float]:
         counts = [min(self.num_atoms, len(group.decoder)) for group in self.groups]
         pairs = list(zip(self.groups, counts, strict=True))
         product = sum(float(group.cross[:count].sum()) for group, count in pairs)
         square = sum(float(group.atom_gram[:count, :count].sum()) for group, count in pairs)
-        truth = float(self.certificate.gram.sum())
-        return product / float(np.sqrt(square * truth)) if square > 0 and truth > 0 else 0.0
+        return product, square, float(self.certificate.gram.sum())
 
     def _combination(self, task: int) -> TaskVector:
         if len(self.groups) == 1:
             weights: list[Coefficient] = list(self._single.decoder[:, task].tolist())
         else:
             weights = [self._per_tensor(k, task) for k in range(self.num_stored)]
-        return TaskVector.from_terms(self.store.base, dict(zip(self.atoms, weights, strict=True)))
+        return TaskVector.from_terms(self.store.base, summed(zip(self.atoms, weights, strict=True)))
 
     def _per_tensor(self, atom: int, task: int) -> PerTensor:
         having = [group for group in self.groups if len(group.decoder) > atom]
@@ -172,10 +184,6 @@ class Basis:
         if len(self.groups) == 1:
             return {}
         return {"groups": {group.name: group.to_json() for group in self.groups}}
-
-
-def _with_unknown(rows: list[list[float | None]]) -> Matrix:
-    return np.array([[np.nan if value is None else value for value in row] for row in rows], np.float64)
 
 
 def list_bases(store: Store) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.certificate import residual_gram
-from taskvec.vectors.manifests import GroupDocument
+from taskvec.linalg.certificate import known, residual_gram
+from taskvec.vectors.manifests import GroupDocument, UnknownRows
 
 Matrix = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ class BasisGroup:
             encoder=None if document.encoder is None else np.array(document.encoder).reshape(len(tasks), count),
             decoder=np.array(document.decoder).reshape(count, len(tasks)),
             atom_gram=np.array(document.atom_gram).reshape(count, count),
-            cross=np.array(document.cross).reshape(count, len(tasks)),
-            energy=np.array(document.energy),
+            cross=with_unknown(document.cross).reshape(count, len(tasks)),
+            energy=with_unknown([document.energy])[0],
         )
 
     @property
@@ -72,15 +72,25 @@ class BasisGroup:
     def relative_error(self) -> float:
         """‖V̂ − V‖_F / ‖V‖_F in these tensors; 0 where all is zero."""
         total = float(self.energy.sum())
-        return float(np.sqrt(self.lost.sum() / total)) if total > 0 else 0.0
+        return 0.0 if total == 0 else float(np.sqrt(self.lost.sum() / total))
 
     @property
     def task_errors(self) -> dict[str, float]:
         """‖τ̂ − τ‖ / ‖τ‖ of each task in these tensors; 0 where it is zero there."""
-        ratios = np.divide(self.lost, self.energy, out=np.zeros_like(self.energy), where=self.energy > 0)
+        ratios = np.divide(self.lost, self.energy, out=np.zeros_like(self.energy), where=self.energy != 0)
         return dict(zip(self.tasks, np.sqrt(ratios).tolist(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return number of atoms and errors as the command line prints them."""
-        errors = {"relative_error": self.relative_error, "task_errors": self.task_errors}
-        return {"num_stored": len(self.decoder), **errors}
+        errors = {task: known(error) for task, error in self.task_errors.items()}
+        return {"num_stored": len(self.decoder), "relative_error": known(self.relative_error), "task_errors": errors}
+
+
+def with_unknown(rows: UnknownRows) -> Matrix:
+    """Return a matrix in which NaN stands for what is not known."""
+    return np.array([[np.nan if value is None else value for value in row] for row in rows], np.float64)
+
+
+def without_nan(matrix: Matrix) -> UnknownRows:
+    """Return a matrix row by row, with None for NaN."""
+    return [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]

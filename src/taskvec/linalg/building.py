@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 
@@ -48,8 +47,7 @@ def build(request: Request, design: Design, gram: Matrix) -> Basis:
         atoms = random_forms(base, random)
         products = measure_atoms(base, atoms, request.forms, _allow(request), request.store.options)
         return _described(request, design, gram, products, (), random)
-    folder = request.store.path / "objects" / _object_name(request, design)
-    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed between its atoms and its document
+    folder = request.store.documents.free_object(_object_name(request, design))
     with StagedOutput(folder, resume_key=None if request.is_quantized else _key(request, design)) as staged:
         write = _write_quantized if request.is_quantized else _write_plain
         digests, products = write(request, design, staged)
@@ -128,8 +126,7 @@ def _described(
     document = BasisDocument(
         name=request.basis,
         method=request.method.name,
-        options=dataclasses.asdict(request.options),
-        normalize=request.normalize,
+        wanted=dict(request.wanted),
         grouping=request.grouping.value,
         tasks=tuple(_task(request, name) for name in request.tasks),
         groups=tuple(groups),

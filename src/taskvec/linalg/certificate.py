@@ -128,8 +128,8 @@ class Certificate:
     def to_json(self) -> dict[str, Any]:
         """Return the errors as the command line prints them; None where one is unknown."""
         return {
-            "relative_error": self.relative_error,
-            "task_errors": self.task_errors,
+            "relative_error": known(self.relative_error),
+            "task_errors": {task: known(error) for task, error in self.task_errors.items()},
             "sum_error": known(self.sum_error),
             "optimal_error": known(self.optimal_error),
         }
@@ -143,4 +143,6 @@ def known(error: float) -> float | None:
 def _ratio(error: float, truth: float) -> float:
     if error <= 0:
         return 0.0
+    if np.isnan(error) or np.isnan(truth):
+        return float("nan")
     return float(np.sqrt(error / truth)) if truth > 0 else float("inf")

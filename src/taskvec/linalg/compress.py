@@ -57,8 +57,8 @@ def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
     Returns:
         The basis, with its certificate.
     """
-    request = Request.of(store, basis, **wanted)
-    built = _fitting(request, designer_for(request))
+    store.documents.check_new_basis(basis)
+    built = built_as_asked(Request.of(store, basis, **wanted))
     store.documents.publish_basis(built.document)
     return built
 
@@ -78,13 +78,19 @@ def designer_for(request: Request) -> Designer:
     return Designer(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
 
 
-def _fitting(request: Request, designer: Designer) -> Basis:
-    """Build the first design that does, rounding included.
+def built_as_asked(request: Request) -> Basis:
+    """Build the first design that does, rounding included; it is not published yet.
+
+    Args:
+        request: What is asked.
+
+    Returns:
+        The basis.
 
     Raises:
         BasisError: If rounding takes every design over the allowed error.
     """
-    rounding = 0.0
+    designer, rounding = designer_for(request), 0.0
     for design in designer.designs():
         if request.max_error is None:
             return build(request, design, designer.gram)
@@ -114,8 +120,20 @@ def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
     Returns:
         The plan.
     """
-    request = Request.of(store, basis, **wanted)
-    extra = request.method.extra_atoms
+    store.documents.check_new_basis(basis)
+    return plan_request(Request.of(store, basis, **wanted))
+
+
+def plan_request(request: Request) -> Plan:
+    """Return what building as asked would cost.
+
+    Args:
+        request: What is asked.
+
+    Returns:
+        The plan.
+    """
+    store, extra = request.store, request.method.extra_atoms
     count = len(request.tasks) - 1 if request.num_atoms is None else request.num_atoms + extra
     passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
     output_bytes = 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import ExpressionError
 from taskvec.linalg.basis import Basis
+from taskvec.linalg.certificate import known
 from taskvec.streaming import Plan, RunOptions
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited, EditResult, OutputOptions
@@ -17,6 +18,8 @@ from taskvec.vectors.expressions import LinearForm, linear_form
 from taskvec.vectors.forms import Source
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref, TaskVector
+
+Addition = Literal["recovered", "atoms"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,13 @@ class Editing:
 
     @classmethod
     def of_store(
-        cls, store: Store, expression: str, *, basis: str | None = None, output: OutputOptions | None = None
+        cls,
+        store: Store,
+        expression: str,
+        *,
+        basis: str | None = None,
+        addition: Addition = "recovered",
+        output: OutputOptions | None = None,
     ) -> Editing:
         """Understand an expression over a store.
 
@@ -47,29 +56,38 @@ class Editing:
             store: The store.
             expression: Such as ``base + 0.4*(math + code)``.
             basis: Take the vectors from this basis; then only its atoms are read.
+            addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1,
+                as the paper's code has it.
             output: How to write.
 
         Returns:
             The editing.
         """
         if basis is not None:
-            return cls._of_basis(Basis.load(store, basis), expression, output or OutputOptions())
+            return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
         form = linear_form(expression, store.names)
         used = {name: store[name] for name, coefficient in form.coefficients.items() if coefficient}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
         return cls._of(expression, form, used, store.base, output or OutputOptions(), store.options, sources)
 
     @classmethod
-    def _of_basis(cls, basis: Basis, expression: str, output: OutputOptions) -> Editing:
+    def _of_basis(cls, basis: Basis, expression: str, addition: Addition, output: OutputOptions) -> Editing:
         form = linear_form(expression, basis.tasks)
+        vectors: Mapping[str, TaskVector] = basis.vectors
+        error = basis.certificate.error_of_expression(form.coefficients)
+        if addition == "atoms":
+            _check_is_sum(basis, form)
+            vectors = dict.fromkeys(basis.tasks, basis.atom_sum / len(basis.tasks))
+            error = basis.atom_sum_error
         certificate = {
             "basis": basis.name,
-            "relative_error": basis.certificate.error_of_expression(form.coefficients),
-            "task_errors": {name: basis.certificate.task_errors[name] for name in form.coefficients},
+            "addition": addition,
+            "relative_error": known(error),
+            "task_errors": {name: known(basis.certificate.task_errors[name]) for name in form.coefficients},
         }
         store = basis.store
         atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
-        editing = cls._of(expression, form, basis.vectors, store.base, output, store.options, atoms)
+        editing = cls._of(expression, form, vectors, store.base, output, store.options, atoms)
         record = {**editing.output.record, "certificate": certificate}
         return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
 
@@ -138,8 +156,27 @@ class Editing:
         return replace(result, certificate=self.certificate)
 
 
+def _check_is_sum(basis: Basis, form: LinearForm) -> None:
+    """Refuse what the sum of atoms cannot stand for.
+
+    Raises:
+        ExpressionError: If the tasks are not added alike.
+    """
+    if len({form.coefficients.get(task, 0.0) for task in basis.tasks}) > 1:
+        raise ExpressionError(
+            f"expression: atoms stand for the sum of all tasks alike: write base + 0.3*sum({', '.join(basis.tasks)}), "
+            "or take the recovered vectors"
+        )
+
+
 def edit(
-    store: Store, expression: str, out: Ref, *, basis: str | None = None, output: OutputOptions | None = None
+    store: Store,
+    expression: str,
+    out: Ref,
+    *,
+    basis: str | None = None,
+    addition: Addition = "recovered",
+    output: OutputOptions | None = None,
 ) -> EditResult:
     """Evaluate an expression over a store and write the result.
 
@@ -148,9 +185,10 @@ def edit(
         expression: Such as ``base + 0.4*(math + code)``; without ``base`` the result is a task vector.
         out: The folder to make.
         basis: Take the vectors from this basis; then only its atoms are read.
+        addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the ``atoms`` with weight 1.
         output: Dtype, shards, record.
 
     Returns:
         What was written.
     """
-    return Editing.of_store(store, expression, basis=basis, output=output).save(out)
+    return Editing.of_store(store, expression, basis=basis, addition=addition, output=output).save(out)

@@ -50,6 +50,8 @@ def notes(certificate: Certificate) -> tuple[str, ...]:
     Returns:
         Sentences; none where there is nothing to say.
     """
+    if np.isnan(certificate.gram).any():
+        return ("some task vectors never met in this store: errors of expressions over them are unknown",)
     said = [
         f"{' and '.join(same)} are the same task vector" for same in duplicates(certificate.tasks, certificate.gram)
     ]

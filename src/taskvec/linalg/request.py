@@ -62,6 +62,7 @@ class Request:
         forms: The T forms.
         alignment: The combinable tensors with their output dtypes.
         is_quantized: Whether atoms become int8.
+        wanted: What can be asked again, as plain data.
     """
 
     store: Store
@@ -77,6 +78,7 @@ class Request:
     forms: tuple[Form, ...]
     alignment: Alignment
     is_quantized: bool
+    wanted: Mapping[str, Any]
 
     @classmethod
     def of(cls, store: Store, basis: str, **wanted: Unpack[Wanted]) -> Request:
@@ -93,7 +95,6 @@ class Request:
         Raises:
             BasisError: If no basis can be as asked.
         """
-        store.documents.check_new_basis(basis)
         given = wanted.get("tasks")
         names = tuple(dict.fromkeys(store.names if given is None else given))
         method = find_method(wanted.get("method", "spectral"))
@@ -119,6 +120,7 @@ class Request:
             forms=forms,
             alignment=Alignment(alignment.combinable, alignment.uses),
             is_quantized=is_quantized,
+            wanted={key: value for key, value in wanted.items() if key != "tasks" and value is not None},
         )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from taskvec.checkpoints import create_json_exclusive
+from taskvec.checkpoints import create_json_exclusive, write_json_atomic
 from taskvec.errors import StoreError
 from taskvec.vectors.manifests import BasisDocument, StoreDocument, VectorDocument, document_data, load_document
 
@@ -70,6 +72,56 @@ class Documents:
     def publish_basis(self, document: BasisDocument) -> None:
         """Add a basis whose atoms are in place."""
         self._publish("bases", document.name, document, "basis")
+
+    def replace_basis(self, document: BasisDocument) -> None:
+        """Put a basis in the place of the one of its name; readers see the old one or the new."""
+        self._existing("bases", document.name, "basis")
+        write_json_atomic(self.path / "bases" / f"{document.name}.json", document_data(document))
+
+    def remove_basis(self, name: str) -> None:
+        """Forget a basis; its atoms stay until garbage is collected."""
+        self._existing("bases", name, "basis").unlink()
+
+    def rename_vector(self, name: str, new: str) -> None:
+        """Give a vector another name; bases keep the names that they were made with."""
+        document = self.vector(name)
+        self.check_new_vector(new)
+        self.publish_vector(document.model_copy(update={"name": new}))
+        self.remove_vector(name)
+
+    def rename_basis(self, name: str, new: str) -> None:
+        """Give a basis another name."""
+        document = self.basis(name)
+        self.check_new_basis(new)
+        self.publish_basis(document.model_copy(update={"name": new}))
+        self.remove_basis(name)
+
+    def used_objects(self) -> frozenset[str]:
+        """Return the names in ``objects/`` that a vector or a basis refers to."""
+        sources = [self.vector(name).source for name in self.vector_names()]
+        sources += [atom for name in self.basis_names() for atom in self.basis(name).atoms]
+        parts = [Path(source.path).parts for source in sources]
+        return frozenset(part[1] for part in parts if part[0] == "objects")
+
+    def free_object(self, name: str) -> Path:
+        """Return a folder in ``objects/`` that nothing refers to, and remove what a killed run left there.
+
+        Args:
+            name: How the folder is called, up to a number.
+
+        Returns:
+            The folder, which does not exist.
+        """
+        used = self.used_objects()
+        free = next(other for n in itertools.count(1) if (other := f"{name}-{n}") not in used)
+        folder = self.path / "objects" / free
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
+    def bases_of(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the names of the bases that hold a vector of this content."""
+        bases = [self.basis(name) for name in self.basis_names()]
+        return tuple(basis.name for basis in bases if any(task.fingerprint == fingerprint for task in basis.tasks))
 
     def remove_vector(self, name: str) -> None:
         """Forget a vector."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,15 @@ class GramCache:
         """Read every file; one that is damaged is a ``StoreError``."""
         for path in self._files():
             _read(path)
+
+    def useless(self, live: Collection[str]) -> list[Path]:
+        """Return the files in which no product is of two of the given vectors."""
+        files = []
+        for path in self._files():
+            rows, columns, _ = _read(path)
+            if not any(row in live for row in rows) or not any(column in live for column in columns):
+                files.append(path)
+        return files
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"))

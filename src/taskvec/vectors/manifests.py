@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from taskvec.errors import StoreError
 from taskvec.vectors.forms import delta_identity
@@ -106,6 +107,9 @@ class TaskDocument(_Document):
 Rows = list[list[float]]
 """A matrix, row by row."""
 
+UnknownRows = list[list[float | None]]
+"""A matrix of which some numbers are not known."""
+
 
 class GroupDocument(_Document):
     """Some tensors of the model, and a basis of their own for T task vectors.
@@ -116,8 +120,8 @@ class GroupDocument(_Document):
         encoder: B, ``(T, K)``: atom k is Σ_t B[t, k] τ_t, rounded once; None where atoms are not made of these tasks.
         decoder: W, ``(K, T)``: τ_t is recovered as Σ_k W[k, t] atom_k.
         atom_gram: H = ŜᵀŜ of the atoms as written, ``(K, K)``.
-        cross: C = ŜᵀV, ``(K, T)``.
-        energy: ‖τ_t‖² in these tensors, ``(T,)``.
+        cross: C = ŜᵀV, ``(K, T)``; null for a vector that never was in the store.
+        energy: ‖τ_t‖² in these tensors, ``(T,)``; null likewise.
     """
 
     name: str
@@ -125,8 +129,8 @@ class GroupDocument(_Document):
     encoder: Rows | None
     decoder: Rows
     atom_gram: Rows
-    cross: Rows
-    energy: list[float]
+    cross: UnknownRows
+    energy: list[float | None]
 
 
 class RandomDocument(_Document):
@@ -142,8 +146,7 @@ class BasisDocument(_Document):
     Attributes:
         name: Its name.
         method: How it was made.
-        options: The method's options.
-        normalize: Whether the vectors were taken with norm 1.
+        wanted: What was asked for, as keywords of ``compress``, for making it again.
         grouping: What has a basis of its own: the model, each layer or each tensor.
         tasks: The T vectors.
         groups: Atoms and coefficients of each group; group g has the first K_g of the atoms.
@@ -159,8 +162,7 @@ class BasisDocument(_Document):
 
     name: str
     method: str
-    options: dict[str, Any]
-    normalize: bool
+    wanted: dict[str, Any]
     grouping: Literal["model", "layer", "tensor"]
     tasks: tuple[TaskDocument, ...]
     groups: tuple[GroupDocument, ...]
@@ -169,9 +171,44 @@ class BasisDocument(_Document):
     random: RandomDocument | None = None
     has_mean: bool = False
     optimal_error: float | None = None
-    gram: list[list[float | None]]
-    residual: list[list[float | None]]
+    gram: UnknownRows
+    residual: UnknownRows
     nbytes: int
+
+    @model_validator(mode="after")
+    def _check_shapes(self) -> BasisDocument:
+        """Refuse matrices that do not fit together.
+
+        Raises:
+            ValueError: If one does not.
+        """
+        num_tasks = len(self.tasks)
+        num_atoms = self.random.count if self.random else len(self.atoms)
+        fits = [_is_shaped(self.gram, num_tasks, num_tasks), _is_shaped(self.residual, num_tasks, num_tasks)]
+        for group in self.groups:
+            count = len(group.decoder)
+            fits += [count <= num_atoms, len(group.energy) == num_tasks, _is_shaped(group.decoder, count, num_tasks)]
+            fits += [_is_shaped(group.cross, count, num_tasks), _is_shaped(group.atom_gram, count, count)]
+            fits.append(group.encoder is None or _is_shaped(group.encoder, num_tasks, count))
+        if not all(fits) or not self.groups:
+            raise ValueError("its matrices do not have the shapes of its tasks and atoms")
+        return self
+
+
+class SharedBasisDocument(_Document):
+    """A basis outside of any store, for other machines.
+
+    Attributes:
+        base: Fingerprint of the base model.
+        base_ref: The base as its owner named it.
+        basis: The basis; paths are those of the store that it came from and mean nothing here.
+    """
+
+    format: Literal["taskvec basis"] = "taskvec basis"
+    version: int = STORE_VERSION
+    base: str
+    base_ref: str
+    basis: BasisDocument
 
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -198,6 +235,10 @@ def load_document(kind: type[Document], path: Path) -> Document:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise StoreError(f"{path}: is damaged or of another version: {where}: {first['msg']}") from error
+
+
+def _is_shaped(rows: Sequence[Sequence[float | None]], height: int, width: int) -> bool:
+    return len(rows) == height and all(len(row) == width for row in rows)
 
 
 def document_data(document: BaseModel) -> dict[str, Any]:

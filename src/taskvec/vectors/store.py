@@ -167,13 +167,18 @@ class Store:
         jobs = [Intake.of(self.base, batch, allow, self.options).job(self.options) for batch in split(new, _BATCH)]
         return make_plan([plan_pass(job.label, job.tensors, job.kernel, self.options) for job in jobs], self.options)
 
-    def remove(self, name: str) -> None:
-        """Forget a vector; a linked checkpoint is not touched.
+    def remove(self, name: str) -> tuple[str, ...]:
+        """Forget a vector; a linked checkpoint is not touched, and bases that hold the vector stay readable.
 
-        Raises:
-            StoreError: If there is no such vector.
+        Args:
+            name: The vector.
+
+        Returns:
+            The names of these bases.
         """
+        bases = self.documents.bases_of(self.documents.vector(name).source.fingerprint)
         self.documents.remove_vector(name)
+        return bases
 
     def gram(self, names: Sequence[str] | None = None) -> StoreGram:
         """Return the inner products of some vectors, computing in one pass those that are not known yet.

@@ -1,0 +1,170 @@
+"""``taskvec basis``: look after bases as collections of tasks, and carry them to other machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from taskvec.cli.command import command
+from taskvec.cli.help import HelpOption
+from taskvec.cli.options import Reporting, Running, StoreArgument
+from taskvec.cli.screen import Run, show
+
+if TYPE_CHECKING:
+    from taskvec.linalg.basis import Basis
+    from taskvec.streaming.plan import Plan
+    from taskvec.vectors.store import Store
+
+BasisArgument = Annotated[
+    str, typer.Argument(metavar="BASIS", help="The name of a basis in the store.", show_default=False)
+]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task.", show_default=False)]
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def basis_group(help: HelpOption = False) -> None:
+    """Look after bases: add and remove tasks, carry them to other machines."""
+
+
+@command(app, "show")
+def show_basis(store: StoreArgument, basis: BasisArgument, how: Reporting) -> None:
+    """Show what a basis holds and what it loses.
+
+    With --json: what compress prints.
+    """
+    from taskvec.cli.certificate_text import basis_text
+    from taskvec.linalg.basis import Basis
+    from taskvec.vectors.store import Store
+
+    loaded = Basis.load(Store(store), basis)
+    show(how, loaded.to_json(), lambda: [*basis_text(loaded), *(f"note: {note}" for note in loaded.notes)])
+
+
+@command(app, "add")
+def add(
+    store: StoreArgument,
+    basis: BasisArgument,
+    task: TaskArgument,
+    how: Running,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Make the basis anew with the task, instead of projecting it on the atoms.")
+    ] = False,
+    refit_past: Annotated[
+        float | None,
+        typer.Option(
+            "--refit-past", metavar="E", help="Advise to refit past this error; the worst task's if not given."
+        ),
+    ] = None,
+) -> None:
+    """Add a task vector of the store to a basis.
+
+    By projection the atoms and all other tasks stay as they are; the error of the new one is printed.
+
+    With --json: what compress prints, and advice (or null).
+    """
+    from taskvec.cli.certificate_text import basis_text
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit_advice
+    from taskvec.linalg.collection import refit as make_anew
+    from taskvec.vectors.store import Store
+
+    with Run(how) as run:
+        old = Basis.load(Store(store, run.options), basis)
+        tasks = (*old.tasks, task)
+
+        def plan() -> Plan:
+            return plan_refit(old, tasks) if refit else plan_add_task(old, task)
+
+        def advice(made: Basis) -> str | None:
+            return None if refit else refit_advice(old, made, refit_past)
+
+        def data(made: Basis) -> dict[str, Any]:
+            return {**made.to_json(), "advice": advice(made)}
+
+        run.carry_out(
+            plan=plan,
+            work=lambda: make_anew(old, tasks) if refit else add_task(old, task),
+            data=data,
+            text=basis_text,
+            notes=lambda made: [note for note in (advice(made),) if note],
+        )
+
+
+@command(app, "remove")
+def remove(store: StoreArgument, basis: BasisArgument, task: TaskArgument, how: Reporting) -> None:
+    """Take a task out of a basis; the atoms stay as they are.
+
+    With --json: what compress prints.
+    """
+    from taskvec.cli.certificate_text import basis_text
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.collection import remove_task
+    from taskvec.vectors.store import Store
+
+    smaller = remove_task(Basis.load(Store(store), basis), task)
+    show(how, smaller.to_json(), lambda: basis_text(smaller))
+
+
+@command(app, "export")
+def export(
+    store: StoreArgument,
+    basis: BasisArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The folder to make.", show_default=False)],
+    how: Running,
+) -> None:
+    """Write a basis to a folder that stands alone: atoms, basis.json and a README card.
+
+    Another machine needs the base model and this folder, and no fine-tunes.
+
+    With --json: out, files.
+    """
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.sharing import export_basis
+    from taskvec.vectors.store import Store
+
+    with Run(how) as run:
+        opened = Store(store, run.options)
+        run.carry_out(
+            plan=lambda: _plan_reading(opened, basis),
+            work=lambda: export_basis(Basis.load(opened, basis), out),
+            data=lambda made: {"out": str(made), "files": sorted(path.name for path in made.iterdir())},
+            text=lambda made: [f"wrote {made}"],
+        )
+
+
+@command(app, "import")
+def import_(
+    store: StoreArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What export wrote.", show_default=False)],
+    how: Running,
+    basis: Annotated[
+        str | None, typer.Option("--basis", metavar="NAME", help="Its name in the store; its own if not given.")
+    ] = None,
+) -> None:
+    """Take an exported basis into a store of the same base model.
+
+    With --json: what compress prints.
+    """
+    from taskvec.cli.certificate_text import basis_text
+    from taskvec.cli.hashing_plan import plan_hashing
+    from taskvec.linalg.basis import Basis
+    from taskvec.linalg.sharing import import_basis
+    from taskvec.vectors.store import Store
+
+    with Run(how) as run:
+        run.carry_out(
+            plan=lambda: plan_hashing(sorted(folder.glob("*.safetensors")), run.options),
+            work=lambda: import_basis(Store(store, run.options), folder, basis),
+            data=Basis.to_json,
+            text=basis_text,
+        )
+
+
+def _plan_reading(store: Store, name: str) -> Plan:
+    from taskvec.cli.hashing_plan import plan_hashing
+
+    return plan_hashing([store.path / atom.path for atom in store.documents.basis(name).atoms], store.options)

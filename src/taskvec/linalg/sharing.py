@@ -1,0 +1,96 @@
+"""A basis as one folder: atoms, ``basis.json`` and a README card, for machines that have the base and no fine-tunes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.errors import BasisError, OutputError
+from taskvec.linalg.atom_forms import open_atoms
+from taskvec.linalg.atoms import atom_filename
+from taskvec.linalg.basis import Basis
+from taskvec.linalg.card import readme_card
+from taskvec.vectors.linked import check_content, describe_source
+from taskvec.vectors.manifests import BasisDocument, SharedBasisDocument, SourceDocument, document_data, load_document
+from taskvec.vectors.store import Store
+from taskvec.vectors.task_vector import Ref
+
+DOCUMENT = "basis.json"
+"""The file that tells a folder with a basis."""
+
+
+def export_basis(basis: Basis, out: Ref) -> Path:
+    """Write a basis to a folder that stands alone.
+
+    Args:
+        basis: The basis.
+        out: The folder to make.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OutputError: If it exists.
+    """
+    target, store = Path(out).expanduser().absolute(), basis.store
+    if target.exists():
+        raise OutputError(f"{target} exists already: choose another output or remove it")
+    open_atoms(basis.document, store.base, store.path, store.options)  # refuses atoms that were altered
+    base = store.documents.store().base
+    document = SharedBasisDocument(base=base.fingerprint, base_ref=base.ref, basis=basis.document)
+    with StagedOutput(target) as staged:
+        for index, atom in enumerate(basis.document.atoms):
+            shutil.copyfile(store.path / atom.path, staged.directory / atom_filename(index))
+        write_json_atomic(staged.directory / DOCUMENT, document_data(document))
+        (staged.directory / "README.md").write_text(readme_card(basis, base), encoding="utf-8")
+        staged.publish()
+    return target
+
+
+def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
+    """Take an exported basis into a store of the same base; atoms are copied and checked by their digests.
+
+    Args:
+        store: The store.
+        folder: The exported folder.
+        name: Its name in the store; the one that it had if not given.
+
+    Returns:
+        The basis.
+
+    Raises:
+        BasisError: If it belongs to another base.
+    """
+    source = Path(folder).expanduser().absolute()
+    shared = load_document(SharedBasisDocument, source / DOCUMENT)
+    base = store.documents.store().base
+    if shared.base != base.fingerprint:
+        raise BasisError(
+            f"{source} is a basis for another base ({shared.base_ref}, {shared.base[:16]}…) than that of {store.path} "
+            f"({base.ref}, {base.fingerprint[:16]}…): import it into a store of its own base"
+        )
+    document = shared.basis.model_copy(update={"name": name or shared.basis.name})
+    store.documents.check_new_basis(document.name)
+    atoms = _take_in_atoms(store, source, document)
+    kept = document.model_copy(update={"atoms": atoms})
+    store.documents.publish_basis(kept)
+    return Basis(store, kept)
+
+
+def _take_in_atoms(store: Store, source: Path, document: BasisDocument) -> tuple[SourceDocument, ...]:
+    if not document.atoms:
+        return ()
+    folder = store.documents.free_object(document.atoms[0].fingerprint[:32])
+    with StagedOutput(folder) as staged:
+        for index, atom in enumerate(document.atoms):
+            path = source / atom_filename(index)
+            with open_checkpoint(path) as checkpoint:
+                check_content(checkpoint, atom.digests, f"atom {index} of {source}", str(path), store.options)
+            shutil.copyfile(path, staged.directory / path.name)
+        staged.publish()
+    taken = []
+    for index, atom in enumerate(document.atoms):
+        with open_checkpoint(folder / atom_filename(index)) as checkpoint:
+            taken.append(describe_source(checkpoint, atom.digests, atom_filename(index), store.path))
+    return tuple(taken)
