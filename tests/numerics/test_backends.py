@@ -72,11 +72,12 @@ class TestEveryBackend:
         encoder = np.random.default_rng(1).random((num_atoms, size)).astype(np.float32)
         dtype = NUMPY[case.out_code]
         out = np.zeros((num_atoms, case.count * dtype.itemsize), np.uint8)
-        total = np.zeros((padded(num_atoms), padded(num_atoms + size)))
+        total = np.full((padded(num_atoms), padded(num_atoms + size)), 3.0)
         assert backend.project(*chunk.inputs, encoder, case.out_code, out, total)
         atoms = out.view(dtype).astype(np.float64)
         epsilon = {4: 1e-6, 2: 2**-8}[dtype.itemsize]
         assert_close(atoms, encoder.astype(np.float64) @ chunk.deltas, relative=epsilon, what=name)
+        total -= 3
         assert_close(total[:num_atoms, :num_atoms], atoms @ atoms.T, relative=1e-9, what="atoms with atoms")
         products = total[:num_atoms, num_atoms : num_atoms + size]
         assert_close(products, atoms @ chunk.deltas.T, relative=1e-6, what="atoms with deltas")

@@ -100,3 +100,14 @@ def test_names_cannot_be_shifted_into_their_neighbours() -> None:
     one, two = "00" * 32, "11" * 32
     assert fingerprint({"ab": one, "c": two}) != fingerprint({"a": one, "bc": two})
     assert fingerprint({"a": one, "b": two}) == fingerprint({"b": two, "a": one})
+
+
+def test_fingerprints_are_for_ever(tmp_path: Path) -> None:
+    """Stores keep them; a change of this number makes every store of every user unreadable."""
+    arrays = {
+        "long": (np.arange((1 << 20) + 1) % 251).astype(np.float16),
+        "brain": np.ones((2, 3), ml_dtypes.bfloat16),
+        "ids": np.arange(4),
+        "scalar": np.array(1.5, np.float32),
+    }
+    assert print_of(save_folder(tmp_path, arrays)) == "c44af711b82f7ff8f63365022ffb97d20de967e27b5235a7971dbd75cdb6a27e"
