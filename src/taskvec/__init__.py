@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from taskvec.linalg.editing import edit
     from taskvec.linalg.similarity import similarity
     from taskvec.streaming import RunOptions
-    from taskvec.vectors.edited import Edited, OutputOptions
+    from taskvec.vectors.edited import Edited
+    from taskvec.vectors.output import OutputOptions
     from taskvec.vectors.store import Store
     from taskvec.vectors.task_vector import TaskVector
 
@@ -37,7 +38,7 @@ __all__ = [
 _HOMES = {
     "Basis": "taskvec.linalg.basis",
     "Edited": "taskvec.vectors.edited",
-    "OutputOptions": "taskvec.vectors.edited",
+    "OutputOptions": "taskvec.vectors.output",
     "RunOptions": "taskvec.streaming",
     "Store": "taskvec.vectors.store",
     "TaskVector": "taskvec.vectors.task_vector",

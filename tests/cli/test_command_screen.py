@@ -20,7 +20,7 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 INTERRUPT_WHEN_COMPUTING = """
 import os, signal
-from taskvec.vectors.edited import CombineKernel
+from taskvec.vectors.combining import CombineKernel
 compute = CombineKernel.process
 def process(self, chunk, state):
     compute(self, chunk, state)

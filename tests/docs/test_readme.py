@@ -27,7 +27,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_python_of_readme_runs(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(block, str(README), "exec"), {})  # noqa: S102  # our own README
-    weights = {name: load_file(models / name / "model.safetensors")["weight"] for name in ("base", "math", "code", "edited")}
+    names = ("base", "math", "code", "edited")
+    weights = {name: load_file(models / name / "model.safetensors")["weight"] for name in names}
     expected = weights["base"] + 0.4 * (weights["math"] - weights["base"]) - 0.2 * (weights["code"] - weights["base"])
     np.testing.assert_allclose(weights["edited"], expected, rtol=0, atol=1e-6)
     assert (models / "merged" / "model.safetensors").is_file()

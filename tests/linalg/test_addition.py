@@ -13,7 +13,7 @@ from taskvec import Store, compress, edit
 from taskvec.errors import ExpressionError
 from taskvec.testing.families import Family
 from taskvec.types import DType
-from taskvec.vectors.edited import OutputOptions
+from taskvec.vectors.output import OutputOptions
 
 SUM = "0.5*sum(a, b, c, d, e, f)"
 F32 = OutputOptions(dtype=DType.F32)

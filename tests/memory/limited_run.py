@@ -17,7 +17,7 @@ from taskvec.linalg.editing import Editing
 from taskvec.linalg.similarity import plan_similarity
 from taskvec.streaming import Plan
 from taskvec.streaming.memory import resident_bytes
-from taskvec.vectors.edited import OutputOptions
+from taskvec.vectors.output import OutputOptions
 
 EXPRESSION = "base + 0.5*a - 0.25*b + c"
 Task = tuple[Callable[[], Plan], Callable[[], object]]

@@ -14,7 +14,8 @@ from taskvec.numerics.kernels import TILE
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.families import Family, SavedFamily, make_family
 from taskvec.types import DType
-from taskvec.vectors.edited import Edited, OutputOptions
+from taskvec.vectors.edited import Edited
+from taskvec.vectors.output import OutputOptions
 from taskvec.vectors.task_vector import gram_matrix
 
 Bytes = Mapping[str, bytes]

@@ -19,7 +19,7 @@ from taskvec.streaming.events import Event, PassStarted
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import Family, SavedFamily
 from taskvec.types import DType
-from taskvec.vectors.edited import OutputOptions
+from taskvec.vectors.output import OutputOptions
 
 
 def test_the_output_is_what_others_read(store: Store, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from taskvec.testing.checkpoints import save_folder, save_safetensors
 from taskvec.testing.families import Family, SavedFamily, make_family
 from taskvec.types import DType
 from taskvec.vectors.alignment import Rule
-from taskvec.vectors.edited import Edited, OutputOptions
+from taskvec.vectors.edited import Edited
+from taskvec.vectors.output import OutputOptions
 
 
 def test_a_store_is_a_folder_of_small_documents(store: Store, saved: SavedFamily) -> None:

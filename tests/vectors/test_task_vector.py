@@ -18,7 +18,8 @@ from taskvec.testing.families import Family, SavedFamily, make_family
 from taskvec.testing.strategies import families
 from taskvec.types import DType
 from taskvec.vectors.alignment import Rule
-from taskvec.vectors.edited import Edited, OutputOptions
+from taskvec.vectors.edited import Edited
+from taskvec.vectors.output import OutputOptions
 from taskvec.vectors.task_vector import gram_matrix
 
 COEFFICIENTS = st.lists(st.floats(-2, 2, width=32), min_size=4, max_size=4)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskvec.linalg.editing import Editing
     from taskvec.streaming.plan import RunOptions
     from taskvec.vectors.alignment import Rule
-    from taskvec.vectors.edited import EditResult, OutputOptions
+    from taskvec.vectors.output import EditResult, OutputOptions
 
     Request = Callable[[OutputOptions, RunOptions], Editing]
 
@@ -75,7 +75,7 @@ def edit(
 
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
     """
-    from taskvec.vectors.edited import EditResult, OutputOptions
+    from taskvec.vectors.output import EditResult, OutputOptions
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())

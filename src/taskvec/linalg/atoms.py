@@ -18,9 +18,9 @@ from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.edited import OnlySink
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
+from taskvec.vectors.sinks import OnlySink
 
 Matrix = NDArray[np.float64]
 

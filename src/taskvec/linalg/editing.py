@@ -13,9 +13,10 @@ from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import known
 from taskvec.streaming import Plan, RunOptions
 from taskvec.vectors.alignment import Rule
-from taskvec.vectors.edited import Edited, EditResult, OutputOptions
+from taskvec.vectors.edited import Edited
 from taskvec.vectors.expressions import LinearForm, linear_form
 from taskvec.vectors.forms import Source
+from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref, TaskVector
 

@@ -8,7 +8,7 @@ readers never lock and two writers at once lose nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -149,8 +149,10 @@ class Store:
         documents = dict(there)
         new = {name: ref for name, ref in refs.items() if name not in there}
         intakes = [Intake.of(self.base, batch, allow, self.options) for batch in split(new, _BATCH)]
-        for intake in intakes:
-            documents |= self._take_in(intake, copy=copy)
+        with ExitStack() as notes:  # nothing is published before everything was read and found right
+            measured = [(intake, self._measure(intake, notes)) for intake in intakes]
+            for intake, result in measured:
+                documents |= self._record(intake, result, copy=copy)
         return [documents[name] for name in refs]
 
     def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = ()) -> Plan:
@@ -272,9 +274,9 @@ class Store:
             raise
         path.unlink(missing_ok=True)
 
-    def _take_in(self, intake: Intake, *, copy: bool) -> dict[str, VectorDocument]:
-        with self._journal(intake.job(self.options)) as journal:
-            return self._record(intake, intake.scan(self._document.base.digests, self.options, journal), copy=copy)
+    def _measure(self, intake: Intake, notes: ExitStack) -> Measured:
+        journal = notes.enter_context(self._journal(intake.job(self.options)))
+        return intake.scan(self._document.base.digests, self.options, journal)
 
     def _record(self, intake: Intake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
         norms = np.sqrt(np.diag(total_gram(result.gram, len(intake.forms))))
