@@ -11,6 +11,7 @@ from benchmarks import (
     how_memory_grows,
     how_time_grows,
     startup,
+    which_basis,
 )
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
@@ -43,4 +44,5 @@ QUESTIONS: dict[str, Question] = {
     "how_memory_grows": how_memory_grows,
     "how_time_grows": how_time_grows,
     "startup": startup,
+    "which_basis": which_basis,
 }

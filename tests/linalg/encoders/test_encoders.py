@@ -207,6 +207,14 @@ def test_training_comes_near_the_optimum() -> None:
     assert trained["adam"] < 1.5 * bound(v, ATOMS)
 
 
+def test_rescaled_training_does_not_see_the_scale() -> None:
+    gram = vectors().T @ vectors()
+    options = {"rescale": True, "steps": 300}
+    large, small = (_encode("autoencoder", scale * gram, options) for scale in (1.0, 1e-8))
+    np.testing.assert_allclose(small.encoder, large.encoder, atol=1e-9)
+    np.testing.assert_allclose(small.decoder_for(gram), large.decoder_for(gram), atol=1e-9)
+
+
 def test_normalized_vectors_count_alike() -> None:
     v = vectors() * np.array([1, 1, 1, 100, 100, 100])
     gram = v.T @ v

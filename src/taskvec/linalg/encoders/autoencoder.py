@@ -41,6 +41,8 @@ class AutoencoderOptions(MethodOptions):
         anneal_factor: τ ← max(0.1, anneal_factor · τ).
         encoder: B = softmax(A/τ), or A/τ.
         decoder: W as it is, or softmax(W/τ) over atoms; for ``adam``.
+        rescale: Divide G by its mean diagonal first, so that steps and weight decay mean the same for vectors of any
+            norm (ours); without it, vectors of norms far below 1 are hardly learned.
         seed: The key of A.
     """
 
@@ -53,6 +55,7 @@ class AutoencoderOptions(MethodOptions):
     anneal_factor: float = 0.9
     encoder: Activation = "softmax"
     decoder: Activation = "linear"
+    rescale: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -77,6 +80,8 @@ def autoencoder(gram: Matrix, num_atoms: int, options: AutoencoderOptions) -> En
         BasisError: If training diverges.
     """
     num_tasks = len(gram)
+    if options.rescale:
+        gram = gram * (num_tasks / np.trace(gram))  # noqa: PLR6104  # the caller's matrix stays as it is
     logits = np.random.default_rng(options.seed).standard_normal((num_tasks, num_atoms))
     decoder = np.zeros((num_atoms, num_tasks))
     adam_logits, adam_decoder = _Adam(options, logits), _Adam(options, decoder)
