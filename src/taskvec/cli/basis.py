@@ -147,18 +147,29 @@ def import_(
 ) -> None:
     """Take an exported basis into a store of the same base model.
 
+    A folder that the authors of Task Vector Bases released (basis_vectors.pt) is taken too; its errors are known where
+    the store holds task vectors of the names of its data sets.
+
     With --json: what compress prints.
     """
     from taskvec.cli.certificate_text import basis_text
     from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.linalg.basis import Basis
+    from taskvec.linalg.official import import_official
+    from taskvec.linalg.official_files import ATOMS
     from taskvec.linalg.sharing import import_basis
     from taskvec.vectors.store import Store
+
+    def work() -> Basis:
+        opened = Store(store, run.options)
+        if (folder / ATOMS).is_file():
+            return import_official(opened, folder, basis or "official")
+        return import_basis(opened, folder, basis)
 
     with Run(how) as run:
         run.carry_out(
             plan=lambda: plan_hashing(sorted(folder.glob("*.safetensors")), run.options),
-            work=lambda: import_basis(Store(store, run.options), folder, basis),
+            work=work,
             data=Basis.to_json,
             text=basis_text,
         )
