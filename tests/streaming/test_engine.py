@@ -31,7 +31,7 @@ def job(checkpoint: HeldCheckpoint, sinks: tuple[HeldSink, ...], *, sources: int
 def test_every_element_is_read_once_processed_once_and_written_once(max_chunk: int, workers: int) -> None:
     checkpoint, sinks = HeldCheckpoint(ARRAYS), (HeldSink(), HeldSink())
     counts = run(job(checkpoint, sinks), RunOptions(workers=workers, max_chunk=max_chunk))
-    assert {name: int(count[0]) for name, count in counts.items()} == {n: a.size for n, a in ARRAYS.items()}
+    assert {name: int(count[0]) for name, (count,) in counts.items()} == {n: a.size for n, a in ARRAYS.items()}
     assert sum(size for _, _, size in checkpoint.reads) == sum(array.size for array in ARRAYS.values())
     for sink in sinks:
         assert {name: sink.whole(name) for name in ARRAYS} == {n: a.tobytes() for n, a in ARRAYS.items()}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any
 
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import CheckpointWriter, StagedOutput
@@ -16,10 +14,11 @@ from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
+from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.sinks import OnlySink
 
 Matrix = NDArray[np.float64]
@@ -99,10 +98,10 @@ def write_atoms(
     for writer in writers:
         writer.close()
     digests = tuple(
-        {info.name: tensor_digest(info, parts[info.name]["digest"][:, m]) for info in infos}
+        {info.name: tensor_digest(info, digests_of(parts[info.name], m)) for info in infos}
         for m, infos in enumerate(held)
     )
-    products = {name: _sum_in_order(part["products"]) for name, part in parts.items()}
+    products = {name: arrays[1] for name, arrays in parts.items()}
     counts = {name: len(product) for name, product in products.items()}
     atom_gram = {name: product[:, : counts[name]] for name, product in products.items()}
     return WrittenAtoms(digests, atom_gram, {name: product[:, counts[name] :] for name, product in products.items()})
@@ -123,20 +122,6 @@ def _dtype(tensor: AlignedTensor) -> DType:
     return tensor.output_dtype or tensor.located[0].info.dtype
 
 
-def _sum_in_order(parts: Matrix) -> Matrix:
-    total = np.zeros(parts.shape[1:])
-    for part in parts:
-        total += part
-    return total
-
-
-@dataclass(slots=True)
-class _AtomState:
-    encoder: NDArray[np.float32]
-    hashers: list[Any]
-    products: Matrix
-
-
 class _AtomKernel(Kernel):
     def __init__(
         self, backend: Backend, centered: NDArray[np.bool_], encoders: Mapping[str, NDArray[np.float32]]
@@ -146,17 +131,16 @@ class _AtomKernel(Kernel):
         self._encoders = encoders
         self.num_atoms = max((len(encoder) for encoder in encoders.values()), default=0)
 
-    def begin(self, tensor: AlignedTensor) -> _AtomState:
-        encoder = self._encoders[tensor.name]
-        rows, num_sources = len(encoder), len(tensor.sources)
-        products = np.zeros((padded(rows), padded(rows + num_sources)))
-        return _AtomState(encoder, [blake3() for _ in range(rows)], products)
+    def begin(self, tensor: AlignedTensor) -> HashedProducts:
+        rows = len(self._encoders[tensor.name])
+        return HashedProducts(rows, (padded(rows), padded(rows + len(tensor.sources))))
 
-    def process(self, chunk: Chunk, state: _AtomState) -> None:
+    def process(self, chunk: Chunk, state: HashedProducts) -> None:
         tensor = chunk.tensor
+        encoder = self._encoders[tensor.name]
         is_finite = self._backend.project(
             chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
-            state.encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
+            encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
         )  # fmt: skip
         if not is_finite:
             raise NonFiniteError(
@@ -164,18 +148,14 @@ class _AtomKernel(Kernel):
                 "use a wider --dtype, or check the inputs with taskvec store verify"
             )
         size = chunk.count * _dtype(tensor).itemsize
-        for hasher, row in zip(state.hashers, chunk.outputs[: len(state.hashers)], strict=True):
-            hasher.update(memoryview(row[:size]))
+        state.hash(list(chunk.outputs[: len(encoder)]), [size] * len(encoder))
 
-    def finish(self, state: _AtomState) -> NDArray[Any]:
-        num_atoms, width = len(state.hashers), len(state.hashers) + state.encoder.shape[1]
-        part = np.zeros(1, [("digest", np.uint8, (num_atoms, 32)), ("products", np.float64, (num_atoms, width))])
-        part["digest"][0] = [list(hasher.digest()) for hasher in state.hashers]
-        part["products"][0] = state.products[:num_atoms, :width]
-        return part
+    def finish(self, state: HashedProducts) -> Arrays:
+        rows = state.num_rows
+        return state.finish((rows, rows + len(self._centered)))
 
-    def fold(self, total: NDArray[Any] | None, part: NDArray[Any]) -> NDArray[Any]:
-        return part if total is None else np.concatenate([total, part])
+    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+        return fold_hashed(total, part)
 
     def parameters(self) -> bytes:
         encoders = [name.encode() + b"\0" + encoder.tobytes() for name, encoder in self._encoders.items()]

@@ -2,12 +2,13 @@
 
 from taskvec.streaming.engine import run
 from taskvec.streaming.identity import job_key
-from taskvec.streaming.job import AlignedTensor, Chunk, Job, Kernel, Located, TensorSink
+from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, TensorSink
 from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 
 __all__ = [
     "AlignedTensor",
+    "Arrays",
     "Chunk",
     "Job",
     "Journal",

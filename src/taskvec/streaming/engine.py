@@ -12,13 +12,13 @@ import numpy as np
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.identity import check_unchanged, source_states
-from taskvec.streaming.job import AlignedTensor, Array, Chunk, Job, RawRow
+from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, RawRow
 from taskvec.streaming.journal import Journal, Parts
 from taskvec.streaming.plan import PlannedPass, RunOptions, plan_pass
 from taskvec.streaming.units import Piece, Unit, make_units
 
 
-def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[str, Array]:
+def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[str, Arrays]:
     """Run one pass.
 
     Args:
@@ -27,7 +27,7 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
         journal: Where to note finished units; the pass goes on from those that are noted already.
 
     Returns:
-        For each tensor that the kernel reduces, its small array; sums are taken per piece and then in order.
+        For each tensor that the kernel reduces, its small arrayss; sums are taken per piece and then in order.
     """
     planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
     started = time.perf_counter()
@@ -39,7 +39,7 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
     return totals
 
 
-def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Journal | None) -> dict[str, Array]:
+def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Journal | None) -> dict[str, Arrays]:
     units = make_units([tensor.num_params for tensor in job.tensors])
     done = journal.done if journal else {}
     if journal:
@@ -50,7 +50,7 @@ def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Jou
                 _skip_written(job, unit)
         options.listener(Resumed(job.label, sum(_unit_bytes(job, unit) for unit in units if unit.index in done)))
     results = _results(job, options, planned, [unit for unit in units if unit.index not in done])
-    totals: dict[str, Array] = {}
+    totals: dict[str, Arrays] = {}
     for unit in units:
         parts = done.get(unit.index)
         if parts is None:
@@ -59,9 +59,9 @@ def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Jou
             if journal:
                 journal.record(unit.index, parts)
         for piece, part in zip(unit.pieces, parts, strict=True):
-            if part is not None:
+            if part:
                 name = job.tensors[piece.tensor].name
-                totals[name] = job.kernel.fold(totals.get(name), part)
+                totals[name] = job.kernel.fold(totals.get(name, ()), part)
     return totals
 
 
@@ -114,7 +114,7 @@ def _workspaces(job: Job, planned: PlannedPass) -> SimpleQueue[_Workspace]:
     return spaces
 
 
-def _do_piece(job: Job, piece: Piece, space: _Workspace) -> Array | None:
+def _do_piece(job: Job, piece: Piece, space: _Workspace) -> Arrays:
     tensor = job.tensors[piece.tensor]
     state = job.kernel.begin(tensor)
     for start in range(piece.start, piece.stop, space.chunk_elements):

@@ -17,6 +17,8 @@ from taskvec.types import DType, Shape, TensorInfo
 
 RawRow = NDArray[np.uint8]
 Array = NDArray[Any]
+Arrays = tuple[Array, ...]
+"""What a reduce makes of a piece, and of a tensor; empty where nothing is reduced."""
 
 
 class TensorSink(Protocol):
@@ -125,9 +127,9 @@ class Chunk:
 
 
 class Kernel(ABC):
-    """What a pass computes: a map (chunk to output rows), a reduce (chunk to a small array), or both at once.
+    """What a pass computes: a map (chunk to output rows), a reduce (chunk to small arrays), or both at once.
 
-    ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small array;
+    ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small arrays;
     ``fold`` adds the arrays of a tensor's pieces up in order. A kernel is shared by workers and keeps no state itself.
     """
 
@@ -138,14 +140,13 @@ class Kernel(ABC):
     def process(self, chunk: Chunk, state: Any) -> None:
         """Compute one chunk: write ``chunk.outputs``, add to ``state``."""
 
-    def finish(self, state: Any) -> Array | None:
-        """Return the small array of a piece."""
-        result: Array | None = state
-        return result
+    def finish(self, state: Any) -> Arrays:
+        """Return the small arrays of a piece."""
+        return () if state is None else (state,)
 
-    def fold(self, total: Array | None, part: Array) -> Array:
-        """Join the next piece's array to those before it; a sum unless a kernel says otherwise."""
-        return part if total is None else total + part
+    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+        """Join the arrays of a tensor's next piece to those before it; sums unless a kernel says otherwise."""
+        return tuple(t + p for t, p in zip(total, part, strict=True)) if total else part
 
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""

@@ -13,17 +13,18 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskvec.errors import OutputError
+from taskvec.streaming.job import Arrays
 
-Parts = list[NDArray[Any] | None]
+Parts = list[Arrays]
+"""What a unit's pieces were reduced to."""
 
 _FRAME = struct.Struct("<III")  # unit, bytes of the payload, checksum of the payload
 _INTERVAL = 0.25  # seconds between two flushes
@@ -154,18 +155,18 @@ def _read_record(file: BinaryIO) -> tuple[int, bytes] | None:
     return (unit, payload) if len(payload) == length and zlib.crc32(payload) == checksum else None
 
 
-def _encode(parts: Sequence[NDArray[Any] | None]) -> bytes:
+def _encode(parts: Parts) -> bytes:
     buffer = io.BytesIO()
-    for part in parts:
-        buffer.write(b"\0" if part is None else b"\1")
-        if part is not None:
-            np.lib.format.write_array(buffer, part, allow_pickle=False)
+    for arrays in parts:
+        buffer.write(bytes([len(arrays)]))
+        for array in arrays:
+            np.lib.format.write_array(buffer, array, allow_pickle=False)
     return buffer.getvalue()
 
 
 def _decode(payload: bytes) -> Parts:
     buffer = io.BytesIO(payload)
     parts: Parts = []
-    while flag := buffer.read(1):
-        parts.append(None if flag == b"\0" else np.lib.format.read_array(buffer, allow_pickle=False))
+    while count := buffer.read(1):
+        parts.append(tuple(np.lib.format.read_array(buffer, allow_pickle=False) for _ in range(count[0])))
     return parts

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, Located, RunOptions, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, Located, RunOptions, run
 from taskvec.types import TensorInfo
+from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.inner_products import check_finite, symmetric
 
 Digests = Mapping[str, str]
@@ -64,11 +64,11 @@ def _scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan
     digests: list[dict[str, str]] = [{} for _ in range(job.num_sources)]
     gram: dict[str, NDArray[np.float64]] = {}
     for tensor in job.tensors:
-        pieces = parts[tensor.name]
+        arrays = parts[tensor.name]
         for s, located in enumerate(tensor.sources):
-            digests[s][located.info.name] = tensor_digest(located.info, pieces["digest"][:, s])
+            digests[s][located.info.name] = tensor_digest(located.info, digests_of(arrays, s))
         if tensor.is_combinable:
-            gram[tensor.name] = _sum_in_order(pieces["gram"])
+            gram[tensor.name] = symmetric(arrays[1])
     return Scan(tuple(digests), gram)
 
 
@@ -122,47 +122,30 @@ def tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
     return blake3(f"{info.dtype}{list(info.shape)}".encode() + blocks.tobytes()).hexdigest()
 
 
-def _sum_in_order(grams: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = np.zeros(grams.shape[1:])
-    for gram in grams:
-        total += gram
-    return symmetric(total)
-
-
-@dataclass(slots=True)
-class _ScanState:
-    hashers: list[Any]
-    gram: NDArray[np.float64]
-
-
 class _ScanKernel(Kernel):
     def __init__(self, backend: Backend, centered: NDArray[np.bool_]) -> None:
         self._backend = backend
         self._centered = centered
 
-    def begin(self, tensor: AlignedTensor) -> _ScanState:
+    def begin(self, tensor: AlignedTensor) -> HashedProducts:
         side = padded(len(tensor.sources))
-        return _ScanState([blake3() for _ in tensor.sources], np.zeros((side, side)))
+        return HashedProducts(len(tensor.sources), (side, side))
 
-    def process(self, chunk: Chunk, state: _ScanState) -> None:
+    def process(self, chunk: Chunk, state: HashedProducts) -> None:
         tensor = chunk.tensor
-        for hasher, row, located in zip(state.hashers, chunk.raw, tensor.sources, strict=True):
-            hasher.update(memoryview(row[: chunk.count * located.info.dtype.itemsize]))
+        state.hash(list(chunk.raw), [chunk.count * located.info.dtype.itemsize for located in tensor.sources])
         if tensor.is_combinable:
             self._backend.gram(
                 chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
-                len(tensor.sources), state.gram,
+                len(tensor.sources), state.products,
             )  # fmt: skip
 
-    def finish(self, state: _ScanState) -> NDArray[Any]:
-        count = len(state.hashers)
-        part = np.zeros(1, [("digest", np.uint8, (count, 32)), ("gram", np.float64, (count, count))])
-        part["digest"][0] = [list(hasher.digest()) for hasher in state.hashers]
-        part["gram"][0] = state.gram[:count, :count]
-        return part
+    def finish(self, state: HashedProducts) -> Arrays:
+        count = len(self._centered)
+        return state.finish((count, count))
 
-    def fold(self, total: NDArray[Any] | None, part: NDArray[Any]) -> NDArray[Any]:
-        return part if total is None else np.concatenate([total, part])
+    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+        return fold_hashed(total, part)
 
     def parameters(self) -> bytes:
         return self._centered.tobytes()

@@ -55,7 +55,7 @@ class MissingProducts:
             NonFiniteError: If a source holds NaN or infinity.
         """
         totals = run(self.job(options), options, journal)
-        products = {name: total[: self.num_rows, : len(self.forms)] for name, total in totals.items()}
+        products = {name: total[: self.num_rows, : len(self.forms)] for name, (total,) in totals.items()}
         if self.num_rows == len(self.forms):
             products = {name: symmetric(product) for name, product in products.items()}
         for tensor in self.tensors:
