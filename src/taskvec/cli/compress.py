@@ -85,6 +85,9 @@ def compress_vectors(
 
     With --max-error, atoms are as few as will do; with --group, each group gets its own number, at the fewest bytes.
 
+    With --plot FILE, FILE shows the least error for every number of atoms, and FILE-coefficients beside it the
+    coefficients of every task; with --group, FILE-groups shows the error of every group and task.
+
     With --json: basis, method, num_atoms, num_stored (with the mean that pca stores), relative_error, task_errors (by
     name), sum_error, optimal_error, bytes, original_bytes, notes; with --group, groups (by name: num_stored,
     relative_error, task_errors).
@@ -141,9 +144,23 @@ def _check_one_of(atoms: int | None, max_error: float | None) -> None:
 
 def _draw(basis: Basis, plot: Path) -> None:
     from taskvec.linalg.compress import error_curve
+    from taskvec.reports import coefficient_heatmap
     from taskvec.reports import error_curve as draw_error_curve
 
     curve = error_curve(basis.store, basis.tasks)
     draw_error_curve(
-        curve.num_atoms, curve.relative_error, plot, worst_task=curve.worst_task_error, chosen=basis.num_atoms
+        curve.num_atoms, curve.relative_error, plot, worst_task=curve.worst_task_error, chosen=basis.num_stored
     )
+    if len(basis.groups) == 1:
+        coefficient_heatmap(basis.tasks, basis.decoder, plot.with_stem(f"{plot.stem}-coefficients"))
+    else:
+        _draw_groups(basis, plot.with_stem(f"{plot.stem}-groups"))
+
+
+def _draw_groups(basis: Basis, plot: Path) -> None:
+    import numpy as np
+
+    from taskvec.reports import group_error_map
+
+    errors = np.array([list(group.task_errors.values()) for group in basis.groups])
+    group_error_map([group.name for group in basis.groups], basis.tasks, errors, plot)

@@ -3,5 +3,6 @@
 from taskvec.reports.curve import error_curve
 from taskvec.reports.figures import check_figure
 from taskvec.reports.heatmap import cosine_heatmap
+from taskvec.reports.matrix import coefficient_heatmap, group_error_map
 
-__all__ = ["check_figure", "cosine_heatmap", "error_curve"]
+__all__ = ["check_figure", "coefficient_heatmap", "cosine_heatmap", "error_curve", "group_error_map"]
