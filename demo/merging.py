@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import Dinov2Model
 
-from demo import backbone, scaling
+from demo import backbone, scaling, shifting
 from demo.cache import Cache, file_key, key
 from demo.commandline import CommandLine
 from demo.evaluation import Accuracies, Part, accuracies, mean
@@ -40,7 +40,7 @@ def merge(bench: Bench, basis: str | None, out: Path) -> Merge:
 
 
 def _search(bench: Bench, vector: Path) -> scaling.Search:
-    content, shifted = file_key(list(vector.glob("*.safetensors"))), scaling.Shifted(backbone.read(bench.base), vector)
+    content, shifted = file_key(list(vector.glob("*.safetensors"))), shifting.Shifted(backbone.read(bench.base), vector)
 
     def score(candidate: float) -> float:
         named = _name(bench, "val", vector=content, base=bench.base.name, scaling=candidate)

@@ -1,12 +1,7 @@
-"""Choose λ on validation pictures, moving the weights in memory: no checkpoint is written on the way."""
+"""Choose λ by its score on validation pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import torch
-from safetensors.torch import load_file
-from transformers import Dinov2Model
 
 RATIO = 1.5  # of neighbours
 STEPS = range(-2, 3)  # 0.111 … 0.562, and further while the best lies at an edge
@@ -43,22 +38,3 @@ def _beyond(scores: dict[int, float]) -> int | None:
     best = _best(scores)
     outer = {min(scores): best - 1, max(scores): best + 1}.get(best)
     return outer if outer is not None and abs(outer) <= WIDEST else None
-
-
-class Shifted:
-    """A model whose weights can be set to base + λ · vector, again and again."""
-
-    def __init__(self, base: Dinov2Model, vector: Path) -> None:
-        self.model = base
-        self._base = {name: weight.detach().clone() for name, weight in base.named_parameters()}
-        self._vector = {
-            name: delta for file in sorted(vector.glob("*.safetensors")) for name, delta in load_file(file).items()
-        }
-
-    def at(self, scaling: float) -> Dinov2Model:
-        """The model at base + `scaling` · vector."""
-        with torch.no_grad():
-            for name, weight in self.model.named_parameters():
-                delta = self._vector.get(name)
-                weight.copy_(self._base[name] if delta is None else self._base[name] + scaling * delta.float())
-        return self.model

@@ -1,9 +1,6 @@
 """λ is the candidate with the best validation score, the smallest of equals, and the grid grows at its edges."""
 
 import pytest
-
-pytest.importorskip("torch")
-
 from demo.scaling import STEPS, WIDEST, candidate, choose
 
 GRID = [candidate(step) for step in STEPS]
