@@ -76,7 +76,7 @@ def draw(axes: Any, answer: Answer) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("MiB, whole process")
     axes.set_title("Memory projected before the run and measured in it")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, -0.3), ncols=3)
+    axes.legend(loc="center right", bbox_to_anchor=(0.95, 0.5))
     axes.tick_params(axis="y", length=0)
 
 

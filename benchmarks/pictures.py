@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measuring import Run, timing
-from taskvec.reports.figures import BLUE, GREY, INK, LIGHT_GREY, VERMILLION
+from taskvec.reports.figures import BLUE, INK, LIGHT_GREY, VERMILLION
 
 OURS, FLOOR, PEER, LIMIT = BLUE, LIGHT_GREY, VERMILLION, INK
 
@@ -21,7 +21,7 @@ def time_bars(axes: Axes, runs: Mapping[str, Sequence[Run]], colours: Mapping[st
     whiskers = [[m - least for m, least, _ in times], [greatest - m for m, _, greatest in times]]
     axes.barh(
         labels, middle, 0.7, xerr=whiskers, color=[colours[label] for label in labels],
-        error_kw={"ecolor": GREY, "elinewidth": 1.0, "capsize": 2},
+        error_kw={"ecolor": INK, "elinewidth": 1.0, "capsize": 2},
     )  # fmt: skip
     for place, (m, _, greatest) in enumerate(times):
         axes.annotate(
