@@ -78,8 +78,9 @@ def find_vision(say: Callable[[str], None]) -> Vision | None:
 
 
 def _accuracy(folder: Path, study: Any) -> float:
-    from demo import backbone
     from demo.encoding import encode
+
+    from demo import backbone
 
     test = study.split.test
     features = encode(backbone.read(folder), test.images[:PICTURES])
