@@ -15,6 +15,7 @@ from taskvec import Basis, Store, compress
 from taskvec.errors import BasisError, SourceChangedError
 from taskvec.linalg.compress import plan_compress
 from taskvec.linalg.encoders import METHODS
+from taskvec.streaming import RunOptions
 from taskvec.testing.families import Family, make_family
 from taskvec.types import DType
 from taskvec.vectors.edited import Edited
@@ -244,3 +245,16 @@ def test_vectors_that_are_all_zero_are_refused(store: Store, family: Family, tmp
     zeros.add({"x": base, "y": base})
     with pytest.raises(BasisError, match="all task vectors are zero"):
         compress(zeros, "basis", num_atoms=1)
+
+
+def test_two_hundred_vectors_fit_in_memory(tmp_path: Path) -> None:
+    names = [f"t{t}" for t in range(200)]
+    saved = make_family(names, layout={"w": np.empty((32, 32), np.float32), "b": np.empty(32, np.float32)}).save(
+        tmp_path
+    )
+    store = Store.init(tmp_path / "store", saved.base, RunOptions(memory=400 << 20, workers=2))
+    store.add(saved.finetuned)
+    basis = compress(store, "basis", num_atoms=100)
+    assert basis.certificate.relative_error == pytest.approx(basis.certificate.optimal_error, rel=1e-3)
+    plan = plan_compress(store, "again", num_atoms=100)
+    assert plan.projected_bytes <= 400 << 20

@@ -211,3 +211,12 @@ def test_vectors_are_renamed(store: Store) -> None:
     with pytest.raises(StoreError, match="exists already"):
         store.documents.rename_vector("b", "first")
     assert "b" in store
+
+
+def test_atoms_that_were_collected_too_early_are_noticed(store: Store) -> None:
+    document = compress(store, "basis", num_atoms=2).document
+    store.documents.remove_basis("basis")
+    collect_garbage(store.documents)
+    with pytest.raises(StoreError, match="were collected as garbage meanwhile"):
+        store.documents.publish_basis(document)
+    assert store.documents.basis_names() == ()

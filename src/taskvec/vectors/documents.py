@@ -70,8 +70,15 @@ class Documents:
         self._publish("vectors", document.name, document, "task vector")
 
     def publish_basis(self, document: BasisDocument) -> None:
-        """Add a basis whose atoms are in place."""
+        """Add a basis whose atoms are in place.
+
+        Raises:
+            StoreError: If another process collected them as garbage, because no document referred to them yet.
+        """
         self._publish("bases", document.name, document, "basis")
+        if not all((self.path / atom.path).exists() for atom in document.atoms):
+            self.remove_basis(document.name)
+            raise StoreError(f"the atoms of basis {document.name!r} were collected as garbage meanwhile: make it again")
 
     def replace_basis(self, document: BasisDocument) -> None:
         """Put a basis in the place of the one of its name; readers see the old one or the new."""

@@ -190,7 +190,8 @@ class BasisDocument(_Document):
             fits += [count <= num_atoms, len(group.energy) == num_tasks, _is_shaped(group.decoder, count, num_tasks)]
             fits += [_is_shaped(group.cross, count, num_tasks), _is_shaped(group.atom_gram, count, count)]
             fits.append(group.encoder is None or _is_shaped(group.encoder, num_tasks, count))
-        if not all(fits) or not self.groups:
+        fits.append(max((len(group.decoder) for group in self.groups), default=-1) == num_atoms)
+        if not all(fits):
             raise ValueError("its matrices do not have the shapes of its tasks and atoms")
         return self
 

@@ -1,0 +1,144 @@
+"""Bases on the command line: methods, groups, collections, and their way to other stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import TASKS, Command, Models
+
+from taskvec.linalg.encoders import METHODS
+
+
+def compressed(done: Command, *words: str) -> dict[str, object]:
+    result: dict[str, object] = done("compress", "store", "--basis", "b", *words, "--json").json
+    return result
+
+
+def test_methods_are_listed_with_their_options(run: Command, done: Command) -> None:
+    rows = {row["name"]: row for row in done("methods", "--json").json["methods"]}
+    assert list(rows) == list(METHODS)
+    assert rows["autoencoder"]["options"]["steps"] == 6000
+    assert "2502.01015" in rows["pca"]["paper"]
+    assert "tau=5.0" in run("methods").stdout
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_a_basis(done: Command, method: str) -> None:
+    options = ["--option", "steps=50"] if method == "autoencoder" else []
+    result = compressed(done, "--atoms", "2", "--method", method, *options, "--seed", "3")
+    assert (result["method"], result["num_atoms"]) == (method, 2)
+    assert result["num_stored"] == 2 + (method == "pca")
+    done("edit", "store", "base + 0.5*(math + code)", "--basis", "b", "-o", "out")
+
+
+@pytest.mark.usefixtures("store")
+def test_groups_int8_and_normalization_are_options(done: Command) -> None:
+    result = compressed(
+        done, "--max-error", "0.6", "--worst-task", "--group", "tensor", "--dtype", "int8", "--normalize"
+    )
+    assert set(result["groups"]) == {"embed.weight", "layer.weight", "layer.bias", "scale"}  # type: ignore[call-overload]
+    assert max(result["task_errors"].values()) <= 0.6  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--method", "spectrl"], "did you mean 'spectral'"),
+        (["--option", "steps=5"], "method spectral has no option 'steps'"),
+        (["--group", "block"], "unknown group 'block'"),
+        (["--method", "autoencoder", "--option", "tau=hot"], "option tau of method autoencoder"),
+    ],
+)
+def test_mistakes_are_one_line(run: Command, words: list[str], message: str) -> None:
+    answer = run("compress", "store", "--basis", "b", "--atoms", "2", *words)
+    assert answer.status == 1
+    assert answer.stderr.startswith("error: ")
+    assert message in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_flat_spectrum_is_said_to_people_and_in_the_data(run: Command, done: Command) -> None:
+    (note,) = compressed(done, "--atoms", "1")["notes"]  # type: ignore[misc]
+    assert "spectrum is flat" in note
+    told = run("compress", "store", "--basis", "again", "--atoms", "1")
+    assert told.stderr == f"note: {note}\n"
+    assert not run("compress", "store", "--basis", "hush", "--atoms", "1", "-q").stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_a_basis_lives(run: Command, done: Command) -> None:
+    before = compressed(done, "--atoms", "2", "--tasks", "code,law,math")
+    assert done("basis", "add", "store", "b", "toxic", "--dry-run", "--json").json["plan"]["passes"]
+    after = done("basis", "add", "store", "b", "toxic", "--refit-past", "0.01", "--json").json
+    assert "refit the basis" in after["advice"]
+    assert {task: after["task_errors"][task] for task in before["task_errors"]} == pytest.approx(before["task_errors"])  # type: ignore[attr-defined]
+    assert "toxic" in run("basis", "show", "store", "b").stdout or after["task_errors"]["toxic"] > 0
+    assert done("basis", "remove", "store", "b", "law", "--json").json["task_errors"].keys() == {
+        "code",
+        "math",
+        "toxic",
+    }
+    refitted = done("basis", "add", "store", "b", "law", "--refit", "--json").json
+    assert refitted["advice"] is None
+    assert refitted["relative_error"] == pytest.approx(refitted["optimal_error"], rel=1e-3)
+    assert done("store", "remove", "store", "law", "--json").json == {"removed": "law", "bases": ["b"]}
+    done("edit", "store", "base + law", "--basis", "b", "-o", "out")
+
+
+@pytest.mark.usefixtures("store")
+def test_names_change_and_garbage_goes(done: Command) -> None:
+    compressed(done, "--atoms", "2")
+    assert done("store", "gc", "store", "--json").json == {"removed": [], "bytes": 0}
+    assert done("store", "rename", "store", "b", "c", "--json").json == {"renamed": "b", "to": "c"}
+    assert done("store", "rename", "store", "math", "sums", "--json").json == {"renamed": "math", "to": "sums"}
+    listing = done("store", "list", "store", "--json").json
+    assert [row["name"] for row in listing["bases"]] == ["c"]
+    assert {row["name"] for row in listing["vectors"]} == {*TASKS, "sums"} - {"math"}
+    done("edit", "store", "base + math", "--basis", "c", "-o", "out")
+    done("store", "remove", "store", "c")
+    assert done("store", "gc", "store", "--json").json["bytes"] > 0
+
+
+@pytest.mark.usefixtures("store")
+def test_a_basis_travels(models: Models, done: Command, run: Command) -> None:
+    errors = compressed(done, "--atoms", "2")["task_errors"]
+    files = done("basis", "export", "store", "b", "-o", "shared", "--json").json["files"]
+    assert files == ["README.md", "atom_000.safetensors", "atom_001.safetensors", "basis.json"]
+    done("store", "init", "other", "--base", "base")
+    assert done("basis", "import", "other", "shared", "--basis", "mine", "--json").json["task_errors"] == errors
+    models.save("stranger", {name: array + array.dtype.type(1) for name, array in models.base.items()})
+    done("store", "init", "wrong", "--base", "stranger")
+    refused = run("basis", "import", "wrong", "shared")
+    assert (refused.status, refused.stderr.count("\n")) == (1, 1)
+    assert "another base" in refused.stderr
+    assert run("basis", "export", "store", "b", "-o", "shared").status == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_atoms_may_stand_for_the_sum(done: Command, run: Command) -> None:
+    compressed(done, "--atoms", "2")
+    words = ("edit", "store", f"base + 0.3*sum({', '.join(TASKS)})", "--basis", "b")
+    result = done(*words, "--add-atoms", "-o", "out", "--json").json
+    assert result["certificate"]["addition"] == "atoms"
+    assert result["certificate"]["relative_error"] > 0.1
+    assert run("edit", "store", "base + math", "--basis", "b", "--add-atoms", "-o", "no").status == 1
+    assert run("edit", "store", "base + math", "--add-atoms", "-o", "no").status == 2
+    assert not Path("no").exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_plots_show_curve_coefficients_and_groups(done: Command) -> None:
+    pytest.importorskip("matplotlib")
+    compressed(done, "--atoms", "2", "--plot", "error.png")
+    done("compress", "store", "--basis", "c", "--atoms", "2", "--group", "tensor", "--plot", "parts.svg", "--json")
+    from matplotlib.image import imread
+
+    assert np.ptp(imread("error.png")) > 0.5
+    assert np.ptp(imread("error-coefficients.png")) > 0.5
+    assert "layer.weight" in Path("parts-groups.svg").read_text(encoding="utf-8")
+    assert not Path("parts-coefficients.svg").exists()
