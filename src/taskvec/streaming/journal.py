@@ -83,10 +83,12 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_over.set()
-        if self._flusher.is_alive():
-            self._flusher.join()
-        if self._file is not None:
-            self._file.close()
+        try:
+            if self._flusher.is_alive():
+                self._flusher.join()
+        finally:  # whoever interrupts twice is impatient, and still leaves no file open
+            if self._file is not None:
+                self._file.close()
         if kind is None and self._failure is not None:
             raise self._failure
 
