@@ -39,6 +39,10 @@ class BasisError(TaskvecError):
     """A basis cannot be built as asked (number of atoms, error that no number of atoms reaches)."""
 
 
+class DecompositionError(TaskvecError):
+    """Task vectors cannot be split as asked (no rank rule, one task, a threshold that tells nothing)."""
+
+
 class OutputError(TaskvecError):
     """The output cannot be written (it exists, the disk is full, the target is not writable)."""
 
