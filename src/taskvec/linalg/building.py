@@ -15,7 +15,7 @@ from taskvec.linalg.atoms import atom_filename, atom_job, write_atoms
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import best_decoder, residual_gram
 from taskvec.linalg.design import Design
-from taskvec.linalg.encoders import Encoding
+from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.groups import Group
 from taskvec.linalg.measured import AtomProducts, measure_atoms
 from taskvec.linalg.request import Request
@@ -104,24 +104,10 @@ def _described(
     random: RandomDocument | None,
 ) -> Basis:
     groups, residual = [], np.zeros_like(gram)
-    for group, encoding in zip(design.groups, design.atoms, strict=True):
-        count = 0 if encoding is None else encoding.num_stored
-        atom_gram = _total(products.atom_gram, group, (count, count))
-        cross = _total(products.cross, group, (count, len(gram)))
-        given = encoding.decoder if isinstance(encoding, Encoding) else None
-        decoder = best_decoder(atom_gram, cross) if given is None else given
-        residual += residual_gram(group.gram, atom_gram, cross, decoder)
-        groups.append(
-            GroupDocument(
-                name=group.name,
-                tensors=group.tensors,
-                encoder=encoding.encoder.tolist() if isinstance(encoding, Encoding) else None,
-                decoder=decoder.tolist(),
-                atom_gram=atom_gram.tolist(),
-                cross=cross.tolist(),
-                energy=np.diag(group.gram).tolist(),
-            )
-        )
+    for group, atoms_of_group in zip(design.groups, design.atoms, strict=True):
+        described, lost = _described_group(group, atoms_of_group, products)
+        groups.append(described)
+        residual += lost
     numbers = sum(np.size(group.decoder) for group in groups)
     document = BasisDocument(
         name=request.basis,
@@ -140,6 +126,28 @@ def _described(
         nbytes=sum(state.size for atom in atoms for state in atom.files) + 8 * numbers,
     )
     return Basis(request.store, document)
+
+
+def _described_group(
+    group: Group, atoms: Encoding | Generated | None, products: AtomProducts
+) -> tuple[GroupDocument, Matrix]:
+    """Return what is kept of a group, and its part of R."""
+    count, num_tasks = 0 if atoms is None else atoms.num_stored, len(group.gram)
+    atom_gram = _total(products.atom_gram, group, (count, count))
+    cross = _total(products.cross, group, (count, num_tasks))
+    encoding = atoms if isinstance(atoms, Encoding) else None
+    given = None if encoding is None else encoding.decoder
+    decoder = best_decoder(atom_gram, cross) if given is None else given
+    document = GroupDocument(
+        name=group.name,
+        tensors=group.tensors,
+        encoder=None if encoding is None else encoding.encoder.tolist(),
+        decoder=decoder.tolist(),
+        atom_gram=atom_gram.tolist(),
+        cross=cross.tolist(),
+        energy=np.diag(group.gram).tolist(),
+    )
+    return document, residual_gram(group.gram, atom_gram, cross, decoder)
 
 
 def _task(request: Request, name: str) -> TaskDocument:
