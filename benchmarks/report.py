@@ -41,6 +41,9 @@ def _summary(results: Sequence[Result]) -> Iterator[str]:
     yield "## Promises"
     yield markdown(Table("Targets beside figures", columns, tuple(rows)))
     yield "## What falls short"
+    busy = [f"`{result.question}`" for result in results if _is_busy(result)]
+    if busy:
+        yield f"The machine was busy with other work when these were asked, which costs time: {', '.join(busy)}."
     yield _bullets(_shortfalls(results)) or "Nothing: every target was met."
 
 
@@ -56,8 +59,7 @@ def _shortfalls(results: Iterable[Result]) -> Iterator[str]:
         for target in result.answer.targets:
             if not target.is_met:
                 kind = "the goal beyond the target, " if target.is_goal else ""
-                busy = " The machine was busy." if _is_busy(result) else ""
-                yield f"`{result.question}`: {kind}{target.shortfall}.{busy}"
+                yield f"`{result.question}`: {kind}{target.shortfall}."
 
 
 def _section(result: Result) -> Iterator[str]:

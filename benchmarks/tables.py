@@ -96,7 +96,7 @@ def _fraction(value: float) -> str:
 
 _FORMATS: dict[Unit, Callable[[float], str]] = {
     Unit.TEXT: str,
-    Unit.COUNT: lambda value: f"{value:,}",
+    Unit.COUNT: lambda value: f"{value:,.0f}",
     Unit.SECONDS: lambda value: f"{_seconds(value)} s",
     Unit.TIMING: _seconds,
     Unit.BYTES: _size,
