@@ -11,6 +11,7 @@ from chunks import CASES, NUMPY, make_chunk
 
 from oracles import assert_close, assert_rounded_once
 from taskvec.numerics.backends import Backend, backend_for
+from taskvec.numerics.codes import F32
 from taskvec.numerics.kernels import LANES, padded
 
 
@@ -123,3 +124,14 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
     with pytest.raises(TaskvecError, match="device 'cuda:99' cannot be used here: use --device cpu"):
         backend_for("cuda:99")
+
+
+def test_what_no_delta_changes_comes_through_with_its_sign(backend: Backend) -> None:
+    base = np.array([-0.0, 0.0, -1.5, 3.0], np.float32)
+    out = np.ones(base.nbytes, np.uint8)
+    finite = backend.combine(
+        base.view(np.uint8), F32, base.view(np.uint8)[None].copy(), np.array([F32]), np.array([True]), len(base),
+        np.array([0.3], np.float32), np.float32(1.0), F32, out,
+    )  # fmt: skip
+    assert finite
+    assert out.tobytes() == base.tobytes()

@@ -52,6 +52,9 @@ def combine(  # type: ignore[no-untyped-def]
 ):
     """Round ``base_coefficient · base + Σ_s coefficients[s] · delta_s`` into ``out``, accumulated in float32.
 
+    The deltas are added up first: they are small beside the base, which would swallow their last bits one by one. Where
+    they add up to zero the base comes through bit for bit, its negative zeros too.
+
     Returns:
         False if a result is not finite, which any non-finite input causes.
     """
@@ -64,8 +67,7 @@ def combine(  # type: ignore[no-untyped-def]
         size = stop - start
         if base_code != NONE:
             widen(base, base_code, start, stop, anchor)
-        for i in range(size):
-            total[i] = base_coefficient * anchor[i]
+        total[:size] = np.float32(0.0)
         for s in range(codes.size):
             weight = coefficients[s]
             widen(raw[s], codes[s], start, stop, value)
@@ -75,6 +77,9 @@ def combine(  # type: ignore[no-untyped-def]
             else:
                 for i in range(size):
                     total[i] += weight * value[i]
+        for i in range(size):
+            kept = base_coefficient * anchor[i]
+            total[i] = kept + total[i] if total[i] != np.float32(0.0) else kept
         finite &= round_into(total[:size], out_code, start, out)
     return finite
 

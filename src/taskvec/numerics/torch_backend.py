@@ -45,11 +45,12 @@ class TorchBackend:
         out: Array,
     ) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
-        total = float(base_coefficient) * self._widen(base, base_code, count)
-        for coefficient, delta in zip(
-            coefficients, self._deltas(base, base_code, raw, codes, centered, count), strict=True
-        ):
+        total = self._torch.zeros(count, device=self._device)
+        deltas = self._deltas(base, base_code, raw, codes, centered, count)
+        for coefficient, delta in zip(coefficients, deltas, strict=True):
             total += float(coefficient) * delta
+        kept = float(base_coefficient) * self._widen(base, base_code, count)
+        total = self._torch.where(total == 0, kept, kept + total)
         return self._round_into(total, out_code, out)
 
     def gram(

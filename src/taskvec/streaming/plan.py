@@ -23,6 +23,7 @@ MAX_CHUNK = 1 << 18
 SLACK_BYTES = 24 << 20
 """Allowed for what a run allocates beside its buffers: results, thread stacks, allocator slack."""
 
+_TENSOR_BYTES = 1024  # of Python objects for one tensor of a running pass
 _HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next time
 
 
@@ -118,7 +119,8 @@ def plan_pass(
     num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
-    reserved, scratch = _reserved_bytes(), kernel.scratch_bytes(num_sources)
+    reserved = _reserved_bytes() + _TENSOR_BYTES * len(tensors)
+    scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
     while reserved + workers * (scratch + width * chunk) > options.memory and (workers, chunk) != (1, TILE):
