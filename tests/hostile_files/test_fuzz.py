@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hostile_files.safetensors_headers import with_header
 from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import CheckpointError
-from taskvec.testing.checkpoints import save_safetensors
+from taskvec.testing.checkpoints import save_folder, save_safetensors
 
 fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -45,8 +45,12 @@ def edited(contents: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def open_or_refuse(path: Path, contents: bytes) -> str:
-    """Open and read a file; return the refusal, or nothing if all of it can be read."""
+    """Write a file and read it as a checkpoint; return the refusal, or nothing if all of it can be read."""
     path.write_bytes(contents)
+    return refused(path)
+
+
+def refused(path: Path) -> str:
     try:
         with open_checkpoint(path) as checkpoint:
             for name, info in checkpoint.tensors.items():
@@ -65,6 +69,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def true_safetensors(folder: Path) -> bytes:
     arrays = {"a": np.ones((2, 2), np.float32), "b": np.ones(3, np.uint8)}
     return save_safetensors(folder / "true.safetensors", arrays, metadata={"note": "x"}).read_bytes()
+
+
+@cache
+def true_index(folder: Path) -> Path:
+    arrays = {"a": np.ones((2, 2), np.float32), "b": np.ones(3, np.uint8)}
+    save_folder(folder / "sharded", arrays, shard_size=16)
+    return folder / "sharded" / "model.safetensors.index.json"
 
 
 @cache
@@ -107,6 +118,21 @@ def test_mutated_bin(folder: Path, edits: list[tuple[int, int, bytes]], start: i
     assert open_or_refuse(folder / "mutated.bin", edited(true_bin(), moved)).isprintable()
 
 
+@fuzz
+@given(edits=EDITS)
+def test_mutated_index(folder: Path, edits: list[tuple[int, int, bytes]]) -> None:
+    index = true_index(folder)
+    contents = edited(index.read_bytes(), edits)
+    shards = index.parent
+    mutated = folder / "mutated_index"
+    mutated.mkdir(exist_ok=True)
+    for shard in shards.glob("*.safetensors"):
+        (mutated / shard.name).write_bytes(shard.read_bytes())
+    (mutated / index.name).write_bytes(contents)
+    assert refused(mutated).isprintable()
+
+
 def test_what_is_fuzzed_can_be_read(folder: Path) -> None:
+    assert not refused(true_index(folder).parent)
     assert not open_or_refuse(folder / "true.safetensors", true_safetensors(folder))
     assert not open_or_refuse(folder / "true.bin", true_bin())
