@@ -11,6 +11,7 @@ from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import ExpressionError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import known
+from taskvec.linalg.expression_functions import store_functions
 from taskvec.streaming import Plan, RunOptions
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
@@ -66,7 +67,7 @@ class Editing:
         """
         if basis is not None:
             return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
-        form = linear_form(expression, store.names)
+        form = linear_form(expression, store.names_and_parts, store_functions(store))
         used = {name: store[name] for name, coefficient in form.coefficients.items() if coefficient}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
         return cls._of(expression, form, used, store.base, output or OutputOptions(), store.options, sources)

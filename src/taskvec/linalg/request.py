@@ -100,9 +100,9 @@ class Request:
         method = find_method(wanted.get("method", "spectral"))
         num_atoms, max_error = wanted.get("num_atoms"), wanted.get("max_error")
         _check_size(num_atoms, max_error, method, len(names))
-        vectors = [store[name] for name in names]
-        forms = tuple(next(iter(vector.terms)) for vector in vectors)
-        allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
+        documents = [store.documents.vector(name) for name in names]
+        forms = tuple(store.form(document) for document in documents)
+        allow = frozenset(Rule(use.rule) for document in documents for use in document.rules)
         dtype = wanted.get("dtype")
         is_quantized = dtype is DType.I8
         alignment = align(store.base.checkpoint, forms, allow).with_output(DType.F32 if is_quantized else dtype)

@@ -12,10 +12,18 @@ from pydantic import BaseModel
 
 from taskvec.checkpoints import create_json_exclusive, write_json_atomic
 from taskvec.errors import StoreError
-from taskvec.vectors.manifests import BasisDocument, StoreDocument, VectorDocument, document_data, load_document
+from taskvec.vectors.decompositions import Decompositions
+from taskvec.vectors.manifests import (
+    BasisDocument,
+    StoreDocument,
+    VectorDocument,
+    document_data,
+    load_document,
+)
+from taskvec.vectors.parts import PARTS, part_document
 
 FOLDERS = ("vectors", "gram", "bases", "objects")
-"""What a store consists of, beside ``store.json``."""
+"""What every store consists of, beside ``store.json``; ``decompositions`` comes with the first of them."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -50,8 +58,43 @@ class Documents:
         return self._names("bases")
 
     def vector(self, name: str) -> VectorDocument:
-        """Return what the store knows of one vector."""
-        return load_document(VectorDocument, self._existing("vectors", name, "task vector"))
+        """Return what the store knows of one vector, or of one of its parts.
+
+        Args:
+            name: ``NAME``, ``NAME.shared`` or ``NAME.unique``.
+
+        Returns:
+            The document; that of a part is made from its decomposition.
+
+        Raises:
+            StoreError: If there is no such vector, or it was not decomposed.
+        """
+        whole, _, part = name.partition(".")
+        if not part:
+            return load_document(VectorDocument, self._existing("vectors", name, "task vector"))
+        vector = self.vector(whole)
+        kind, _, group = part.partition(".")
+        if kind not in PARTS or (group and kind != "shared"):
+            raise StoreError(f"there is no part {part!r} of task vector {whole!r}: use one of {', '.join(PARTS)}")
+        decomposition = self.decompositions.of(vector)
+        if decomposition is None:
+            raise StoreError(
+                f"task vector {whole!r} in {self.path} has no {part} part: split it from others with taskvec decompose"
+            )
+        if group and group not in {member.name for member in decomposition.groups}:
+            raise StoreError(f"task vector {whole!r} was not decomposed with a group {group!r}")
+        return part_document(vector, part, decomposition)
+
+    def part_names(self) -> tuple[str, ...]:
+        """Return the names of all parts of vectors: ``NAME.shared`` and ``NAME.unique`` of all that were split."""
+        split = self.decompositions.identities()
+        names = [name for name in self.vector_names() if split and self.vector(name).identity in split]
+        return tuple(f"{name}.{part}" for name in names for part in PARTS)
+
+    @property
+    def decompositions(self) -> Decompositions:
+        """All decompositions."""
+        return Decompositions(self.path)
 
     def basis(self, name: str) -> BasisDocument:
         """Return what the store knows of one basis."""
@@ -104,8 +147,9 @@ class Documents:
         self.remove_basis(name)
 
     def used_objects(self) -> frozenset[str]:
-        """Return the names in ``objects/`` that a vector or a basis refers to."""
+        """Return the names in ``objects/`` that a vector, a basis or a decomposition refers to."""
         sources = [self.vector(name).source for name in self.vector_names()]
+        sources += [document.factors for document in self.decompositions.all() if document.factors]
         sources += [atom for name in self.basis_names() for atom in self.basis(name).atoms]
         parts = [Path(source.path).parts for source in sources]
         return frozenset(part[1] for part in parts if part[0] == "objects")

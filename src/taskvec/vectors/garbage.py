@@ -57,7 +57,7 @@ def _useless_objects(documents: Documents) -> list[Path]:
 
 
 def _useless_products(documents: Documents) -> list[Path]:
-    live = {documents.vector(name).identity for name in documents.vector_names()}
+    live = {documents.vector(name).identity for name in (*documents.vector_names(), *documents.part_names())}
     return GramCache(documents.path / "gram").useless(live)
 
 

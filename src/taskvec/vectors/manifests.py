@@ -70,14 +70,15 @@ class VectorDocument(_Document):
 
     Attributes:
         name: Its name.
-        form: ``difference`` for a fine-tuned model, ``dense`` for a stored delta.
+        form: ``difference`` for a fine-tuned model, ``dense`` for a stored delta; ``shared`` and ``unique`` for the
+            parts of a vector that was decomposed, which are made from its decomposition and never stored.
         source: The checkpoint.
         norm: ‖τ‖₂.
         rules: Rules that its alignment used.
     """
 
     name: str
-    form: Literal["difference", "dense"]
+    form: Literal["difference", "dense", "shared", "unique"]
     source: SourceDocument
     norm: float
     rules: tuple[RuleDocument, ...] = ()
@@ -210,6 +211,75 @@ class SharedBasisDocument(_Document):
     base: str
     base_ref: str
     basis: BasisDocument
+
+
+class TaskGroupDocument(_Document):
+    """Tasks that were looked at together for what they share."""
+
+    name: str
+    tasks: tuple[str, ...]
+
+
+class SharingDocument(_Document):
+    """What a group of tasks shares in one matrix.
+
+    Attributes:
+        rank: Dimensions of the shared subspace; the smaller where both sides are projected on.
+        threshold: The least eigenvalue that counted.
+        largest: The largest eigenvalue that there was.
+        angles: For each direction, degrees between it and the tasks' spaces: arccos of the root mean squared cosine.
+        energy: Task → ‖shared‖² of the component that this group gives it.
+    """
+
+    rank: int
+    threshold: float
+    largest: float
+    angles: tuple[float, ...]
+    energy: dict[str, float]
+
+
+class MatrixDocument(_Document):
+    """How one tensor was split.
+
+    Attributes:
+        name: The tensor.
+        shape: Its shape as a matrix.
+        ranks: Task → how many singular directions were kept.
+        energy: Task → ‖W‖².
+        groups: Group → what it shares; empty for a tensor that is unique as a whole.
+        left_out: Why nothing was looked for, where that is so.
+        error: The largest relative error of the singular directions; 0 where all were taken exactly.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    ranks: dict[str, int]
+    energy: dict[str, float]
+    groups: dict[str, SharingDocument]
+    left_out: str | None = None
+    error: float = 0.0
+
+
+class DecompositionDocument(_Document):
+    """T task vectors, split into what they share and what is each one's own.
+
+    Attributes:
+        wanted: What was asked for, as keywords of ``decompose``.
+        side: ``left``, ``right`` or ``both``.
+        tasks: The T vectors, by the identities of their deltas.
+        groups: All tasks, then the groups within them.
+        matrices: How each tensor was split, in the base's order.
+        factors: The factors of the shared components; None where nothing is shared.
+        nbytes: Bytes of the factors.
+    """
+
+    wanted: dict[str, Any]
+    side: Literal["left", "right", "both"]
+    tasks: tuple[TaskDocument, ...]
+    groups: tuple[TaskGroupDocument, ...]
+    matrices: tuple[MatrixDocument, ...]
+    factors: SourceDocument | None
+    nbytes: int
 
 
 Document = TypeVar("Document", bound=BaseModel)

@@ -1,8 +1,8 @@
 """A store: many task vectors of one base, as a folder of small documents beside the checkpoints they link to.
 
-Layout: ``store.json`` (the base), ``vectors/NAME.json``, ``gram/`` (known inner products), ``bases/NAME.json`` and
-``objects/`` (what the store holds itself). Every document is published by one atomic rename and none is shared, so
-readers never lock and two writers at once lose nothing.
+Layout: ``store.json`` (the base), ``vectors/NAME.json``, ``gram/`` (known inner products), ``bases/NAME.json``,
+``decompositions/`` and ``objects/`` (what the store holds itself). Every document is published by one atomic rename and
+none is shared, so readers never lock and two writers at once lose nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from taskvec.vectors.manifests import (
     VectorDocument,
     document_data,
 )
+from taskvec.vectors.parts import PARTS, shared_part, task_in, unique_part
 from taskvec.vectors.task_vector import Ref, TaskVector
 
 _BATCH = 8  # vectors that are added in one pass over the base
@@ -119,12 +120,20 @@ class Store:
 
     def __getitem__(self, name: str) -> TaskVector:
         document = self.documents.vector(name)
+        if document.form == "unique":  # two forms, so that the base is read once where both are used
+            whole = name.removesuffix(".unique")
+            return self[whole] - self[f"{whole}.shared"]
         return TaskVector.from_terms(self.base, {self.form(document): 1.0}, _rules(document))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all vectors, sorted."""
         return self.documents.vector_names()
+
+    @property
+    def names_and_parts(self) -> tuple[str, ...]:
+        """The names of all vectors, and ``NAME.shared`` and ``NAME.unique`` of those that were decomposed."""
+        return (*self.names, *self.documents.part_names())
 
     @cached_property
     def base(self) -> Source:
@@ -243,6 +252,9 @@ class Store:
                 atoms = self.documents.basis(name).atoms
                 sources |= {f"atom {m} of basis {name!r}": atom for m, atom in enumerate(atoms)}
         with _noted(problems):
+            factors = [document.factors for document in self.documents.decompositions.all() if document.factors]
+            sources |= {f"the factors of decomposition {n}": source for n, source in enumerate(factors, 1)}
+        with _noted(problems):
             GramCache(self.path / "gram").check()
         return sources
 
@@ -300,10 +312,30 @@ class Store:
         return tuple(i.name for i in self.base.checkpoint.tensors.values() if i.dtype.is_combinable)
 
     def form(self, document: VectorDocument) -> Form:
-        """Open the source of a vector, certain to hold what was added."""
+        """Open the source of a vector or of a part of one, certain to hold what was added."""
+        if document.form in PARTS:
+            return self._part(document)
         owner = f"task vector {document.name!r}"
         source = open_source(document.source, self.path, owner, self.options)
         return Difference(source) if document.form == "difference" else Dense(source)
+
+    def _part(self, document: VectorDocument) -> Dense:
+        name = document.name.partition(".")[0]
+        vector = self.documents.vector(name)
+        decomposition = self.documents.decompositions.of(vector)
+        if decomposition is None:
+            raise StoreError(f"task vector {name!r} was removed or decomposed anew meanwhile: try again")
+        factors = None
+        if decomposition.factors:
+            owner = f"the decomposition of {name!r}"
+            factors = open_source(decomposition.factors, self.path, owner, self.options).checkpoint
+        tensors = self.base.checkpoint.tensors
+        shared = shared_part(document, task_in(decomposition, vector), decomposition, tensors, factors)
+        if document.form == "shared":
+            return shared
+        whole = self.form(vector)
+        aligned = align(self.base.checkpoint, [whole], _rules(vector)).combinable
+        return unique_part(document, aligned, shared, is_centered=whole.is_centered)
 
     def _known(self, names: Sequence[str]) -> tuple[dict[str, VectorDocument], NDArray[np.float64]]:
         keys = {document.identity: document for document in map(self.documents.vector, names)}

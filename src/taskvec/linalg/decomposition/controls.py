@@ -5,6 +5,7 @@ What a method gains over both is due to sharing, and not to having taken out tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -16,7 +17,7 @@ from taskvec.checkpoints.generated import RandomElements
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.sides import Side
 from taskvec.linalg.decomposition.singular import singular_factors
-from taskvec.linalg.decomposition.subspaces import Shared
+from taskvec.linalg.decomposition.subspaces import Shared, agreement
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -53,6 +54,15 @@ def sum_directions(total: Single, count: int, space: Side) -> Matrix:
     return space.basis(singular_factors(total, RankRule(rank=count)))
 
 
-def with_directions(shared: Shared, vectors: Matrix) -> Shared:
-    """Return a finding with its directions replaced."""
-    return replace(shared, directions=replace(shared.directions, vectors=vectors))
+def with_directions(shared: Shared, vectors: Matrix, bases: Sequence[Matrix]) -> Shared:
+    """Return a finding with its directions replaced, and how well these agree with the tasks.
+
+    Args:
+        shared: What was found.
+        vectors: The directions in its place, ``(d, q)``.
+        bases: The tasks' subspaces.
+
+    Returns:
+        The control.
+    """
+    return replace(shared, directions=replace(shared.directions, vectors=vectors), agreement=agreement(bases, vectors))

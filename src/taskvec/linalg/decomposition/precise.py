@@ -12,6 +12,9 @@ Single = NDArray[np.float32]
 
 _ELEMENTS = 1 << 20  # widened at once
 
+WIDENED_BYTES = 8 * _ELEMENTS
+"""What a widened block of rows takes; a single row may be longer."""
+
 
 def times(matrix: Single, right: Matrix) -> Matrix:
     """Return W @ right, ``(m, q)``."""

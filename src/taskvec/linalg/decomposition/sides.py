@@ -58,6 +58,15 @@ class Projection:
         """The largest rank that a shared component can have."""
         return min(self.shared[space].directions.count for space in self.side.spaces)
 
+    def shapes(self, shape: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the shapes of the common factor and of a task's own, for a matrix ``(m, n)``."""
+        left, right = (shape[0], self._inner), (self._inner, shape[1])
+        return (right, left) if self.side is Side.RIGHT else (left, right)
+
+    @property
+    def _inner(self) -> int:
+        return self.shared[self.side.spaces[0]].directions.count
+
     def common(self) -> Single:
         """Return the factor of all tasks: U ``(m, q)``, or Vᵀ ``(q, n)`` for the right side."""
         if self.side is Side.RIGHT:

@@ -189,8 +189,21 @@ class SubspaceRule:
         if limit is None:
             limit = above(method.edge(density, len(bases)))
         found = method.find(bases, limit)
-        cosines = sum((np.square(basis.T @ found.vectors).sum(axis=0) for basis in bases), np.zeros(found.count))
-        return Shared(found, limit, np.minimum(cosines / len(bases), 1.0))
+        return Shared(found, limit, agreement(bases, found.vectors))
+
+
+def agreement(bases: Sequence[Matrix], vectors: Matrix) -> Matrix:
+    """Return the mean squared cosine of each direction with some subspaces.
+
+    Args:
+        bases: Orthonormal bases of the subspaces, ``(d, r_i)``.
+        vectors: The directions, ``(d, q)``.
+
+    Returns:
+        Numbers from 0 to 1, ``(q,)``.
+    """
+    cosines = sum((np.square(basis.T @ vectors).sum(axis=0) for basis in bases), np.zeros(vectors.shape[1]))
+    return np.minimum(cosines / len(bases), 1.0)
 
 
 def _decreasing(symmetric: Matrix) -> tuple[Matrix, Matrix]:

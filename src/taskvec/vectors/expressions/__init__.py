@@ -3,7 +3,7 @@
 Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a vector (``linear``).
 """
 
-from taskvec.vectors.expressions.linear import LinearForm, linear_form
+from taskvec.vectors.expressions.linear import LinearForm, VectorFunction, linear_form
 from taskvec.vectors.expressions.nodes import (
     Add,
     Call,
@@ -30,6 +30,7 @@ __all__ = [
     "Number",
     "Option",
     "Subtract",
+    "VectorFunction",
     "linear_form",
     "parse",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from taskvec.errors import ExpressionError
@@ -13,6 +13,9 @@ from taskvec.vectors.expressions.parser import BASE, parse
 
 _Vector = dict[str, float]
 _Value = float | _Vector
+
+VectorFunction = Callable[[Sequence[Mapping[str, float]]], Mapping[str, float]]
+"""From the coefficients of task vectors to those of one; raises an ``ExpressionError`` that says what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +31,30 @@ class LinearForm:
     coefficients: Mapping[str, float]
 
 
-def linear_form(expression: Node | str, names: Collection[str]) -> LinearForm:
+def linear_form(
+    expression: Node | str, names: Collection[str], functions: Mapping[str, VectorFunction] | None = None
+) -> LinearForm:
     """Reduce an expression to one coefficient a vector.
 
     Args:
         expression: The text, or a parsed tree.
         names: Every ``NAME`` and ``NAME.part`` that exists; ``base`` always does.
+        functions: Functions of task vectors beside ``sum`` and ``mean``, such as those that must know a store.
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
     if isinstance(expression, str):
-        return _Evaluation(expression, names).form(parse(expression))
-    return _Evaluation(None, names).form(expression)
+        return _Evaluation(expression, names, functions or {}).form(parse(expression))
+    return _Evaluation(None, names, functions or {}).form(expression)
 
 
 class _Evaluation:
     """Evaluates one tree; a vector that it made belongs to nobody else and may be added to in place."""
 
-    def __init__(self, text: str | None, names: Collection[str]) -> None:
+    def __init__(self, text: str | None, names: Collection[str], functions: Mapping[str, VectorFunction]) -> None:
         self._text = text
         self._names = frozenset(names)
+        self._functions = functions
 
     def form(self, root: Node) -> LinearForm:
         value = self._evaluate(root)
@@ -134,8 +141,8 @@ class _Evaluation:
         return {key: self._finite(node, coefficient / right) for key, coefficient in left.items()}
 
     def _call(self, node: Call, arguments: list[_Value]) -> _Value:
-        if node.function not in _FUNCTIONS:
-            raise self._error(node, unknown("function", node.function, _FUNCTIONS))
+        if node.function not in {*_FUNCTIONS, *self._functions}:
+            raise self._error(node, unknown("function", node.function, {*_FUNCTIONS, *self._functions}))
         if node.options:
             option = node.options[0]
             raise mistake(
@@ -143,7 +150,18 @@ class _Evaluation:
             )
         if not arguments:
             raise self._error(node, f"{node.function} needs at least one argument, as in {node.function}(math, code)")
-        return _FUNCTIONS[node.function](self, node, arguments)
+        if node.function in _FUNCTIONS:
+            return _FUNCTIONS[node.function](self, node, arguments)
+        return self._apply(node, self._functions[node.function], arguments)
+
+    def _apply(self, node: Call, function: VectorFunction, arguments: list[_Value]) -> _Value:
+        vectors = [argument for argument in arguments if not isinstance(argument, float) and BASE not in argument]
+        if len(vectors) < len(arguments):
+            raise self._error(node, f"{node.function} takes task vectors alone: no numbers, and no base")
+        try:
+            return dict(function(vectors))
+        except ExpressionError as error:
+            raise self._error(node, str(error)) from None
 
     def sum(self, node: Node, arguments: list[_Value]) -> _Value:
         total = arguments[0]

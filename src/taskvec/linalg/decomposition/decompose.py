@@ -1,0 +1,136 @@
+"""Split task vectors of a store into shared and unique components that live in the store.
+
+Source: arXiv 2512.22511. Cost: one pass that reads the base once and every task twice, and holds one matrix and the
+factors at a time; another over what was written, to know it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.errors import DecompositionError
+from taskvec.linalg.decomposition.decomposition import Decomposition
+from taskvec.linalg.decomposition.matrix_pass import factor_filename, forget_notes, plan_matrices, run_matrices
+from taskvec.linalg.decomposition.request import Request, Wanted
+from taskvec.streaming import Plan, make_plan
+from taskvec.vectors.fingerprints import digest_checkpoint
+from taskvec.vectors.linked import describe_source
+from taskvec.vectors.manifests import DecompositionDocument, MatrixDocument, SourceDocument, TaskGroupDocument
+from taskvec.vectors.parts import component_name, subspace_name
+from taskvec.vectors.store import Store
+
+
+def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
+    """Split task vectors; afterwards ``NAME.shared`` and ``NAME.unique`` can be used like any other name.
+
+    A decomposition takes the place of earlier ones of the same tasks. The same request again costs nothing.
+
+    Args:
+        store: The store.
+        **wanted: ``rank`` or ``energy``, and everything else of
+            :class:`taskvec.linalg.decomposition.request.Wanted`.
+
+    Returns:
+        What was found.
+    """
+    request = Request.of(store, **wanted)
+    there = _already_there(request)
+    if there is not None:
+        return Decomposition(store, request.tasks, there)
+    planned = plan_matrices(request)
+    make_plan([planned], store.options, target=store.path, output_bytes=planned.written_bytes)
+    key = request.key()
+    folder = store.documents.free_object(key[:32])
+    with StagedOutput(folder, resume_key=key) as staged:
+        matrices = run_matrices(request, planned, staged.directory)
+        forget_notes(staged.directory)
+        weight_map = _weight_map(matrices)
+        if weight_map:
+            index = {"metadata": {}, "weight_map": weight_map}
+            write_json_atomic(staged.directory / "model.safetensors.index.json", index)
+            staged.publish()
+    document = _described(request, matrices, _factors(store, folder) if weight_map else None)
+    store.documents.decompositions.publish(document)
+    return Decomposition(store, request.tasks, document)
+
+
+def plan_decompose(store: Store, **wanted: Unpack[Wanted]) -> Plan:
+    """Return what splitting would cost, without reading a weight.
+
+    Args:
+        store: The store.
+        **wanted: As for ``decompose``.
+
+    Returns:
+        The plan; without passes where it was done already.
+    """
+    request = Request.of(store, **wanted)
+    if _already_there(request) is not None:
+        return make_plan([], store.options)
+    planned = plan_matrices(request)
+    return make_plan([planned], store.options, target=store.path, output_bytes=planned.written_bytes)
+
+
+def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:
+    """Take the decomposition of some tasks from a store.
+
+    Args:
+        store: The store.
+        tasks: Their names.
+
+    Returns:
+        The decomposition, which may be of more tasks.
+
+    Raises:
+        DecompositionError: If they were not split together.
+    """
+    documents = [store.documents.vector(task) for task in tasks]
+    found = [store.documents.decompositions.of(document) for document in documents]
+    first = found[0] if found else None
+    if first is None or any(other != first for other in found):
+        raise DecompositionError(
+            f"{', '.join(tasks)} were not split together: run taskvec decompose {store.path} {' '.join(tasks)}"
+        )
+    names = {store.documents.vector(name).identity: name for name in store.names}
+    return Decomposition(store, tuple(names.get(task.fingerprint, task.name) for task in first.tasks), first)
+
+
+def _already_there(request: Request) -> DecompositionDocument | None:
+    found = [request.store.documents.decompositions.of(document) for document in request.documents]
+    first = found[0]
+    is_same = first is not None and all(other == first for other in found)
+    if first is None or not is_same or first.tasks != request.task_documents() or first.wanted != request.wanted:
+        return None
+    return first
+
+
+def _weight_map(matrices: Sequence[MatrixDocument]) -> dict[str, str]:
+    files = {}
+    for index, matrix in enumerate(matrices):
+        for group, sharing in matrix.groups.items():
+            if sharing.rank:
+                files[subspace_name(group, matrix.name)] = factor_filename(index)
+                files |= {component_name(group, task, matrix.name): factor_filename(index) for task in sharing.energy}
+    return files
+
+
+def _factors(store: Store, folder: Path) -> SourceDocument:
+    with open_checkpoint(folder) as factors:
+        return describe_source(factors, digest_checkpoint(factors, store.options), folder.name, store.path)
+
+
+def _described(
+    request: Request, matrices: tuple[MatrixDocument, ...], factors: SourceDocument | None
+) -> DecompositionDocument:
+    return DecompositionDocument(
+        wanted=dict(request.wanted),
+        side=request.side.value,
+        tasks=request.task_documents(),
+        groups=tuple(TaskGroupDocument(name=group.name, tasks=group.tasks) for group in request.tree),
+        matrices=matrices,
+        factors=factors,
+        nbytes=sum(state.size for state in factors.files) if factors else 0,
+    )

@@ -1,0 +1,99 @@
+"""Functions in expressions that must know a store: its Gram matrix (``orthogonal``), or its parts (``shared_once``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.errors import DecompositionError, ExpressionError
+from taskvec.linalg.decomposition.decompose import load_decomposition
+from taskvec.vectors.expressions import VectorFunction
+from taskvec.vectors.manifests import DecompositionDocument
+from taskvec.vectors.store import Store
+
+Matrix = NDArray[np.float64]
+Vector = Mapping[str, float]
+
+_DEPENDENT = 1e-10  # relative size below which a direction of the Gram matrix counts as none
+
+
+def store_functions(store: Store) -> Mapping[str, VectorFunction]:
+    """Return the functions for expressions over a store.
+
+    Args:
+        store: The store; inner products that it does not know are computed when a function asks for them.
+
+    Returns:
+        Name → function.
+    """
+    return {
+        "orthogonal": partial(orthogonal, lambda names: store.gram(names).total),
+        "shared_once": partial(shared_once, store),
+    }
+
+
+def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vector]) -> Vector:
+    """Return a − Σ cᵢ bᵢ, orthogonal to every bᵢ: a without its projection on the span of the others.
+
+    Only the Gram matrix is needed: with G the products of the bᵢ and g those with a, c = G⁺g. Ours; it protected other
+    tasks from a negation better than the unique component did.
+
+    Args:
+        gram_of: From names to their inner products.
+        vectors: a, and the b₁, b₂, … to be orthogonal to.
+
+    Returns:
+        The coefficients.
+
+    Raises:
+        ExpressionError: If there is nothing to be orthogonal to.
+    """
+    if len(vectors) < 2:
+        raise ExpressionError("orthogonal needs what to be orthogonal to, as in orthogonal(toxic, general)")
+    names = list(dict.fromkeys(name for vector in vectors for name in vector))
+    mixing = np.array([[vector.get(name, 0.0) for name in names] for vector in vectors])
+    gram = mixing @ gram_of(names) @ mixing.T
+    weights = -np.linalg.pinv(gram[1:, 1:], rcond=_DEPENDENT, hermitian=True) @ gram[1:, 0]
+    return dict(zip(names, (np.array([1.0, *weights]) @ mixing).tolist(), strict=True))
+
+
+def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
+    """Return Σ uniqueᵢ + mean sharedᵢ: the sum of task vectors with what they share counted once, not k times.
+
+    Where groups of tasks share more among themselves, that is counted once for each group. Ours; the paper adds the
+    shared components again.
+
+    Args:
+        store: The store, which knows how they were decomposed.
+        vectors: The tasks, by their names alone.
+
+    Returns:
+        The coefficients.
+
+    Raises:
+        ExpressionError: If an argument is no task, or they were not decomposed together.
+    """
+    names = [name for vector in vectors for name in vector]
+    is_plain = all(list(vector.values()) == [1.0] for vector in vectors) and not any("." in name for name in names)
+    if not is_plain or len(set(names)) < len(vectors):
+        raise ExpressionError("shared_once takes names of task vectors, each once, as in shared_once(math, code)")
+    try:
+        found = load_decomposition(store, names)
+    except DecompositionError as error:
+        raise ExpressionError(str(error)) from error
+    own = dict(zip(found.tasks, (task.name for task in found.document.tasks), strict=True))
+    return {**dict.fromkeys(names, 1.0), **_less_shared({name: own[name] for name in names}, found.document)}
+
+
+def _less_shared(tasks: Mapping[str, str], document: DecompositionDocument) -> dict[str, float]:
+    """Return what to take away of each group's shared component: all but one of as many as there are members."""
+    less: dict[str, float] = {}
+    for group in document.groups:
+        members = [name for name, task in tasks.items() if task in group.tasks]
+        if len(members) > 1:
+            part = f"shared.{group.name}" if len(document.groups) > 1 else "shared"
+            less |= {f"{name}.{part}": 1 / len(members) - 1 for name in members}
+    return less

@@ -1,0 +1,79 @@
+"""Expressions over parts: orthogonal, shared_once, and the paper's merge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from taskvec import Store, TaskVector
+from taskvec.errors import ExpressionError
+from taskvec.linalg.decomposition.decompose import decompose
+from taskvec.linalg.editing import Editing
+
+
+def _vector(store: Store, expression: str) -> TaskVector:
+    return Editing.of_store(store, expression).edited.vector
+
+
+def test_orthogonal_is_what_least_squares_leaves(store: Store) -> None:
+    result = _vector(store, "orthogonal(a, b, c)")
+    gram = store.gram(["a", "b", "c"]).total
+    weights = np.linalg.solve(gram[1:, 1:], gram[1:, 0])
+    expected = store["a"] - float(weights[0]) * store["b"] - float(weights[1]) * store["c"]
+    assert (result - expected).norm() < 1e-9 * expected.norm()
+    for other in "bc":
+        assert abs(result.dot(store[other])) < 1e-6 * store["a"].norm() * store[other].norm()
+
+
+def test_orthogonal_takes_sums_and_parts_and_the_same_vector_twice(store: Store) -> None:
+    decompose(store, rank=8)
+    result = _vector(store, "orthogonal(a.unique, b + c, b + c)")
+    assert abs(result.dot(store["b"] + store["c"])) < 1e-6 * store["a"].norm() ** 2
+    assert _vector(store, "orthogonal(a, a)").norm() < 1e-6 * store["a"].norm()
+
+
+def test_shared_once_counts_the_shared_part_once(store: Store) -> None:
+    found = decompose(store, rank=8)
+    expected = found.unique("a") + found.unique("b") + found.unique("c") + found.consensus()
+    result = _vector(store, "shared_once(a, b, c)")
+    assert (result - expected).norm() < 1e-6 * expected.norm()
+    pair = found.unique("a") + found.unique("c") + (found.shared("a") + found.shared("c")) / 2
+    assert (_vector(store, "shared_once(a, c)") - pair).norm() < 1e-6 * pair.norm()
+    assert _vector(store, "shared_once(a)").terms == store["a"].terms
+
+
+def test_shared_once_counts_once_in_every_group(store: Store) -> None:
+    decompose(store, rank=8, groups={"pair": ["a", "b"]}, threshold=0.7)
+    everyone = {name: store[f"{name}.shared.all"] for name in "abc"}
+    pair = {name: store[f"{name}.shared.pair"] for name in "ab"}
+    assert min(vector.norm() for vector in (*everyone.values(), *pair.values())) > 0
+    assert (store["a.shared"] - everyone["a"] - pair["a"]).norm() < 1e-6
+    total = store["a"] + store["b"] + store["c"]
+    expected = total - (everyone["a"] + everyone["b"] + everyone["c"]) * (2 / 3) - (pair["a"] + pair["b"]) / 2
+    assert (_vector(store, "shared_once(a, b, c)") - expected).norm() < 1e-6 * expected.norm()
+
+
+def test_the_papers_merge_is_a_plain_expression(store: Store) -> None:
+    found = decompose(store, rank=8)
+    result = _vector(store, "base + 0.3*sum(a, b) + 0.1*sum(a.shared, b.shared)")
+    expected = 0.3 * (store["a"] + store["b"]) + 0.1 * (found.shared("a") + found.shared("b"))
+    assert (result - expected).norm() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("base + orthogonal(a)", "column 8: orthogonal needs what to be orthogonal to"),
+        ("orthogonal(a, 2)", "no numbers, and no base"),
+        ("orthogonal(a, base + b)", "no numbers, and no base"),
+        ("shared_once(a, b)", "column 1: a, b were not split together: run taskvec decompose"),
+        ("shared_once(2*a, b)", "takes names of task vectors"),
+        ("shared_once(a, a)", "takes names of task vectors"),
+        ("shared_twice(a)", "unknown function 'shared_twice'; did you mean 'shared_once'"),
+        ("orthogonal(a, b, density=2)", "takes no option"),
+    ],
+)
+def test_mistakes_point_at_the_column(store: Store, expression: str, said: str) -> None:
+    with pytest.raises(ExpressionError, match="column") as caught:
+        _vector(store, expression)
+    assert said in str(caught.value)
