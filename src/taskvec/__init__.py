@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from taskvec.errors import TaskvecError
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress
+    from taskvec.linalg.decomposition.decompose import decompose
+    from taskvec.linalg.decomposition.decomposition import Decomposition
     from taskvec.linalg.editing import edit
     from taskvec.linalg.similarity import similarity
     from taskvec.streaming import RunOptions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Basis",
+    "Decomposition",
     "Edited",
     "OutputOptions",
     "RunOptions",
@@ -30,6 +33,7 @@ __all__ = [
     "TaskvecError",
     "__version__",
     "compress",
+    "decompose",
     "edit",
     "open_checkpoint",
     "similarity",
@@ -37,6 +41,7 @@ __all__ = [
 
 _HOMES = {
     "Basis": "taskvec.linalg.basis",
+    "Decomposition": "taskvec.linalg.decomposition.decomposition",
     "Edited": "taskvec.vectors.edited",
     "OutputOptions": "taskvec.vectors.output",
     "RunOptions": "taskvec.streaming",
@@ -44,6 +49,7 @@ _HOMES = {
     "TaskVector": "taskvec.vectors.task_vector",
     "TaskvecError": "taskvec.errors",
     "compress": "taskvec.linalg.compress",
+    "decompose": "taskvec.linalg.decomposition.decompose",
     "edit": "taskvec.linalg.editing",
     "open_checkpoint": "taskvec.checkpoints",
     "similarity": "taskvec.linalg.similarity",

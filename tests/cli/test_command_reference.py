@@ -19,6 +19,7 @@ CONTRACT = {
     "taskvec store remove",
     "taskvec similarity",
     "taskvec compress",
+    "taskvec decompose",
     "taskvec edit",
     "taskvec store rename",
     "taskvec store gc",

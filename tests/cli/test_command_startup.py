@@ -87,6 +87,8 @@ def test_the_main_job_needs_no_torch(program: Program) -> None:
         ("store", "show", "s", "law"),
         ("similarity", "s"),
         ("compress", "s", "--basis", "b", "--atoms", "2"),
+        ("decompose", "s", "--rank", "2", "-q"),
+        ("edit", "s", "base + shared_once(math, code) - law.unique", "-o", "once"),
         ("edit", "s", "base + math + code", "--basis", "b", "-o", "out"),
         ("edit", "--base", "base", "--vector", "m=math", "base - m", "-o", "other"),
         ("inspect", "out", "other"),

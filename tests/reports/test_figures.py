@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from taskvec.errors import MissingExtraError, OutputError
-from taskvec.reports import check_figure, cosine_heatmap, error_curve
+from taskvec.reports import check_figure, cosine_heatmap, error_curve, shared_heatmap
 
 SIGNATURES = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF-", ".PNG": b"\x89PNG"}
 GREY = np.array([0xBD] * 3)
@@ -41,7 +41,13 @@ def share_of(color: NDArray[np.int64], image: NDArray[np.int64]) -> float:
     return float(np.mean(np.all(np.abs(image - color) <= 1, axis=-1)))
 
 
-figures = pytest.mark.parametrize("draw", [heatmap, curve])
+def shares(path: Path) -> None:
+    shared_heatmap(
+        ["layer.0", "layer.1"], ["math", "code", "law"], np.array([[0.1, 0.2, np.nan], [0.3, 0.0, 0.4]]), path
+    )
+
+
+figures = pytest.mark.parametrize("draw", [heatmap, curve, shares])
 
 
 @figures
@@ -177,3 +183,14 @@ def test_lines_of_another_length_and_strange_choices_are_refused(tmp_path: Path)
     with pytest.raises(ValueError, match=r"among \[1, 2\], found 3"):
         error_curve([1, 2], [0.5, 0.4], path, chosen=3)
     assert not path.exists()
+
+
+def test_shares_without_a_task_or_of_another_shape_are_refused(tmp_path: Path) -> None:
+    for layers, values in (([], np.zeros((0, 1))), (["a"], np.zeros((2, 1)))):
+        with pytest.raises(ValueError, match="expected shares"):
+            shared_heatmap(layers, ["math"], values, tmp_path / "figure.png")
+
+
+def test_a_layer_that_a_task_did_not_change_is_grey(tmp_path: Path) -> None:
+    shares(tmp_path / "shares.png")
+    assert share_of(GREY, pixels(tmp_path / "shares.png")) > 0.01

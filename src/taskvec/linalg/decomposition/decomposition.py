@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from taskvec.linalg.decomposition.nested import ROOT
 from taskvec.linalg.decomposition.notes import notes
+from taskvec.linalg.groups import Grouping
 from taskvec.vectors.manifests import DecompositionDocument, MatrixDocument
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import TaskVector
@@ -57,6 +61,21 @@ class Decomposition:
             name: sum(energy_in(matrix, task) for matrix in self.document.matrices)
             for name, task in zip(self.tasks, own, strict=True)
         }
+
+    def shared_energy_by_layer(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return the layers (L) and the share of each task's energy in them that is shared, ``(L, T)``.
+
+        Only matrices count; NaN where a task did not change a layer.
+        """
+        layers = dict.fromkeys(Grouping.LAYER.group_of(matrix.name) for matrix in self.document.matrices)
+        shared, whole = (np.zeros((len(layers), len(self.tasks))) for _ in range(2))
+        for matrix in self.document.matrices:
+            row = list(layers).index(Grouping.LAYER.group_of(matrix.name))
+            for column, task in enumerate(self.document.tasks):
+                shared[row, column] += energy_in(matrix, task.name)
+                whole[row, column] += matrix.energy[task.name]
+        with np.errstate(invalid="ignore"):
+            return tuple(layers), shared / np.where(whole > 0, whole, np.nan)
 
     @property
     def notes(self) -> tuple[str, ...]:
