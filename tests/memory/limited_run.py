@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from taskvec import RunOptions, Store, compress, edit, similarity
+from taskvec import RunOptions, Store, compress, decompose, edit, similarity
 from taskvec.errors import MemoryLimitError
 from taskvec.linalg.compress import plan_compress
-from taskvec.linalg.editing import Editing
+from taskvec.linalg.decomposition.decompose import plan_decompose
+from taskvec.composition.editing import Editing
 from taskvec.linalg.similarity import plan_similarity
 from taskvec.streaming import Plan
 from taskvec.streaming.memory import resident_bytes
@@ -51,6 +52,14 @@ OPERATIONS: dict[str, Callable[[Store, Path], Task]] = {
 }
 
 
+def _decompose(store: Store, folder: Path) -> Task:
+    return lambda: plan_decompose(store, rank=24), lambda: decompose(store, rank=24)
+
+
+WHOLE_MATRICES: dict[str, Callable[[Store, Path], Task]] = {"decompose": _decompose}
+"""What holds one matrix at a time."""
+
+
 def peak_bytes() -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
@@ -60,7 +69,7 @@ def peak_bytes() -> int:
 
 def main(operation: str, folder: Path, limit: int) -> dict[str, object]:
     store = Store(folder / "store", RunOptions(memory=limit, workers=2))
-    plan, work = OPERATIONS[operation](store, folder)
+    plan, work = {**OPERATIONS, **WHOLE_MATRICES}[operation](store, folder)
     try:
         planned = plan()
     except MemoryLimitError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from limited_run import OPERATIONS
+from limited_run import OPERATIONS, WHOLE_MATRICES
 
 from taskvec import Store
 from taskvec.streaming.memory import parse_size
@@ -62,3 +62,28 @@ def test_the_least_that_is_named_is_enough_and_is_kept(operation: str, folder: P
     assert allowed < refusal["resident"] + MODEL_BYTES, "so much that a whole model could be held"
     run = limited_run(operation, folder, allowed)
     assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
+
+
+@pytest.fixture(scope="module")
+def matrices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three fine-tunes of three matrices, each of few strong directions and much weak noise."""
+    folder, rng = tmp_path_factory.mktemp("matrices"), np.random.default_rng(0)
+    base = {f"w{i}": rng.standard_normal((1000, 1300), dtype=np.float32) for i in range(3)}
+    save_folder(folder / "models" / "base", base)
+    store = Store.init(folder / "store", folder / "models" / "base")
+    for name in "abc":
+        delta = rng.standard_normal((1000, 20), dtype=np.float32) @ rng.standard_normal((20, 1300), dtype=np.float32)
+        tuned = {key: values + 0.01 * delta + 0.001 * values for key, values in base.items()}
+        store.add({name: save_folder(folder / "models" / name, tuned)})
+    return folder
+
+
+@pytest.mark.parametrize("operation", WHOLE_MATRICES)
+def test_matrices_are_held_one_at_a_time(operation: str, matrices: Path) -> None:
+    refusal = limited_run(operation, matrices, 1 << 20)
+    least = re.search(r"the least that would do is (\w+): raise --memory", refusal["refused"])
+    assert least is not None
+    for allowed in (parse_size(least[1]), 2 * parse_size(least[1])):
+        run = limited_run(operation, matrices, allowed)
+        assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
+        shutil.rmtree(matrices / "store" / "decompositions")

@@ -9,7 +9,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from taskvec import RunOptions, Store, TaskVector, compress, edit
+from taskvec import RunOptions, Store, TaskVector, compress, decompose, edit
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.families import Family, SavedFamily, make_family
@@ -107,6 +107,17 @@ def compress_and_edit(saved: SavedFamily, folder: Path, options: RunOptions) -> 
     return {**_files(store.path / "objects"), **_files(folder / "out"), **numbers}
 
 
+def decompose_and_edit(saved: SavedFamily, folder: Path, options: RunOptions) -> Bytes:
+    store = _store(saved, folder, options)
+    found = decompose(store, rank=3, side="both", threshold=0.4)
+    edit(store, "base + 0.5*shared_once(a, b, c) - 0.25*e.unique", folder / "out")
+    numbers = {
+        "parts": store.gram(["a", "a.shared", "b.unique"]).per_tensor.tobytes(),
+        "bytes": repr(found.to_json()).encode(),
+    }
+    return {**_files(store.path / "objects"), **_files(folder / "out"), **numbers}
+
+
 OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "inner products": gram,
     "add to a store": add,
@@ -114,4 +125,5 @@ OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "edit into float32": edit_to_f32,
     "save a task vector": save_task_vector,
     "compress and edit from atoms": compress_and_edit,
+    "decompose and edit from parts": decompose_and_edit,
 }

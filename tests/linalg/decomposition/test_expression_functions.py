@@ -8,7 +8,7 @@ import pytest
 from taskvec import Store, TaskVector
 from taskvec.errors import ExpressionError
 from taskvec.linalg.decomposition.decompose import decompose
-from taskvec.linalg.editing import Editing
+from taskvec.composition.editing import Editing
 
 
 def _vector(store: Store, expression: str) -> TaskVector:

@@ -157,3 +157,10 @@ def test_one_task_and_an_unknown_subspace_are_refused() -> None:
         SubspaceRule().check_tasks(1)
     with pytest.raises(DecompositionError, match="mean, palindrome, chain"):
         SubspaceRule("median")
+
+
+def test_subspaces_that_meet_by_necessity_share_nothing_at_any_threshold() -> None:
+    rng = np.random.default_rng(0)
+    bases = [orthonormal(rng, 20, 10) for _ in range(2)]
+    assert SubspaceRule("mean", 0.6).share(bases, 20).directions.count == 0
+    assert METHODS["mean"].find(bases, 0.6).count > 0

@@ -101,7 +101,7 @@ def _exact_factors(matrix: Single, rule: RankRule, energy: float) -> SingularFac
     squares, vectors = _decreasing(shorter_gram(matrix))
     rank = _rank(squares, rule, energy, matrix.shape)
     rank = _significant(squares, matrix.shape) if rank is None else rank
-    values, near = np.sqrt(squares[:rank]), vectors[:, :rank]
+    values, near = np.sqrt(squares[:rank]), np.ascontiguousarray(vectors[:, :rank])
     is_left = matrix.shape[0] < matrix.shape[1]
     far = (transposed_times(matrix, near) if is_left else times(matrix, near)) / values
     left, right = (near, far) if is_left else (far, near)

@@ -15,7 +15,7 @@ from taskvec.linalg.decomposition.nested import ROOT, share_in_tree
 from taskvec.linalg.decomposition.reading import MatrixReader
 from taskvec.linalg.decomposition.request import Request
 from taskvec.linalg.decomposition.sides import Projection, Side
-from taskvec.linalg.decomposition.singular import singular_factors
+from taskvec.linalg.decomposition.singular import SingularFactors, singular_factors
 from taskvec.linalg.decomposition.subspaces import Shared
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
@@ -80,14 +80,19 @@ def _first_reading(reader: MatrixReader, request: Request) -> _Spaces:
     total = np.zeros(reader.shape, np.float32) if request.control is Control.SUM else None
     key = f"{request.seed}\0{reader.tensor.name}"
     for t, task in enumerate(request.tasks):
-        matrix = reader.finite_delta(t)
-        factors = singular_factors(matrix, request.rule, key=key, device=request.store.options.device)
+        factors = _read_factors(reader, t, request, key, total)
         for space in request.side.spaces:
             bases[space][task] = space.basis(factors)
         ranks[task], energy[task], error = factors.rank, factors.energy, max(error, factors.error)
-        if total is not None:
-            total += matrix
     return _Spaces(bases, ranks, energy, error, total)
+
+
+def _read_factors(reader: MatrixReader, task: int, request: Request, key: str, total: Single | None) -> SingularFactors:
+    """Read one matrix, add it to the total, and let go of it: two are never held at once."""
+    matrix = reader.finite_delta(task)
+    if total is not None:
+        total += matrix
+    return singular_factors(matrix, request.rule, key=key, device=request.store.options.device)
 
 
 def _fills(ranks: Mapping[str, int], dimension: int) -> bool:

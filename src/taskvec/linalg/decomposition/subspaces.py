@@ -181,13 +181,12 @@ class SubspaceRule:
             dimension: The dimension of the space that they could fill: d, or less where some was taken out.
 
         Returns:
-            The shared subspace; empty is a valid answer.
+            The shared subspace; empty is a valid answer, and the only one where subspaces meet by necessity.
         """
         method = METHODS[self.subspace]
         density = sum(basis.shape[1] for basis in bases) / len(bases) / max(dimension, 1)
-        limit = self.threshold
-        if limit is None:
-            limit = above(method.edge(density, len(bases)))
+        edge = method.edge(density, len(bases))
+        limit = above(edge) if self.threshold is None or edge >= 1 else self.threshold
         found = method.find(bases, limit)
         return Shared(found, limit, agreement(bases, found.vectors))
 
