@@ -9,12 +9,12 @@ from taskvec._version import __version__
 
 if TYPE_CHECKING:
     from taskvec.checkpoints import open_checkpoint
+    from taskvec.composition.editing import edit
     from taskvec.errors import TaskvecError
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress
     from taskvec.linalg.decomposition.decompose import decompose
     from taskvec.linalg.decomposition.decomposition import Decomposition
-    from taskvec.linalg.editing import edit
     from taskvec.linalg.similarity import similarity
     from taskvec.streaming import RunOptions
     from taskvec.vectors.edited import Edited
@@ -50,7 +50,7 @@ _HOMES = {
     "TaskvecError": "taskvec.errors",
     "compress": "taskvec.linalg.compress",
     "decompose": "taskvec.linalg.decomposition.decompose",
-    "edit": "taskvec.linalg.editing",
+    "edit": "taskvec.composition.editing",
     "open_checkpoint": "taskvec.checkpoints",
     "similarity": "taskvec.linalg.similarity",
 }

@@ -43,6 +43,10 @@ class DecompositionError(TaskvecError):
     """Task vectors cannot be split as asked (no rank rule, one task, a threshold that tells nothing)."""
 
 
+class CompositionError(TaskvecError):
+    """Task vectors cannot be put together as asked (an option out of range, no task, values that are not finite)."""
+
+
 class OutputError(TaskvecError):
     """The output cannot be written (it exists, the disk is full, the target is not writable)."""
 

@@ -10,7 +10,7 @@ from bad_models import BAD_MODELS, BadModel
 from tampering import picture
 
 from taskvec import Store, TaskVector
-from taskvec.linalg.editing import Editing
+from taskvec.composition.editing import Editing
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event
 from taskvec.testing.checkpoints import save_folder

@@ -12,8 +12,8 @@ from tampering import picture
 
 import oracles
 from taskvec import Store, TaskVector, edit, open_checkpoint
+from taskvec.composition.editing import Editing
 from taskvec.errors import CheckpointError, MemoryLimitError, OutputError
-from taskvec.linalg.editing import Editing
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.testing.checkpoints import save_folder

@@ -14,7 +14,7 @@ from taskvec.cli.options import AllowOption, DtypeOption, Running, dtype_option,
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.linalg.editing import Editing
+    from taskvec.composition.editing import Editing
     from taskvec.streaming.plan import RunOptions
     from taskvec.vectors.alignment import Rule
     from taskvec.vectors.output import EditResult, OutputOptions
@@ -124,7 +124,7 @@ def _request(
 def _over_store(
     store: str, expression: str, basis: str | None, atoms: bool, output: OutputOptions, options: RunOptions
 ) -> Editing:
-    from taskvec.linalg.editing import Editing
+    from taskvec.composition.editing import Editing
     from taskvec.vectors.store import Store
 
     return Editing.of_store(
@@ -140,7 +140,7 @@ def _over_checkpoints(
     output: OutputOptions,
     options: RunOptions,
 ) -> Editing:
-    from taskvec.linalg.editing import Editing
+    from taskvec.composition.editing import Editing
 
     return Editing.of_checkpoints(base, refs, expression, allow=allow, output=output, options=options)
 

@@ -60,9 +60,15 @@ def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Jou
                 journal.record(unit.index, parts)
         for piece, part in zip(unit.pieces, parts, strict=True):
             if part:
-                name = job.tensors[piece.tensor].name
-                totals[name] = job.kernel.fold(totals.get(name, ()), part)
+                _fold(job, piece, part, totals)
     return totals
+
+
+def _fold(job: Job, piece: Piece, part: Arrays, totals: dict[str, Arrays]) -> None:
+    tensor = job.tensors[piece.tensor]
+    total = job.kernel.fold(totals.get(tensor.name, ()), part)
+    is_last = piece.stop == tensor.num_params
+    totals[tensor.name] = job.kernel.conclude(tensor, total) if is_last else total
 
 
 def _results(job: Job, options: RunOptions, planned: PlannedPass, units: Sequence[Unit]) -> Iterator[Parts]:

@@ -130,7 +130,8 @@ class Kernel(ABC):
     """What a pass computes: a map (chunk to output rows), a reduce (chunk to small arrays), or both at once.
 
     ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small arrays;
-    ``fold`` adds the arrays of a tensor's pieces up in order. A kernel is shared by workers and keeps no state itself.
+    ``fold`` adds the arrays of a tensor's pieces up in order, ``conclude`` makes of them what the pass returns. A
+    kernel is shared by workers and keeps no state itself.
     """
 
     def begin(self, tensor: AlignedTensor) -> Any:
@@ -147,6 +148,10 @@ class Kernel(ABC):
     def fold(self, total: Arrays, part: Arrays) -> Arrays:
         """Join the arrays of a tensor's next piece to those before it; sums unless a kernel says otherwise."""
         return tuple(t + p for t, p in zip(total, part, strict=True)) if total else part
+
+    def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:  # noqa: ARG002
+        """Return what is kept of a tensor once its last piece is folded: a few numbers where the arrays are large."""
+        return total
 
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""

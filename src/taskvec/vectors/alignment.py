@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from taskvec.checkpoints import Checkpoint, zeros_like
 from taskvec.errors import AlignmentError
@@ -35,6 +36,10 @@ class RuleUse:
     rule: Rule
     source: str
     tensors: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"rule": self.rule, "source": self.source, "tensors": list(self.tensors)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,4 +166,4 @@ class Edited:
 
 
 def _rules(alignment: Alignment) -> tuple[Mapping[str, Any], ...]:
-    return tuple({"rule": use.rule, "source": use.source, "tensors": list(use.tensors)} for use in alignment.uses)
+    return tuple(use.to_json() for use in alignment.uses)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from taskvec import Store, TaskVector
+from taskvec.composition.editing import Editing
 from taskvec.errors import ExpressionError
 from taskvec.linalg.decomposition.decompose import decompose
-from taskvec.composition.editing import Editing
 
 
 def _vector(store: Store, expression: str) -> TaskVector:

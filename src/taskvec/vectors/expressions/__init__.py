@@ -3,7 +3,7 @@
 Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a vector (``linear``).
 """
 
-from taskvec.vectors.expressions.linear import LinearForm, VectorFunction, linear_form
+from taskvec.vectors.expressions.linear import LinearForm, MergeFunction, VectorFunction, linear_form
 from taskvec.vectors.expressions.nodes import (
     Add,
     Call,
@@ -14,6 +14,7 @@ from taskvec.vectors.expressions.nodes import (
     Node,
     Number,
     Option,
+    OptionValue,
     Subtract,
 )
 from taskvec.vectors.expressions.parser import parse
@@ -23,12 +24,14 @@ __all__ = [
     "Call",
     "Divide",
     "LinearForm",
+    "MergeFunction",
     "Multiply",
     "Name",
     "Negate",
     "Node",
     "Number",
     "Option",
+    "OptionValue",
     "Subtract",
     "VectorFunction",
     "linear_form",

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 from taskvec.errors import ExpressionError
 from taskvec.vectors.expressions.mistakes import mistake, quoted, unknown
-from taskvec.vectors.expressions.nodes import Add, Call, Divide, Multiply, Name, Negate, Node, Number, Subtract
+from taskvec.vectors.expressions.nodes import (
+    Add,
+    Call,
+    Divide,
+    Multiply,
+    Name,
+    Negate,
+    Node,
+    Number,
+    OptionValue,
+    Subtract,
+)
 from taskvec.vectors.expressions.parser import BASE, parse
 
 _Vector = dict[str, float]
@@ -17,6 +28,9 @@ _Value = float | _Vector
 VectorFunction = Callable[[Sequence[Mapping[str, float]]], Mapping[str, float]]
 """From the coefficients of task vectors to those of one; raises an ``ExpressionError`` that says what it needs."""
 
+MergeFunction = Callable[[Sequence[Mapping[str, float]], Mapping[str, OptionValue]], str]
+"""From the coefficients of task vectors, and options, to the key under which a new vector will be known."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinearForm:
@@ -24,7 +38,7 @@ class LinearForm:
 
     Attributes:
         base: How many times the base model occurs; 1 for a checkpoint, 0 for a task vector.
-        coefficients: A number for each ``NAME`` or ``NAME.part``, in order of first appearance; 0 where they cancel.
+        coefficients: A number for each ``NAME``, ``NAME.part`` or merge, by first appearance; 0 where they cancel.
     """
 
     base: float
@@ -32,7 +46,10 @@ class LinearForm:
 
 
 def linear_form(
-    expression: Node | str, names: Collection[str], functions: Mapping[str, VectorFunction] | None = None
+    expression: Node | str,
+    names: Collection[str],
+    functions: Mapping[str, VectorFunction] | None = None,
+    merges: Mapping[str, MergeFunction] | None = None,
 ) -> LinearForm:
     """Reduce an expression to one coefficient a vector.
 
@@ -40,21 +57,29 @@ def linear_form(
         expression: The text, or a parsed tree.
         names: Every ``NAME`` and ``NAME.part`` that exists; ``base`` always does.
         functions: Functions of task vectors beside ``sum`` and ``mean``, such as those that must know a store.
+        merges: Functions that make a new vector, such as ``ties``; these alone take options.
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
     if isinstance(expression, str):
-        return _Evaluation(expression, names, functions or {}).form(parse(expression))
-    return _Evaluation(None, names, functions or {}).form(expression)
+        return _Evaluation(expression, names, functions or {}, merges or {}).form(parse(expression))
+    return _Evaluation(None, names, functions or {}, merges or {}).form(expression)
 
 
 class _Evaluation:
     """Evaluates one tree; a vector that it made belongs to nobody else and may be added to in place."""
 
-    def __init__(self, text: str | None, names: Collection[str], functions: Mapping[str, VectorFunction]) -> None:
+    def __init__(
+        self,
+        text: str | None,
+        names: Collection[str],
+        functions: Mapping[str, VectorFunction],
+        merges: Mapping[str, MergeFunction],
+    ) -> None:
         self._text = text
         self._names = frozenset(names)
         self._functions = functions
+        self._merges = merges
 
     def form(self, root: Node) -> LinearForm:
         value = self._evaluate(root)
@@ -141,9 +166,10 @@ class _Evaluation:
         return {key: self._finite(node, coefficient / right) for key, coefficient in left.items()}
 
     def _call(self, node: Call, arguments: list[_Value]) -> _Value:
-        if node.function not in {*_FUNCTIONS, *self._functions}:
-            raise self._error(node, unknown("function", node.function, {*_FUNCTIONS, *self._functions}))
-        if node.options:
+        known = {*_FUNCTIONS, *self._functions, *self._merges}
+        if node.function not in known:
+            raise self._error(node, unknown("function", node.function, known))
+        if node.options and node.function not in self._merges:
             option = node.options[0]
             raise mistake(
                 self._text, option.column, f"{node.function} takes no option {quoted(option.name)}; remove it"
@@ -152,7 +178,12 @@ class _Evaluation:
             raise self._error(node, f"{node.function} needs at least one argument, as in {node.function}(math, code)")
         if node.function in _FUNCTIONS:
             return _FUNCTIONS[node.function](self, node, arguments)
-        return self._apply(node, self._functions[node.function], arguments)
+        return self._apply(node, self._functions.get(node.function) or self._merge(node), arguments)
+
+    def _merge(self, node: Call) -> VectorFunction:
+        merge = self._merges[node.function]
+        options = {option.name: option.value for option in node.options}
+        return lambda vectors: {merge(vectors, options): 1.0}
 
     def _apply(self, node: Call, function: VectorFunction, arguments: list[_Value]) -> _Value:
         vectors = [argument for argument in arguments if not isinstance(argument, float) and BASE not in argument]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from taskvec.checkpoints import open_checkpoint
+from taskvec.composition.merges import Merges
+from taskvec.composition.ties import TiesMerge
 from taskvec.errors import ExpressionError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import known
@@ -34,6 +36,7 @@ class Editing:
         output: How it will be written.
         options: The limits.
         certificate: The errors, where the vectors come from a basis.
+        merges: The merges within the expression, inner ones first, not yet computed.
     """
 
     expression: str
@@ -41,6 +44,7 @@ class Editing:
     output: OutputOptions
     options: RunOptions
     certificate: Mapping[str, Any] | None = None
+    merges: tuple[TiesMerge, ...] = ()
 
     @classmethod
     def of_store(
@@ -67,29 +71,34 @@ class Editing:
         """
         if basis is not None:
             return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
-        form = linear_form(expression, store.names_and_parts, store_functions(store))
-        used = {name: store[name] for name, coefficient in form.coefficients.items() if coefficient}
+        merges = Merges()
+        form = linear_form(expression, store.names_and_parts, store_functions(store), merges.functions)
+        used = {name: store[name] for name in merges.names(_used(form))}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
-        return cls._of(expression, form, used, store.base, output or OutputOptions(), store.options, sources)
+        target = output or OutputOptions()
+        return cls._of(expression, form, merges, used, store.base, target, store.options, sources)
 
     @classmethod
     def _of_basis(cls, basis: Basis, expression: str, addition: Addition, output: OutputOptions) -> Editing:
-        form = linear_form(expression, basis.tasks)
+        merges = Merges()
+        form = linear_form(expression, basis.tasks, merges=merges.functions)
         vectors: Mapping[str, TaskVector] = basis.vectors
-        error = basis.certificate.error_of_expression(form.coefficients)
+        is_linear = not merges.used(form.coefficients)
+        error = basis.certificate.error_of_expression(form.coefficients) if is_linear else float("nan")
         if addition == "atoms":
-            _check_is_sum(basis, form)
+            _check_is_sum(basis, form, is_linear=is_linear)
             vectors = dict.fromkeys(basis.tasks, basis.atom_sum / len(basis.tasks))
             error = basis.atom_sum_error
+        names = merges.names(form.coefficients)
         certificate = {
             "basis": basis.name,
             "addition": addition,
             "relative_error": known(error),
-            "task_errors": {name: known(basis.certificate.task_errors[name]) for name in form.coefficients},
+            "task_errors": {name: known(basis.certificate.task_errors[name]) for name in names},
         }
         store = basis.store
         atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
-        editing = cls._of(expression, form, vectors, store.base, output, store.options, atoms)
+        editing = cls._of(expression, form, merges, vectors, store.base, output, store.options, atoms)
         record = {**editing.output.record, "certificate": certificate}
         return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
 
@@ -117,18 +126,21 @@ class Editing:
         Returns:
             The editing.
         """
-        form = linear_form(expression, vectors)
+        merges = Merges()
+        form = linear_form(expression, vectors, merges=merges.functions)
         opened = open_checkpoint(base)
-        used = {name: TaskVector(opened, vectors[name], allow=allow) for name in form.coefficients}
+        names = merges.names(form.coefficients)
+        used = {name: TaskVector(opened, vectors[name], allow=allow) for name in names}
         sources = {name: str(vectors[name]) for name in used}
-        target = Source.of(opened)
-        return cls._of(expression, form, used, target, output or OutputOptions(), options or RunOptions(), sources)
+        output, options = output or OutputOptions(), options or RunOptions()
+        return cls._of(expression, form, merges, used, Source.of(opened), output, options, sources)
 
     @classmethod
     def _of(
         cls,
         expression: str,
         form: LinearForm,
+        merges: Merges,
         vectors: Mapping[str, TaskVector],
         base: Source,
         output: OutputOptions,
@@ -140,31 +152,45 @@ class Editing:
                 f"expression: base occurs {form.base:g} times; write it once for a checkpoint, or leave it out for a "
                 "task vector"
             )
+        made = merges.make(_used(form), vectors, base, options)
+        known = {**vectors, **{merge.name: merge.vector for merge in made}}
         total = TaskVector.from_terms(base, {})
-        for name, coefficient in form.coefficients.items():
-            if coefficient:
-                total += coefficient * vectors[name]
+        for name in _used(form):
+            total += form.coefficients[name] * known[name]
         edited = Edited(total, base if form.base else None)
-        record = {"expression": expression, "sources": dict(sources), **output.record}
-        return cls(expression, edited, replace(output, record=record), options)
+        covered = {merge.name: merge.rules for merge in made if merge.rules}
+        merged = {"rules_within": covered} if covered else {}
+        record = {"expression": expression, "sources": dict(sources), **merged, **output.record}
+        return cls(expression, edited, replace(output, record=record), options, merges=made)
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
-        return self.edited.plan(Path(out), self.output, self.options)
+        plan = self.edited.plan(Path(out), self.output, self.options)
+        before = [planned for merge in self.merges for planned in merge.plan(self.options)]
+        projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
+        return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
     def save(self, out: Ref) -> EditResult:
         """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`."""
+        self.plan(out)
+        for merge in self.merges:
+            merge.cuts(self.options)
         result = self.edited.save(out, self.output, self.options)
-        return replace(result, certificate=self.certificate)
+        rules = [rule for merge in self.merges for rule in merge.rules]
+        return replace(result, certificate=self.certificate, rules=(*result.rules, *rules))
 
 
-def _check_is_sum(basis: Basis, form: LinearForm) -> None:
+def _used(form: LinearForm) -> list[str]:
+    return [name for name, coefficient in form.coefficients.items() if coefficient]
+
+
+def _check_is_sum(basis: Basis, form: LinearForm, *, is_linear: bool) -> None:
     """Refuse what the sum of atoms cannot stand for.
 
     Raises:
         ExpressionError: If the tasks are not added alike.
     """
-    if len({form.coefficients.get(task, 0.0) for task in basis.tasks}) > 1:
+    if not is_linear or len({form.coefficients.get(task, 0.0) for task in basis.tasks}) > 1:
         raise ExpressionError(
             f"expression: atoms stand for the sum of all tasks alike: write base + 0.3*sum({', '.join(basis.tasks)}), "
             "or take the recovered vectors"

@@ -1,0 +1,1 @@
+"""Ways to put task vectors together beyond a weighted sum, and expressions that may use them."""

@@ -1,0 +1,255 @@
+"""The exact k-th largest magnitude of every task in every tensor, by radix selection in two streamed counts.
+
+Magnitudes of float32 numbers are 31-bit integers. The first pass counts their 16 high bits, which tells in which of
+2¹⁶ bins the k-th largest lies and how many of that bin are kept; the second counts the 15 low bits within that bin. No
+value is sorted, and none is kept. A piece's counts are handed on sparse, because small tensors are many.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.composition.inputs import MergeInputs
+from taskvec.errors import AlignmentError, NonFiniteError
+from taskvec.numerics.trimming import HIGH_BINS, LOW_BINS, LOW_BITS, NON_FINITE, count_high, count_low
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel
+from taskvec.streaming.units import BLOCK
+from taskvec.vectors.alignment import Rule, describe_changed_copy
+
+Counts = NDArray[np.int64]
+Highs = Mapping[str, Arrays]
+"""Tensor → the bin of each task's k-th largest magnitude, and how many of that bin are kept."""
+
+
+class State(NamedTuple):
+    """The counts of one piece, and how its tensor is mixed."""
+
+    tensor: AlignedTensor
+    mixing: NDArray[np.float32]
+    counts: NDArray[np.uint32]
+
+
+class CountingKernel(Kernel):
+    """Counts bins of magnitudes; a piece's result is the sorted keys ``task · bins + bin`` and their counts."""
+
+    bins: int
+
+    def __init__(self, inputs: MergeInputs) -> None:
+        self.inputs = inputs
+
+    def begin(self, tensor: AlignedTensor) -> State | None:
+        """Open the counts of a piece."""
+        if not tensor.is_combinable:
+            return None
+        counts = np.zeros((len(self.inputs.vectors), self.bins), np.uint32)
+        return State(tensor, self.inputs.mixing(tensor), counts)
+
+    def process(self, chunk: Chunk, state: State | None) -> None:
+        """Count one chunk, or check that what is only copied is the base's."""
+        if state is None:
+            self._check_copy(chunk)
+        else:
+            self.count(chunk, state)
+
+    @abstractmethod
+    def count(self, chunk: Chunk, state: State) -> None:
+        """Count one chunk."""
+
+    def finish(self, state: State | None) -> Arrays:
+        """Return the keys that occurred, and how often."""
+        if state is None:
+            return ()
+        flat = state.counts.reshape(-1)
+        keys = np.flatnonzero(flat).astype(np.int64)
+        return keys, flat[keys].astype(np.int64)
+
+    def scratch_bytes(self, num_sources: int) -> int:
+        """Return the bytes of a piece's counts and of their sum over the pieces of a tensor, and of a tile a source."""
+        return len(self.inputs.vectors) * self.bins * 12 + num_sources * (1 << 14)
+
+    def parameters(self) -> bytes:
+        """Return what is counted."""
+        return self.inputs.identity.encode()
+
+    def _check_copy(self, chunk: Chunk) -> None:
+        tensor = chunk.tensor
+        size = chunk.count * tensor.located[0].info.dtype.itemsize
+        for located, row in zip(tensor.sources, chunk.raw, strict=True):
+            if Rule.INTEGERS not in self.inputs.allow and not np.array_equal(row[:size], chunk.base[:size]):
+                raise AlignmentError(describe_changed_copy(located, tensor.name))
+
+
+class HighKernel(CountingKernel):
+    """The first count: which bin of 16 high bits the k-th largest magnitude is in.
+
+    Attributes:
+        density: The fraction of each tensor that is kept.
+    """
+
+    bins = HIGH_BINS
+
+    def __init__(self, inputs: MergeInputs, density: float) -> None:
+        super().__init__(inputs)
+        self.density = density
+
+    def count(self, chunk: Chunk, state: State) -> None:
+        """Count one chunk."""
+        tensor = state.tensor
+        count_high(
+            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.inputs.centered, chunk.count, state.mixing,
+            state.counts,
+        )  # fmt: skip
+
+    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+        """Add up, densely from the second piece on."""
+        if not total:
+            return part
+        keys, counts = part
+        dense = total[0] if len(total) == 1 else self._dense(*total)
+        dense[keys] += counts
+        return (dense,)
+
+    def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
+        """Return each task's bin and how many of it are kept.
+
+        Args:
+            tensor: The tensor.
+            total: Its counts.
+
+        Returns:
+            Bins and ranks, each int64 ``(T,)``.
+
+        Raises:
+            NonFiniteError: If a task's vector holds infinity or NaN.
+        """
+        keys, counts = total if len(total) == 2 else _sparse(total[0])
+        self._check_finite(tensor, keys)
+        kept = num_kept(tensor.num_params, self.density)
+        return select(keys, counts, np.full(len(self.inputs.vectors), kept), self.bins)
+
+    def _dense(self, keys: Counts, counts: Counts) -> Counts:
+        dense = np.zeros(len(self.inputs.vectors) * self.bins, np.int64)
+        dense[keys] = counts
+        return dense
+
+    def _check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
+        broken = keys[keys % self.bins >= NON_FINITE]
+        if broken.size:
+            raise NonFiniteError(
+                f"tensor {tensor.name} of {self.inputs.names[broken[0] // self.bins]} (or of its base) holds NaN or "
+                "infinity, and ties takes finite numbers alone: fetch or save the checkpoint again"
+            )
+
+
+class LowKernel(CountingKernel):
+    """The second count: the 15 low bits of the k-th largest magnitude, and in which piece the last kept equal one is.
+
+    Attributes:
+        highs: What the first count found.
+    """
+
+    bins = LOW_BINS
+
+    def __init__(self, inputs: MergeInputs, highs: Highs) -> None:
+        super().__init__(inputs)
+        self.highs = highs
+
+    def count(self, chunk: Chunk, state: State) -> None:
+        """Count one chunk."""
+        tensor = state.tensor
+        count_low(
+            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.inputs.centered, chunk.count, state.mixing,
+            self.highs[tensor.name][0].astype(np.uint32), state.counts,
+        )  # fmt: skip
+
+    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+        """Keep the counts of every piece: which of them hold the threshold is known at the end."""
+        return (*total, *part)
+
+    def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
+        """Return thresholds, where to look for the last kept equal magnitude, and how many to count there.
+
+        Args:
+            tensor: The tensor.
+            total: Keys and counts of its pieces, in order.
+
+        Returns:
+            Each int64 ``(T,)``: thresholds; the first index of the piece to look in; how many equal ones of that piece
+            are kept, 0 where every equal one is.
+        """
+        keys, inverse = np.unique(np.concatenate(total[::2]), return_inverse=True)
+        counts = np.bincount(inverse, np.concatenate(total[1::2]), len(keys)).astype(np.int64)
+        highs, ranks = self.highs[tensor.name]
+        lows, ranks = select(keys, counts, ranks, self.bins)
+        wanted = np.arange(len(lows)) * self.bins + lows
+        equal = np.array([_at(*piece, wanted) for piece in zip(total[::2], total[1::2], strict=True)])
+        before = np.cumsum(equal, axis=0)
+        pieces = np.argmax(before >= ranks, axis=0) if tensor.num_params else np.zeros_like(ranks)
+        tasks = np.arange(len(lows))
+        inside = ranks - (before - equal)[pieces, tasks]
+        thresholds = (highs << LOW_BITS) | lows
+        is_tied = (before[-1] > ranks) & (thresholds > 0)  # a zero is the same whether it is kept or not
+        return thresholds, pieces * BLOCK, np.where(is_tied, inside, 0)
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """The sorted keys of one task, and their counts."""
+
+    keys: Counts
+    counts: Counts
+
+    def largest(self, wanted: int) -> tuple[int, int]:
+        """Return the bin of the ``wanted``-th largest, and which of that bin it is, counted from 1."""
+        if not wanted:
+            return 0, 0
+        from_above = np.cumsum(self.counts[::-1])
+        place = int(np.searchsorted(from_above, wanted))
+        own = self.counts.size - 1 - place
+        return int(self.keys[own]), wanted - int(from_above[place] - self.counts[own])
+
+
+def num_kept(num_params: int, density: float) -> int:
+    """Return k = round(density · n), halves to even, at least 1 of a tensor that has elements."""
+    return max(round(density * num_params), 1) if num_params else 0
+
+
+def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Counts, Counts]:
+    """Return for each task the bin of its r-th largest element, and which of that bin it is.
+
+    Args:
+        keys: ``task · bins + bin``, sorted.
+        counts: How often each occurs.
+        ranks: r of each task, ``(T,)``; at most what the task has.
+        bins: Bins of a task.
+
+    Returns:
+        Bins and ranks within them, each ``(T,)``.
+    """
+    edges = np.searchsorted(keys, np.arange(len(ranks) + 1) * bins)
+    found = [
+        _Bins(keys[start:stop] - t * bins, counts[start:stop]).largest(int(ranks[t]))
+        for t, (start, stop) in enumerate(pairwise(edges))
+    ]
+    chosen = np.array(found, np.int64).reshape(-1, 2)
+    return chosen[:, 0], chosen[:, 1]
+
+
+def _sparse(dense: Counts) -> Arrays:
+    keys = np.flatnonzero(dense)
+    return keys, dense[keys]
+
+
+def _at(keys: Counts, counts: Counts, wanted: Counts) -> Counts:
+    """Return the counts of the wanted keys, 0 where one does not occur."""
+    if not keys.size:
+        return np.zeros_like(wanted)
+    places = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    return np.where(keys[places] == wanted, counts[places], 0)
