@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +28,11 @@ from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.memory import format_size, resident_bytes
 from taskvec.streaming.plan import SLACK_BYTES
 from taskvec.vectors.manifests import MatrixDocument, document_data, load_document
+
+Numbered = tuple[int, AlignedTensor]
+"""A matrix and its index among those of a request."""
+
+Outcome = TypeVar("Outcome")
 
 _HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next time
 _NUMBER = 8  # bytes of a float64
@@ -79,40 +85,48 @@ def run_matrices(request: Request, planned: PlannedPass, folder: Path) -> tuple[
     Returns:
         What was found, in the order of the request's matrices.
     """
-    listener, label = request.store.options.listener, planned.label
-    started = time.perf_counter()
-    listener(PassStarted(label, planned.read_bytes))
     items = list(enumerate(request.matrices))
     waiting = [item for item in items if not _note(folder, item[0]).exists()]
-    known = planned.read_bytes - sum(_read_bytes(tensor) for _, tensor in waiting)
-    if len(waiting) < len(items):
-        listener(Resumed(label, known))
 
-    def work(item: tuple[int, AlignedTensor]) -> int:
+    def work(item: Numbered) -> None:
         index, tensor = item
         found = split_matrix(tensor, request, folder / factor_filename(index))
         write_json_atomic(_note(folder, index), document_data(found))
-        return _read_bytes(tensor)
 
-    for count in _run(work, waiting, request, planned.workers):
-        listener(BytesDone(label, count))
-    listener(PassFinished(label, time.perf_counter() - started))
+    for _ in over_matrices(work, waiting, request, planned):
+        pass
     return tuple(load_document(MatrixDocument, _note(folder, index)) for index, _ in items)
+
+
+def over_matrices(
+    work: Callable[[Numbered], Outcome], items: Sequence[Numbered], request: Request, planned: PlannedPass
+) -> Iterator[Outcome]:
+    """Do some work on every matrix, in parallel, and say how far it is.
+
+    Args:
+        work: What to do with a numbered matrix.
+        items: The matrices that are left to do.
+        request: What is asked.
+        planned: How many at once.
+
+    Yields:
+        What came of each, in order.
+    """
+    options, label, started = request.store.options, planned.label, time.perf_counter()
+    sizes = [_read_bytes(tensor) for _, tensor in items]
+    options.listener(PassStarted(label, planned.read_bytes))
+    if len(items) < len(request.matrices):
+        options.listener(Resumed(label, planned.read_bytes - sum(sizes)))
+    for size, outcome in zip(sizes, EXECUTORS[options.executor].run(work, items, planned.workers), strict=True):
+        options.listener(BytesDone(label, size))
+        yield outcome
+    options.listener(PassFinished(label, time.perf_counter() - started))
 
 
 def forget_notes(folder: Path) -> None:
     """Remove the notes of a finished run."""
     for path in folder.glob(".matrix_*.json"):
         path.unlink()
-
-
-def _run(
-    work: Callable[[tuple[int, AlignedTensor]], int],
-    items: Sequence[tuple[int, AlignedTensor]],
-    request: Request,
-    workers: int,
-) -> Iterator[int]:
-    return EXECUTORS[request.store.options.executor].run(work, items, workers)
 
 
 def _note(folder: Path, index: int) -> Path:

@@ -78,20 +78,30 @@ def _first_reading(reader: MatrixReader, request: Request) -> _Spaces:
     bases: dict[Side, dict[str, Matrix]] = {space: {} for space in request.side.spaces}
     ranks, energy, error = {}, {}, 0.0
     total = np.zeros(reader.shape, np.float32) if request.control is Control.SUM else None
-    key = f"{request.seed}\0{reader.tensor.name}"
     for t, task in enumerate(request.tasks):
-        factors = _read_factors(reader, t, request, key, total)
+        factors = read_factors(reader, t, request, total)
         for space in request.side.spaces:
             bases[space][task] = space.basis(factors)
         ranks[task], energy[task], error = factors.rank, factors.energy, max(error, factors.error)
     return _Spaces(bases, ranks, energy, error, total)
 
 
-def _read_factors(reader: MatrixReader, task: int, request: Request, key: str, total: Single | None) -> SingularFactors:
-    """Read one matrix, add it to the total, and let go of it: two are never held at once."""
+def read_factors(reader: MatrixReader, task: int, request: Request, total: Single | None = None) -> SingularFactors:
+    """Read one matrix and let go of it: two are never held at once.
+
+    Args:
+        reader: The matrix of all tasks.
+        task: The index of the task.
+        request: What is asked.
+        total: Where the matrix is added to, if anywhere.
+
+    Returns:
+        Its leading singular directions.
+    """
     matrix = reader.finite_delta(task)
     if total is not None:
         total += matrix
+    key = f"{request.seed}\0{reader.tensor.name}"
     return singular_factors(matrix, request.rule, key=key, device=request.store.options.device)
 
 
