@@ -65,6 +65,10 @@ class Family:
         """The base plus the scaled sum of all task vectors."""
         return f"base + {scaling}*({' + '.join(self.finetuned)})"
 
+    def ties_expression(self, scaling: float, density: float) -> str:
+        """The base plus the scaled TIES merge of all task vectors."""
+        return f"base + {scaling}*ties({', '.join(self.finetuned)}, density={density})"
+
 
 def weights_of(folder: Path) -> list[Path]:
     """The files of weights in a model's folder."""

@@ -118,6 +118,12 @@ def decompose_and_edit(saved: SavedFamily, folder: Path, options: RunOptions) ->
     return {**_files(store.path / "objects"), **_files(folder / "out"), **numbers}
 
 
+def merge_by_ties(saved: SavedFamily, folder: Path, options: RunOptions) -> Bytes:
+    store = _store(saved, folder, options)
+    edit(store, "base + 0.5*ties(a, b, c - d, density=0.3)", folder / "out")
+    return _files(folder / "out")
+
+
 OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "inner products": gram,
     "add to a store": add,
@@ -126,4 +132,5 @@ OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "save a task vector": save_task_vector,
     "compress and edit from atoms": compress_and_edit,
     "decompose and edit from parts": decompose_and_edit,
+    "merge by ties": merge_by_ties,
 }
