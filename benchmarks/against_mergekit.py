@@ -50,7 +50,7 @@ def ask(setting: Setting) -> Answer:
         "the tokenizer and the model card. Mis-rounded: elements of the output that are not the bfloat16 nearest to "
         "the same sum in float64; beyond ties: those of them that were not halfway between two, where the last bit of "
         f"λ decides. TIES: density {DENSITY}; mergekit's `weight: {SCALING}`, `normalize: true`, `lambda: {SCALING}`, "
-        "run once; the two keep different entries of equal magnitude, so their outputs are not held against each other.",
+        "run once; of equal magnitudes the two keep different ones, so their outputs are not held against each other.",
         tables=(_table(runs, verdicts), _ties_table(merges)),
         targets=_targets(runs, verdicts),
         notes=(f"{MERGEKIT} is left out of a toy run.",) if setting.is_toy else (),
