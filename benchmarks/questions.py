@@ -8,10 +8,12 @@ from benchmarks import (
     against_dense_bases,
     against_mergekit,
     how_close_to_the_disk,
+    how_fast_are_directions,
     how_memory_grows,
     how_time_grows,
     startup,
     which_basis,
+    which_subspace,
 )
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
@@ -45,4 +47,6 @@ QUESTIONS: dict[str, Question] = {
     "how_time_grows": how_time_grows,
     "startup": startup,
     "which_basis": which_basis,
+    "how_fast_are_directions": how_fast_are_directions,
+    "which_subspace": which_subspace,
 }
