@@ -49,11 +49,13 @@ def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vec
         The coefficients.
 
     Raises:
-        ExpressionError: If there is nothing to be orthogonal to.
+        ExpressionError: If there is nothing to be orthogonal to, or an argument is made by a merge.
     """
     if len(vectors) < 2:
         raise ExpressionError("orthogonal needs what to be orthogonal to, as in orthogonal(toxic, general)")
     names = list(dict.fromkeys(name for vector in vectors for name in vector))
+    if any("(" in name for name in names):
+        raise ExpressionError("orthogonal takes stored vectors and their sums, whose inner products are known")
     mixing = np.array([[vector.get(name, 0.0) for name in names] for vector in vectors])
     gram = mixing @ gram_of(names) @ mixing.T
     weights = -np.linalg.pinv(gram[1:, 1:], rcond=_DEPENDENT, hermitian=True) @ gram[1:, 0]

@@ -64,6 +64,7 @@ def test_the_papers_merge_is_a_plain_expression(store: Store) -> None:
     ("expression", "said"),
     [
         ("base + orthogonal(a)", "column 8: orthogonal needs what to be orthogonal to"),
+        ("orthogonal(a, ties(b, c))", "column 1: orthogonal takes stored vectors"),
         ("orthogonal(a, 2)", "no numbers, and no base"),
         ("orthogonal(a, base + b)", "no numbers, and no base"),
         ("shared_once(a, b)", "column 1: a, b were not split together: run taskvec decompose"),

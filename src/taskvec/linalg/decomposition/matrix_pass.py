@@ -22,6 +22,7 @@ from taskvec.linalg.decomposition.request import Request, matrix_shape
 from taskvec.linalg.decomposition.singular import EXACT_SIDE
 from taskvec.linalg.decomposition.splitting import split_matrix
 from taskvec.numerics import warm_up
+from taskvec.numerics.one_thread import one_thread_each
 from taskvec.streaming import AlignedTensor, PlannedPass
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS
@@ -117,9 +118,10 @@ def over_matrices(
     options.listener(PassStarted(label, planned.read_bytes))
     if len(items) < len(request.matrices):
         options.listener(Resumed(label, planned.read_bytes - sum(sizes)))
-    for size, outcome in zip(sizes, EXECUTORS[options.executor].run(work, items, planned.workers), strict=True):
-        options.listener(BytesDone(label, size))
-        yield outcome
+    with one_thread_each():
+        for size, outcome in zip(sizes, EXECUTORS[options.executor].run(work, items, planned.workers), strict=True):
+            options.listener(BytesDone(label, size))
+            yield outcome
     options.listener(PassFinished(label, time.perf_counter() - started))
 
 
