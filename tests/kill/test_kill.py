@@ -12,8 +12,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from interrupted_run import OPERATIONS
 from safetensors.numpy import save_file
-from tests.kill.interrupted_run import OPERATIONS
 
 from taskvec import Store
 
