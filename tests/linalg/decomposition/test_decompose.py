@@ -13,7 +13,10 @@ from planted import orthonormal
 from taskvec import Edited, OutputOptions, RunOptions, Store, TaskVector, compress, edit, similarity
 from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, StoreError
+from taskvec.linalg.decomposition import reading
 from taskvec.linalg.decomposition.decompose import decompose, load_decomposition, plan_decompose
+from taskvec.linalg.decomposition.reading import MatrixReader
+from taskvec.linalg.decomposition.request import Request
 from taskvec.streaming.events import Event, Resumed
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import SavedFamily, make_family
@@ -181,6 +184,8 @@ def test_nothing_shared_is_a_valid_answer_and_the_cause_is_said(tmp_path: Path) 
     assert found.shared_dimensions == 0
     assert store["a.shared"].norm() == 0
     assert store["a.unique"].norm() == pytest.approx(store["a"].norm())
+    unique = similarity(store, ["a.unique", "b.unique"]).gram
+    np.testing.assert_allclose(unique, similarity(store, ["a", "b"]).gram, rtol=1e-9)
     assert any("no shared dimension in 2 of 2 matrices: the tasks have no more in common" in n for n in found.notes)
     chain = decompose(store, rank=6, subspace="chain", threshold=0.85)
     assert any("tightens with every task: try --subspace mean" in note for note in chain.notes)
@@ -202,6 +207,13 @@ def test_the_same_request_costs_nothing_and_another_takes_its_place(store: Store
     assert len(collect_garbage(store.documents).paths) == 1
     assert store.verify() == []
     assert store["a.shared"].norm() > 0
+
+
+def test_products_of_parts_outlive_the_collection_of_garbage(store: Store) -> None:
+    decompose(store, rank=8)
+    store.gram(["a.shared", "b.unique"])
+    assert collect_garbage(store.documents).paths == ()
+    assert store.plan_gram(["a.shared", "b.unique"]).passes == ()
 
 
 def test_a_decomposition_of_some_tasks_leaves_the_others(store: Store) -> None:
@@ -290,6 +302,15 @@ def test_the_plan_counts_what_is_read_and_refuses_too_little_memory(store: Store
     small = Store(store.path, replace(store.options, memory=1 << 20))
     with pytest.raises(MemoryLimitError, match=r"tensor layer\.\S+ .* raise --memory"):
         plan_decompose(small, rank=8)
+
+
+def test_deltas_are_the_same_in_any_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request.of(store, rank=8)
+    for tensor in request.matrices:
+        whole = MatrixReader(tensor, request.forms).delta(1)
+        monkeypatch.setattr(reading, "CHUNK", 100)
+        assert MatrixReader(tensor, request.forms).delta(1).tobytes() == whole.tobytes()
+        monkeypatch.undo()
 
 
 def _objects(store: Store) -> dict[str, bytes]:

@@ -49,6 +49,15 @@ def test_shared_and_unique_are_orthogonal_and_add_up(side: Side) -> None:
         )
 
 
+def test_both_sides_are_projected_on() -> None:
+    matrices = _noisy()
+    projection = _project(matrices, Side.BOTH)
+    left, right = (projection.shared[space].directions.vectors for space in (Side.LEFT, Side.RIGHT))
+    expected = left @ (left.T @ matrices[0] @ right) @ right.T
+    np.testing.assert_allclose(projection.product(matrices[0]), expected, atol=1e-5)
+    assert projection.rank == min(left.shape[1], right.shape[1])
+
+
 @pytest.mark.parametrize("side", Side)
 def test_equal_inputs_leave_nothing_unique(side: Side) -> None:
     matrix = plant(1, (50, 40)).matrices[0]

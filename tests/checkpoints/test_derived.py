@@ -1,0 +1,64 @@
+"""Checkpoints that are computed as they are read: any elements, from any offset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.derived import DerivedCheckpoint, Factors, Remainder, Stored, SumOfProducts
+from taskvec.testing.checkpoints import save_safetensors
+from taskvec.types import DType, TensorInfo
+
+SHAPE = (300, 260)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Checkpoint:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "left": rng.standard_normal((300, 4), dtype=np.float32),
+        "right": rng.standard_normal((4, 260), dtype=np.float32),
+        "other_left": rng.standard_normal((300, 2), dtype=np.float32),
+        "other_right": rng.standard_normal((2, 260), dtype=np.float32),
+        "tuned": rng.standard_normal(SHAPE).astype(ml_dtypes.bfloat16),
+        "base": rng.standard_normal(SHAPE).astype(np.float16),
+    }
+    return open_checkpoint(save_safetensors(tmp_path / "stored.safetensors", arrays))
+
+
+def _derived(stored: Checkpoint) -> DerivedCheckpoint:
+    product = SumOfProducts((Factors(stored, "left", "right"), Factors(stored, "other_left", "other_right")))
+    shared = DerivedCheckpoint("shared", {TensorInfo("product", DType.F32, SHAPE): product}, [stored])
+    remainder = Remainder(Stored(stored, "tuned"), (Stored(stored, "base"), Stored(shared, "product")))
+    sources = {TensorInfo("product", DType.F32, SHAPE): product, TensorInfo("remainder", DType.F32, SHAPE): remainder}
+    return DerivedCheckpoint("derived", sources, [stored, shared])
+
+
+def _dense(stored: Checkpoint) -> dict[str, np.ndarray]:
+    values = {name: stored.read(name).astype(np.float64) for name in stored.tensors if name != "tuned"}
+    values["base"] = stored.read("base").view(np.float16).astype(np.float64)
+    values["tuned"] = stored.read("tuned").view(ml_dtypes.bfloat16).astype(np.float64)
+    product = values["left"] @ values["right"] + values["other_left"] @ values["other_right"]
+    return {"product": product, "remainder": values["tuned"] - values["base"] - product}
+
+
+@pytest.mark.parametrize("name", ["product", "remainder"])
+def test_the_values_are_those_of_dense_arithmetic(stored: Checkpoint, name: str) -> None:
+    np.testing.assert_allclose(_derived(stored).read(name), _dense(stored)[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["product", "remainder"])
+@pytest.mark.parametrize(("start", "count"), [(0, 1), (259, 3), (1000, 70_000), (77_999, 1), (5, 0)])
+def test_any_elements_have_the_bits_of_the_whole(stored: Checkpoint, name: str, start: int, count: int) -> None:
+    derived = _derived(stored)
+    part = np.empty(count, np.float32)
+    derived.read_into(name, start, part)
+    assert part.tobytes() == derived.read(name).reshape(-1)[start : start + count].tobytes()
+
+
+def test_it_changes_when_the_files_of_its_origins_do(stored: Checkpoint) -> None:
+    assert _derived(stored).files == stored.files
