@@ -20,6 +20,7 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 INTERRUPT_WHEN_COMPUTING = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 from taskvec.vectors.combining import CombineKernel
 compute = CombineKernel.process
 def process(self, chunk, state):
