@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from taskvec import OutputOptions, RunOptions, Store, compress, edit, similarity
+from taskvec import OutputOptions, RunOptions, Store, compress, decompose, edit, similarity
 from taskvec.streaming import journal
 from taskvec.streaming.events import BytesDone, Event, Resumed
 
@@ -61,6 +61,10 @@ def _edit(folder: Path, options: RunOptions) -> None:
     edit(_store(folder, options), "base + 0.5*sum(a, b, c)", folder / "edited", output=output)
 
 
+def _decompose(folder: Path, options: RunOptions) -> None:
+    decompose(_store(folder, options), rank=24, threshold=0.4)
+
+
 OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
     "init": _init,
     "add": _add,
@@ -69,12 +73,15 @@ OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
     "edit": _edit,
 }
 
+WHOLE_MATRICES: dict[str, Callable[[Path, RunOptions], None]] = {"decompose": _decompose}
+"""What finishes one matrix after another, three in all."""
+
 
 def main() -> None:
     operation, folder, units = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     journal._INTERVAL = 0.005
     saboteur = Saboteur(units)
-    OPERATIONS[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
+    {**OPERATIONS, **WHOLE_MATRICES}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
     sys.stdout.write(f"{saboteur.resumed_bytes}\n")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from interrupted_run import OPERATIONS
+from interrupted_run import OPERATIONS, WHOLE_MATRICES
 from safetensors.numpy import save_file
 
 from taskvec import Store
@@ -94,6 +94,23 @@ def test_killed_anywhere_then_finished_is_undisturbed(operation: str, folder: Pa
         finished = _run(operation, folder, NEVER)
         assert finished.returncode == 0, finished.stderr
         assert (int(finished.stdout) > 0) == (units > 0), "finished units were not taken up"
+        assert _snapshot(folder) == undisturbed
+
+
+@pytest.mark.parametrize("operation", WHOLE_MATRICES)
+def test_killed_between_matrices_goes_on_with_the_next(operation: str, folder: Path) -> None:
+    before = set(folder.rglob("*"))
+    assert _run(operation, folder, NEVER).returncode == 0
+    undisturbed = _snapshot(folder)
+    assert any(name.endswith("matrix_00000.safetensors") for name in undisturbed)
+    for units in (1, 3):  # in the middle, and while what was written is hashed
+        _forget(folder, before)
+        start = _snapshot(folder)
+        assert _run(operation, folder, units).returncode == -signal.SIGKILL
+        assert {name: data for name, data in _snapshot(folder).items() if "/." not in name} == start
+        finished = _run(operation, folder, NEVER)
+        assert finished.returncode == 0, finished.stderr
+        assert int(finished.stdout) > 0
         assert _snapshot(folder) == undisturbed
 
 

@@ -6,7 +6,7 @@ factors at a time; another over what was written, to know it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -16,7 +16,7 @@ from taskvec.linalg.decomposition.decomposition import Decomposition
 from taskvec.linalg.decomposition.matrix_pass import factor_filename, forget_notes, plan_matrices, run_matrices
 from taskvec.linalg.decomposition.request import Request, Wanted
 from taskvec.streaming import Plan, make_plan
-from taskvec.vectors.fingerprints import digest_checkpoint
+from taskvec.vectors.fingerprints import Digests, digest_checkpoint
 from taskvec.vectors.linked import describe_source
 from taskvec.vectors.manifests import DecompositionDocument, MatrixDocument, SourceDocument, TaskGroupDocument
 from taskvec.vectors.parts import component_name, subspace_name
@@ -46,13 +46,12 @@ def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
     folder = store.documents.free_object(key[:32])
     with StagedOutput(folder, resume_key=key) as staged:
         matrices = run_matrices(request, planned, staged.directory)
-        forget_notes(staged.directory)
         weight_map = _weight_map(matrices)
         if weight_map:
-            index = {"metadata": {}, "weight_map": weight_map}
-            write_json_atomic(staged.directory / "model.safetensors.index.json", index)
+            digests = _indexed(store, staged.directory, weight_map)
+            forget_notes(staged.directory)
             staged.publish()
-    document = _described(request, matrices, _factors(store, folder) if weight_map else None)
+    document = _described(request, matrices, _factors(store, folder, digests) if weight_map else None)
     store.documents.decompositions.publish(document)
     return Decomposition(store, request.tasks, document)
 
@@ -117,9 +116,16 @@ def _weight_map(matrices: Sequence[MatrixDocument]) -> dict[str, str]:
     return files
 
 
-def _factors(store: Store, folder: Path) -> SourceDocument:
+def _indexed(store: Store, folder: Path, weight_map: Mapping[str, str]) -> Digests:
+    """Make one checkpoint of the files of all matrices, and hash it."""
+    write_json_atomic(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": dict(weight_map)})
     with open_checkpoint(folder) as factors:
-        return describe_source(factors, digest_checkpoint(factors, store.options), folder.name, store.path)
+        return digest_checkpoint(factors, store.options)
+
+
+def _factors(store: Store, folder: Path, digests: Digests) -> SourceDocument:
+    with open_checkpoint(folder) as factors:
+        return describe_source(factors, digests, folder.name, store.path)
 
 
 def _described(
