@@ -133,6 +133,7 @@ def test_equal_task_vectors_have_no_unique_part_and_that_is_said(family: SavedFa
     assert store["one.unique"].norm() < 1e-5 * store["one"].norm()
     assert any("one and two are the same task vector" in note for note in found.notes)
     assert any("zero deltas in 1 of 2 matrices" in note for note in found.notes)
+    assert not any("no shared dimension" in note for note in found.notes)
 
 
 def test_groups_share_more_than_all(tmp_path: Path) -> None:
@@ -173,6 +174,19 @@ def test_vectors_are_split_when_asked(store: Store) -> None:
     assert decompose(store, rank=8).store["a.shared"].norm() > 0
     names = [matrix["name"] for matrix in decompose(store, rank=8, one_dimensional=True).to_json()["groups"]]
     assert sorted(names) == ["bias", *MATRICES]
+
+
+def test_shares_by_layer_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    layout = {f"layer.{i}.w": np.empty((20, 20), np.float32) for i in (10, 2, 1)}
+    family = make_family(["a", "b", "c"], layout=layout, shared=0.8).save(tmp_path / "family")
+    store = Store.init(tmp_path / "store", family.base)
+    store.add(family.finetuned)
+    found = decompose(store, rank=4)
+    layers, shares = found.shared_energy_by_layer()
+    assert layers == ("layer.1", "layer.2", "layer.10")
+    rows = {matrix["name"]: matrix["shared_energy"] for matrix in found.to_json()["groups"]}
+    np.testing.assert_allclose(shares, [list(rows[f"{layer}.w"].values()) for layer in layers])
+    assert shares.max() > 0.1
 
 
 def test_nothing_shared_is_a_valid_answer_and_the_cause_is_said(tmp_path: Path) -> None:

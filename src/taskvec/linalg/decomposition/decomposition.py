@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,10 +68,11 @@ class Decomposition:
 
         Only matrices count; NaN where a task did not change a layer.
         """
-        layers = dict.fromkeys(Grouping.LAYER.group_of(matrix.name) for matrix in self.document.matrices)
+        found = {Grouping.LAYER.group_of(matrix.name) for matrix in self.document.matrices}
+        layers = sorted(found, key=_by_numbers)
         shared, whole = (np.zeros((len(layers), len(self.tasks))) for _ in range(2))
         for matrix in self.document.matrices:
-            row = list(layers).index(Grouping.LAYER.group_of(matrix.name))
+            row = layers.index(Grouping.LAYER.group_of(matrix.name))
             for column, task in enumerate(self.document.tasks):
                 shared[row, column] += energy_in(matrix, task.name)
                 whole[row, column] += matrix.energy[task.name]
@@ -101,6 +103,11 @@ class Decomposition:
             "unique_norm": max(norm**2 - shared, 0.0) ** 0.5,
             "shared_energy": shared / norm**2 if norm else 0.0,
         }
+
+
+def _by_numbers(name: str) -> list[tuple[int, str]]:
+    """Return what sorts layer 2 before layer 10."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def shared_rank(matrix: MatrixDocument, group: str) -> int:

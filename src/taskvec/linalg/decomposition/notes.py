@@ -37,7 +37,8 @@ def _same_tasks(store: Store, tasks: Sequence[str]) -> Iterator[str]:
 def _nothing_shared(document: DecompositionDocument) -> Iterator[str]:
     matrices = document.matrices
     left_out = [matrix for matrix in matrices if matrix.left_out]
-    empty = [matrix for matrix in matrices if not matrix.left_out and not matrix.groups[ROOT].rank]
+    moved = [matrix for matrix in matrices if not matrix.left_out and any(matrix.energy.values())]
+    empty = [matrix for matrix in moved if not matrix.groups[ROOT].rank]
     if left_out:
         yield f"{len(left_out)} of {len(matrices)} matrices are unique as a whole: {left_out[0].left_out}"
     if empty:
