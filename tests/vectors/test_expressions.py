@@ -228,7 +228,7 @@ REFUSALS = [
     ("ties(density=1, math)", 17, "put it first"),
     ("ties(math, k=1, k=2)", 17, "'k' is given twice"),
     ("ties(math, a.b=2)", 12, "'a.b' is no option's name"),
-    ("ties(math, k=)", 14, "expected a number, a word, a string, true or false, found ')'"),
+    ("ties(math, k=)", 14, "expected a number, a word, a string, true, false or a list, found ')'"),
     ("ties(math, k=-x)", 15, "expected a number"),
     ("ties(math, k='x)", 14, "a string is not closed"),
     ("sum('math')", 5, "expected a name"),

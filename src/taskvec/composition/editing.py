@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from taskvec.checkpoints import open_checkpoint
+from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
-from taskvec.composition.ties import TiesMerge
 from taskvec.errors import ExpressionError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import known
@@ -44,7 +44,7 @@ class Editing:
     output: OutputOptions
     options: RunOptions
     certificate: Mapping[str, Any] | None = None
-    merges: tuple[TiesMerge, ...] = ()
+    merges: tuple[Merge, ...] = ()
 
     @classmethod
     def of_store(
@@ -165,17 +165,29 @@ class Editing:
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
-        plan = self.edited.plan(Path(out), self.output, self.options)
-        before = [planned for merge in self.merges for planned in merge.plan(self.options)]
+        limits = self._limits
+        plan = self.edited.plan(Path(out), self.output, limits)
+        before = [planned for merge in self.merges for planned in merge.plan(limits)]
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
+
+    @property
+    def _limits(self) -> RunOptions:
+        """The limits with what reading the merges holds: fewer workers where that would be most of the memory."""
+        limits = self.options
+        while (held := sum(merge.held_bytes(limits) for merge in self.merges)) > limits.memory // 4:
+            if limits.workers == 1:
+                break
+            limits = replace(limits, workers=limits.workers - 1)
+        return replace(limits, held=held)
 
     def save(self, out: Ref) -> EditResult:
         """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`."""
         self.plan(out)
+        limits = self._limits
         for merge in self.merges:
-            merge.cuts(self.options)
-        result = self.edited.save(out, self.output, self.options)
+            merge.prepare(limits)
+        result = self.edited.save(out, self.output, limits)
         rules = [rule for merge in self.merges for rule in merge.rules]
         return replace(result, certificate=self.certificate, rules=(*result.rules, *rules))
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from taskvec.composition.ties import DENSITY, TiesMerge, check_density
+from taskvec.composition.merge import Merge
 from taskvec.errors import CompositionError, ExpressionError
+from taskvec.methods import METHODS, Method, Takes
+from taskvec.methods.method import Combination
+from taskvec.methods.settings import Settings
 from taskvec.streaming import RunOptions
-from taskvec.vectors.expressions import MergeFunction, OptionValue
+from taskvec.vectors.expressions import BASE, MergeFunction, OptionValue
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
 Weights = Mapping[str, float]
+
+_ROUNDING = 1e-12  # weights that add up to 1 but for rounding leave the base alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,15 @@ class MergeCall:
 
     Attributes:
         key: Its canonical text, under which its vector is known.
+        method: The method.
         vectors: The coefficients of each argument, by names and by keys of merges within.
-        density: The fraction of each tensor that is kept.
+        given: The method's options.
     """
 
     key: str
+    method: Method
     vectors: tuple[Weights, ...]
-    density: float
+    given: Mapping[str, OptionValue]
 
 
 class Merges:
@@ -43,7 +51,7 @@ class Merges:
     @property
     def functions(self) -> Mapping[str, MergeFunction]:
         """What an expression may call."""
-        return {"ties": self._ties}
+        return {name: partial(self._call, method) for name, method in METHODS.items()}
 
     def used(self, keys: Iterable[str]) -> list[MergeCall]:
         """Return the merges among some keys and within them, inner ones first."""
@@ -56,7 +64,7 @@ class Merges:
 
     def make(
         self, keys: Iterable[str], vectors: Mapping[str, TaskVector], base: Source, options: RunOptions
-    ) -> tuple[TiesMerge, ...]:
+    ) -> tuple[Merge, ...]:
         """Make the merges among some keys and within them.
 
         Args:
@@ -69,10 +77,10 @@ class Merges:
             The merges, inner ones first; nothing is read yet.
         """
         known = dict(vectors)
-        made: list[TiesMerge] = []
+        made: list[Merge] = []
         for call in self.used(keys):
             named = {_text(weights): _combined(weights, known, base) for weights in call.vectors}
-            merge = TiesMerge(call.key, named, call.density, options)
+            merge = Merge(call.method, named, call.given, name=call.key, base=base, options=options)
             known[call.key] = merge.vector
             made.append(merge)
         return tuple(made)
@@ -89,33 +97,52 @@ class Merges:
                 )
         return found
 
-    def _ties(self, vectors: Sequence[Weights], options: Mapping[str, OptionValue]) -> str:
-        density = _density(options)
-        texts = [_text(vector) for vector in vectors]
+    def _call(self, method: Method, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
+        deltas = [_delta(vector, method) for vector in vectors]
+        texts = [_text(vector) for vector in deltas]
         if len(set(texts)) < len(texts):
-            raise ExpressionError("ties takes each task vector once; remove the repeated one")
-        key = f"ties({', '.join(texts)}, density={density!r})"
-        self.calls[key] = MergeCall(key, tuple(dict(vector) for vector in vectors), density)
-        return key
+            raise ExpressionError(f"{method.name} takes each task vector once; remove the repeated one")
+        try:
+            settings = method.settings(texts, given)
+        except CompositionError as error:
+            raise ExpressionError(str(error)) from error
+        linear = _combination(settings, method)
+        if linear is not None:
+            return _summed(linear, deltas)
+        key = f"{method.name}({', '.join([*texts, settings.text]).removesuffix(', ')})"
+        self.calls[key] = MergeCall(key, method, tuple(deltas), given)
+        return {key: 1.0}
 
 
-def _density(options: Mapping[str, OptionValue]) -> float:
-    """Take the one option of ties.
+def _delta(vector: Weights, method: Method) -> Weights:
+    """Return an argument without the base, which whole models may be written with.
 
     Raises:
-        ExpressionError: If another is given, or its value is no density.
+        ExpressionError: If the method takes deltas, or the base occurs more than once.
     """
-    odd = [name for name in options if name != "density"]
-    if odd:
-        raise ExpressionError(f"ties takes no option {odd[0]!r}; it takes density alone, such as density={DENSITY}")
-    density = options.get("density", DENSITY)
-    if isinstance(density, bool | str):
-        raise ExpressionError(f"ties: density is {density}, expected a number such as density={DENSITY}")
-    try:
-        check_density(density)
-    except CompositionError as error:
-        raise ExpressionError(str(error)) from error
-    return float(density)
+    bases = vector.get(BASE, 0.0)
+    if BASE in vector and (method.takes is not Takes.POINTS or bases != 1):
+        what = "task vectors alone: no numbers, and no base" if method.takes is not Takes.POINTS else "one base at most"
+        raise ExpressionError(f"{method.name} takes {what}")
+    return {name: weight for name, weight in vector.items() if name != BASE}
+
+
+def _combination(settings: Settings, method: Method) -> list[float] | None:
+    """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
+    rule, options = method.rule, settings.at("")
+    if not isinstance(rule, Combination) or rule.gram is not None:
+        return None
+    weights: list[float] = rule.coefficients(None, options).tolist()
+    is_affine = abs(sum(weights) - 1.0) <= _ROUNDING
+    return weights if is_affine or not rule.points(options) else None
+
+
+def _summed(weights: Sequence[float], vectors: Sequence[Weights]) -> Weights:
+    total: dict[str, float] = {}
+    for weight, vector in zip(weights, vectors, strict=True):
+        for name, own in vector.items():
+            total[name] = total.get(name, 0.0) + weight * own
+    return total
 
 
 def _text(weights: Weights) -> str:

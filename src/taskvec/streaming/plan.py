@@ -38,6 +38,7 @@ class RunOptions:
         executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
         max_chunk: Elements read at once at most; results do not depend on it.
         listener: Called with every event.
+        held: Bytes that something beside the passes holds while they run, such as a merge that they read from.
     """
 
     memory: int = 1 << 30
@@ -46,6 +47,7 @@ class RunOptions:
     executor: str = "threads"
     max_chunk: int = MAX_CHUNK
     listener: Listener = ignore
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def plan_pass(
     num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
-    reserved = _reserved_bytes() + _TENSOR_BYTES * len(tensors)
+    reserved = _reserved_bytes() + options.held + _TENSOR_BYTES * len(tensors)
     scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))

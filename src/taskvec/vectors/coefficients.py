@@ -1,9 +1,10 @@
-"""Coefficients of forms: one number, or one for each tensor where groups of tensors have bases of their own."""
+"""Coefficients of forms: one number, one for each tensor, or a promise of these that is kept when they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class PerTensor:
         return self.values.get(tensor, self.otherwise)
 
     def __add__(self, other: Coefficient) -> PerTensor:
+        if isinstance(other, Deferred):
+            return NotImplemented
         right = other if isinstance(other, PerTensor) else PerTensor({}, other)
         names = {**self.values, **right.values}
         return PerTensor({name: self.at(name) + right.at(name) for name in names}, self.otherwise + right.otherwise)
@@ -45,24 +48,70 @@ class PerTensor:
         return f"[{numbers[0]:{spec}} … {numbers[-1]:{spec}}]"
 
 
-Coefficient = float | PerTensor
+@dataclass(frozen=True, repr=False)
+class Deferred:
+    """A coefficient that must be measured first; adds and scales like a number, and is measured when it is asked for.
+
+    Attributes:
+        name: What it is, so that equal promises are known as equal.
+        keep: Measures it, or returns what was measured.
+    """
+
+    name: str
+    keep: Callable[[], PerTensor]
+
+    def at(self, tensor: str) -> float:
+        """Return the coefficient for one tensor."""
+        return self.keep().at(tensor)
+
+    def __add__(self, other: Coefficient) -> Deferred:
+        if isinstance(other, Deferred):
+            return Deferred(f"({self.name} + {other.name})", lambda: self.keep() + other.keep())
+        return Deferred(f"({self.name} + {other!r})", lambda: self.keep() + other)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> Deferred:
+        return Deferred(f"{factor!r}*{self.name}", lambda: self.keep() * factor)
+
+    __rmul__ = __mul__
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        return "?"
+
+
+Coefficient = float | PerTensor | Deferred
 
 
 def coefficient_at(coefficient: Coefficient, tensor: str) -> float:
     """Return a coefficient for one tensor."""
-    return coefficient.at(tensor) if isinstance(coefficient, PerTensor) else coefficient
+    return coefficient if isinstance(coefficient, int | float) else coefficient.at(tensor)
 
 
 class CoefficientTable:
     """The coefficients of F forms as kernels take them: a row a tensor, one row for all where nothing differs."""
 
     def __init__(self, coefficients: Sequence[Coefficient]) -> None:
-        named = {name for c in coefficients if isinstance(c, PerTensor) for name in c.values}
-        self._rows = {
-            name: np.array([coefficient_at(c, name) for c in coefficients], np.float32) for name in sorted(named)
-        }
-        default = [c.otherwise if isinstance(c, PerTensor) else c for c in coefficients]
-        self._default = np.array(default, np.float32)
+        self._coefficients = tuple(coefficients)
+
+    @cached_property
+    def _settled(self) -> tuple[float | PerTensor, ...]:
+        return tuple(c.keep() if isinstance(c, Deferred) else c for c in self._coefficients)
+
+    @cached_property
+    def _rows(self) -> Mapping[str, NDArray[np.float32]]:
+        named = {name for c in self._settled if isinstance(c, PerTensor) for name in c.values}
+        return {name: np.array([coefficient_at(c, name) for c in self._settled], np.float32) for name in sorted(named)}
+
+    @cached_property
+    def _default(self) -> NDArray[np.float32]:
+        return np.array([c.otherwise if isinstance(c, PerTensor) else c for c in self._settled], np.float32)
 
     def row(self, tensor: str) -> NDArray[np.float32]:
         """Return the coefficients for one tensor, float32 ``(F,)``."""

@@ -17,9 +17,10 @@ from taskvec.vectors.expressions.nodes import (
     OptionValue,
     Subtract,
 )
-from taskvec.vectors.expressions.parser import parse
+from taskvec.vectors.expressions.parser import BASE, parse
 
 __all__ = [
+    "BASE",
     "Add",
     "Call",
     "Divide",

@@ -28,8 +28,11 @@ _Value = float | _Vector
 VectorFunction = Callable[[Sequence[Mapping[str, float]]], Mapping[str, float]]
 """From the coefficients of task vectors to those of one; raises an ``ExpressionError`` that says what it needs."""
 
-MergeFunction = Callable[[Sequence[Mapping[str, float]], Mapping[str, OptionValue]], str]
-"""From the coefficients of task vectors, and options, to the key under which a new vector will be known."""
+MergeFunction = Callable[[Sequence[Mapping[str, float]], Mapping[str, OptionValue]], Mapping[str, float]]
+"""From the coefficients of task vectors, and options, to those of one, which may have a key that is new.
+
+An argument may hold the base, under ``BASE``; a function that cannot take it raises an ``ExpressionError``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +186,12 @@ class _Evaluation:
     def _merge(self, node: Call) -> VectorFunction:
         merge = self._merges[node.function]
         options = {option.name: option.value for option in node.options}
-        return lambda vectors: {merge(vectors, options): 1.0}
+        return lambda vectors: merge(vectors, options)
 
     def _apply(self, node: Call, function: VectorFunction, arguments: list[_Value]) -> _Value:
-        vectors = [argument for argument in arguments if not isinstance(argument, float) and BASE not in argument]
-        if len(vectors) < len(arguments):
+        vectors = [argument for argument in arguments if not isinstance(argument, float)]
+        has_base = any(BASE in vector for vector in vectors)
+        if len(vectors) < len(arguments) or (has_base and node.function not in self._merges):
             raise self._error(node, f"{node.function} takes task vectors alone: no numbers, and no base")
         try:
             return dict(function(vectors))

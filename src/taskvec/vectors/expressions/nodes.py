@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 Pieces = tuple["str | Node", ...]
-OptionValue = float | bool | str
+OptionValue = float | bool | str | tuple[float, ...]
 
 _BARE = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -185,7 +185,7 @@ class Divide(_Binary):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A keyword argument of a call: a number, a word, or true or false."""
+    """A keyword argument of a call: a number, a word, true or false, or a list of numbers."""
 
     name: str
     value: OptionValue
@@ -240,4 +240,6 @@ def _value_text(value: OptionValue) -> str:
     if isinstance(value, str):
         quote = "'" if '"' in value else '"'
         return value if _BARE.match(value) else f"{quote}{value}{quote}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_digits, value))}]"
     return _digits(value)

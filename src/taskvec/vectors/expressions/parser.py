@@ -2,7 +2,8 @@
 
 expression = operand { ("+" | "-" | "*" | "/") operand }
 operand    = "-" operand | "(" expression ")" | number | name | name "(" { argument "," } [ argument ] ")"
-argument   = expression | name "=" ( ["-"] number | name | string | "true" | "false" )
+argument   = expression | name "=" ( signed | name | string | "true" | "false" | "[" signed { "," signed } "]" )
+signed     = ["-"] number
 """
 
 from __future__ import annotations
@@ -171,12 +172,29 @@ class _Parser:
         return Option(token.text, self._option_value(), token.column)
 
     def _option_value(self) -> OptionValue:
+        if self._accept("["):
+            return self._numbers()
+        token = self._next
+        if token.text == "-" or token.kind is Kind.NUMBER:
+            return self._signed()
+        self._take()
+        if token.kind is Kind.STRING:
+            return token.text[1:-1]
+        if token.kind is Kind.NAME and "." not in token.text:
+            return {"true": True, "false": False}.get(token.text, token.text)
+        raise self._error(token, f"expected a number, a word, a string, true, false or a list, found {token}")
+
+    def _numbers(self) -> tuple[float, ...]:
+        numbers = [self._signed()]
+        while self._accept(","):
+            numbers.append(self._signed())
+        if not self._accept("]"):
+            raise self._error(self._next, f"expected ',' or ']' in a list of numbers, found {self._next}")
+        return tuple(numbers)
+
+    def _signed(self) -> float:
         sign = -1.0 if self._accept("-") else 1.0
         token = self._take()
-        if token.kind is Kind.NUMBER:
-            return sign * self._value(token)
-        if sign > 0 and token.kind is Kind.STRING:
-            return token.text[1:-1]
-        if sign > 0 and token.kind is Kind.NAME and "." not in token.text:
-            return {"true": True, "false": False}.get(token.text, token.text)
-        raise self._error(token, f"expected a number, a word, a string, true or false, found {token}")
+        if token.kind is not Kind.NUMBER:
+            raise self._error(token, f"expected a number, found {token}")
+        return sign * self._value(token)

@@ -16,7 +16,7 @@ _PATTERN = re.compile(
     | (?P<number> (?: [0-9]+ \.? [0-9]* | \. [0-9]+ ) (?: [eE] [+-]? [0-9]+ )? )
     | (?P<name>   [A-Za-z_][A-Za-z0-9_]* (?: \. [A-Za-z_][A-Za-z0-9_]* )? )
     | (?P<string> "[^"\\\r\n]*" | '[^'\\\r\n]*' )
-    | (?P<symbol> [-+*/(),=] )
+    | (?P<symbol> [-+*/(),=\[\]] )
     """,
     re.VERBOSE,
 )

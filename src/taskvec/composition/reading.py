@@ -1,0 +1,117 @@
+"""Parts of a tensor as a merge method sees them, read in pieces that stay small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from taskvec.composition.inputs import MergeInputs
+from taskvec.errors import NonFiniteError
+from taskvec.methods.part import Array, Grain, Part, row_length
+from taskvec.numerics.codes import NONE
+from taskvec.numerics.consensus import mixed_deltas
+from taskvec.numerics.kernels import TILE
+from taskvec.numerics.rounding import widen
+from taskvec.streaming import AlignedTensor, Chunk, Located
+
+PART_NUMBERS = 1 << 17
+"""Numbers of all T rows of a part together, where a method's grain lets one choose."""
+
+_BYTES_A_NUMBER = 40  # raw, widened, and what a method makes of it in float64
+
+
+def part_bytes(inputs: MergeInputs, grain: Grain) -> int:
+    """Return the most that computing one part takes."""
+    rows = len(inputs.vectors) + len(inputs.forms) + 1
+    shapes = {tensor.shape for tensor in inputs.alignment.combinable}
+    largest = max((_step(shape, len(inputs.vectors), grain) for shape in shapes), default=0)
+    return rows * largest * _BYTES_A_NUMBER
+
+
+def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, grain: Grain) -> Iterator[Part]:
+    """Yield parts that cover at least the elements ``first … stop``, whole rows or the whole tensor as the grain asks.
+
+    Args:
+        inputs: The task vectors.
+        tensor: The tensor, aligned over the forms.
+        first: The first element.
+        stop: One past the last.
+        grain: How much a part must hold.
+
+    Yields:
+        The parts, in order.
+    """
+    unit = {Grain.ELEMENTS: 1, Grain.ROWS: row_length(tensor.shape), Grain.TENSOR: max(tensor.num_params, 1)}[grain]
+    step = _step(tensor.shape, len(inputs.vectors), grain)
+    last = -(-stop // unit) * unit
+    for start in range(first // unit * unit, last, step):
+        yield read_part(inputs, tensor, start, min(start + step, last))
+
+
+def read_part(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int) -> Part:
+    """Read the elements ``first … stop`` of all vectors and of the base."""
+    count = stop - first
+    raw = np.empty((1 + len(tensor.sources), count * tensor.max_itemsize), np.uint8)
+    for located, row in zip(tensor.located, raw if tensor.base else raw[1:], strict=True):
+        _read(located, first, count, row)
+    return chunk_part(inputs, Chunk(tensor, first, stop, raw[0], raw[1:], raw[:0]), first, stop)
+
+
+def chunk_parts(inputs: MergeInputs, chunk: Chunk) -> Iterator[Part]:
+    """Yield parts of what the engine has read."""
+    step = _step(chunk.tensor.shape, len(inputs.vectors), Grain.ELEMENTS)
+    for start in range(chunk.start, chunk.stop, step):
+        yield chunk_part(inputs, chunk, start, min(start + step, chunk.stop))
+
+
+def chunk_part(inputs: MergeInputs, chunk: Chunk, first: int, stop: int) -> Part:
+    """Return the elements ``first … stop`` of a chunk as a part.
+
+    Args:
+        inputs: The task vectors.
+        chunk: What was read.
+        first: The first element, counted in the tensor.
+        stop: One past the last.
+
+    Returns:
+        The part.
+    """
+    tensor, begin, count = chunk.tensor, first - chunk.start, stop - first
+    rows = np.empty((len(inputs.vectors), count), np.float32)
+    base = np.zeros(count, np.float32)
+    mixed_deltas(
+        chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, begin, inputs.mixing(tensor), rows
+    )
+    if tensor.base_code != NONE:
+        widen(chunk.base, tensor.base_code, begin, begin + count, base)
+    _check_finite(inputs, tensor, rows)
+    return Part(rows, base, tensor.shape, first, tensor.name, inputs.names)
+
+
+def _check_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array) -> None:
+    """Refuse vectors that are not finite.
+
+    Raises:
+        NonFiniteError: If one is not.
+    """
+    finite = np.isfinite(rows.sum(axis=1, dtype=np.float64))
+    if not finite.all():
+        raise NonFiniteError(
+            f"tensor {tensor.name} of {inputs.names[int(np.argmin(finite))]} (or of its base) holds NaN or infinity, "
+            "and a merge takes finite numbers alone: fetch or save the checkpoint again"
+        )
+
+
+def _step(shape: tuple[int, ...], num_vectors: int, grain: Grain) -> int:
+    """Return the elements of a part: a whole number of tiles, or of rows."""
+    if grain is Grain.TENSOR:
+        return max(int(np.prod(shape)), 1)
+    wanted = max(PART_NUMBERS // max(num_vectors, 1), 1)
+    unit = TILE if grain is Grain.ELEMENTS else row_length(shape)
+    return max(wanted // unit, 1) * unit
+
+
+def _read(located: Located, first: int, count: int, row: Array) -> None:
+    storage = located.info.dtype.storage
+    located.checkpoint.read_into(located.info.name, first, row[: count * storage.itemsize].view(storage))

@@ -1,0 +1,71 @@
+"""Signs elected and what agrees averaged: the second half of TIES (arXiv 2306.01708), shared by all that do so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from taskvec.methods.part import Array, Doubles
+from taskvec.numerics.consensus import elect
+
+_NOTHING = 1e-8  # weights that add up to less are not divided by; mergekit's number
+
+
+class Consensus(Protocol):
+    """From sparse or whole rows and weights to one row: :func:`agreeing` or :func:`weighted_sum`."""
+
+    def __call__(self, rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+        """Return ``(n,)``."""
+        ...
+
+
+def agreeing(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+    """Return Σ wₜτₜ over the tasks whose wₜτₜ has the elected sign; divided by Σ wₜ of these for the disjoint mean.
+
+    The elected sign of an element is that of Σ wₜτₜ, + where it is zero.
+
+    Args:
+        rows: ``(T, n)``, trimmed or not.
+        weights: The T weights.
+        normalize: Whether to divide.
+
+    Returns:
+        ``(n,)``.
+    """
+    out = np.empty(rows.shape[1])
+    elect(rows, np.asarray(weights, np.float64), normalize, out)
+    return out
+
+
+def weighted_sum(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+    """Return Σ wₜτₜ in float64, in the order of tasks; divided by Σ wₜ if asked.
+
+    Args:
+        rows: ``(T, n)``.
+        weights: The T weights.
+        normalize: Whether to divide.
+
+    Returns:
+        ``(n,)``.
+    """
+    total = np.zeros(rows.shape[1])
+    for row, weight in zip(rows, shares(weights, normalize=normalize), strict=True):
+        total += weight * row
+    return total
+
+
+def shares(weights: Sequence[float], *, normalize: bool) -> Doubles:
+    """Return weights, divided by their sum if asked and the sum is not nothing.
+
+    Args:
+        weights: The T weights.
+        normalize: Whether to divide.
+
+    Returns:
+        ``(T,)``.
+    """
+    given = np.asarray(weights, np.float64)
+    total = float(given.sum())
+    return given / total if normalize and abs(total) >= _NOTHING else given

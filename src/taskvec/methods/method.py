@@ -1,0 +1,210 @@
+"""The record of a merge method: all that the engine, the command line, recipes and pages know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from taskvec.errors import CompositionError
+from taskvec.methods.options import MergeOptions
+from taskvec.methods.parameter import Parameter, parameters_of
+from taskvec.methods.part import Array, Doubles, Grain, Part
+from taskvec.methods.settings import Given, Settings
+from taskvec.methods.statistic import Scope, Statistic, each_tensor
+
+_NUMBERS = {1: "one", 2: "two", 3: "three"}
+
+
+class Needs(StrEnum):
+    """What must be known before the first element of a merge can be computed."""
+
+    NOTHING = "nothing"
+    TENSOR = "per-tensor statistics"
+    MODEL = "global statistics"
+    MATRICES = "whole matrices"
+
+
+class Takes(StrEnum):
+    """What is merged: differences from the base, or whole models, which a change of base does not alter."""
+
+    DELTAS = "deltas"
+    POINTS = "points"
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A merge Σ cₜ τₜ, or Σ cₜ θₜ of points, whose coefficients follow from inner products or from options alone.
+
+    Attributes:
+        coefficients: From the Gram matrix of what is merged ``(T, T)`` (None where none is asked for) and options to
+            c, ``(T,)``.
+        gram: Over what the inner products are taken; None where none are needed.
+        points: Whether given options take whole models.
+    """
+
+    coefficients: Callable[[Doubles | None, Any], Doubles]
+    gram: Callable[[Any], Scope] | None = each_tensor
+    points: Callable[[Any], bool] = lambda _: False
+
+    def merge(self, part: Part, options: Any) -> Doubles:
+        """Merge one whole tensor in memory.
+
+        Args:
+            part: The tensor.
+            options: The options.
+
+        Returns:
+            The merged delta, ``(n,)``; of points, from the base.
+        """
+        base = part.base if self.points(options) else np.zeros_like(part.base)
+        merged = part.rows + base
+        result: Doubles = self.coefficients(merged @ merged.T if self.gram else None, options) @ merged - base
+        return result
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A merge that is a function of aligned elements, of whole rows, or of a whole tensor.
+
+    Attributes:
+        merge: From a part and options to the merged delta, ``(n,)``.
+        grain: How much of a tensor a part must hold.
+        statistics: What is measured before, in this order; each may use what those before it found.
+    """
+
+    merge: Callable[[Part, Any], Array]
+    grain: Grain = Grain.ELEMENTS
+    statistics: tuple[Statistic, ...] = ()
+
+
+Rule = Combination | Formula
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to merge task vectors; called on arrays, it is its own definition in float64.
+
+    Attributes:
+        name: How users call it.
+        rule: What it computes.
+        options: The class of its options.
+        summary: What it does, in one line.
+        formula: The same in the paper's letters.
+        paper: Where it comes from.
+        when: When to use it.
+        needs: What must be known before the first element.
+        takes: Whether deltas or whole models are merged.
+        min_inputs: The fewest vectors.
+        max_inputs: The most vectors; None for any number.
+        needs_base: Whether it has no meaning without a base.
+        mergekit: Where mergekit's differs, "" where it is the same, None where mergekit has no such method.
+        ignored: mergekit's parameters that change nothing here.
+    """
+
+    name: str
+    rule: Rule
+    options: type[MergeOptions]
+    summary: str
+    formula: str
+    paper: str
+    when: str
+    needs: Needs = Needs.NOTHING
+    takes: Takes = Takes.DELTAS
+    min_inputs: int = 1
+    max_inputs: int | None = None
+    needs_base: bool = True
+    mergekit: str | None = None
+    ignored: tuple[str, ...] = ()
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its options, in order."""
+        return parameters_of(self.options)
+
+    def settings(self, names: Sequence[str], given: Mapping[str, Given]) -> Settings:
+        """Check what a user says about a merge of some vectors.
+
+        Args:
+            names: What the T vectors are called.
+            given: The options by name.
+
+        Returns:
+            The settings.
+
+        Raises:
+            CompositionError: If there are too few or too many vectors, or an option is not what it must be.
+        """
+        if len(names) < self.min_inputs or (self.max_inputs is not None and len(names) > self.max_inputs):
+            raise CompositionError(
+                f"{self.name}: expected {self.inputs}, found {len(names)}: write it as {self.example}"
+            )
+        return Settings.of(self.name, self.options, names, given)
+
+    @property
+    def inputs(self) -> str:
+        """How many task vectors it takes, in words."""
+        least, most = _NUMBERS[self.min_inputs], self.max_inputs
+        plural = "s" if self.min_inputs > 1 else ""
+        return f"{least} task vector{plural}" if most == self.min_inputs else f"at least {least} task vector{plural}"
+
+    @property
+    def example(self) -> str:
+        """A call in an expression."""
+        names = ("math", "code", "law")[: max(self.min_inputs, min(self.max_inputs or 2, 2))]
+        return f"{self.name}({', '.join(names)})"
+
+    def __call__(
+        self,
+        deltas: ArrayLike,
+        *,
+        base: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+        tensor: str = "",
+        **options: Given,
+    ) -> Doubles:
+        """Merge the deltas of one tensor in float64, in memory: the definition.
+
+        Args:
+            deltas: ``(T, …)``, one delta a task, of the tensor's shape; finite.
+            base: The base's values, for methods that look at them; zeros if not given, so that a method that takes
+                whole models may be given these.
+            names: What the tasks are called, which random masks depend on; their numbers if not given.
+            tensor: What the tensor is called, which random masks depend on.
+            **options: The method's options.
+
+        Returns:
+            The merged delta, of the tensor's shape.
+
+        Raises:
+            CompositionError: If deltas or options are not what the method takes.
+        """
+        stacked = np.asarray(deltas, np.float64)
+        if stacked.ndim == 0 or not np.isfinite(stacked).all():
+            raise CompositionError(
+                f"{self.name}: expected finite deltas (T, …), one a task, found {list(stacked.shape)}: stack them"
+            )
+        called = tuple(names) if names is not None else tuple(map(str, range(len(stacked))))
+        settings = self.settings(called, options)
+        shape = stacked.shape[1:]
+        anchor = np.zeros(shape) if base is None else np.asarray(base, np.float64)
+        if anchor.shape != shape or len(called) != len(stacked):
+            raise CompositionError(
+                f"{self.name}: expected a base of shape {list(shape)} and {len(stacked)} names, found "
+                f"{list(anchor.shape)} and {len(called)}"
+            )
+        rows = stacked.reshape(len(stacked), -1)
+        part = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
+        return self._merged(part, settings.at(tensor)).reshape(shape)
+
+    def _merged(self, part: Part, options: Any) -> Doubles:
+        if isinstance(self.rule, Formula):
+            for statistic in self.rule.statistics:
+                found = statistic.of(part, options) if statistic.wanted(options) else None
+                part = replace(part, found=(*part.found, found))
+        return np.asarray(self.rule.merge(part, options), np.float64)

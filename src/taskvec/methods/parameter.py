@@ -1,0 +1,180 @@
+"""What an option of a merge method is: its kind, its default, its range, and whether each vector has its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+from taskvec.errors import CompositionError
+
+Kind = Literal["number", "count", "flag", "word", "words"]
+Plain = float | int | bool | str | tuple[float, ...] | None
+
+
+class Unset(Enum):
+    """Stands for what nobody gave."""
+
+    REQUIRED = "required"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A range of numbers; a bound of None is none.
+
+    Attributes:
+        above: All are greater.
+        least: All are at least this.
+        below: All are less.
+        most: All are at most this.
+    """
+
+    above: float | None = None
+    least: float | None = None
+    below: float | None = None
+    most: float | None = None
+
+    def hold(self, value: float) -> bool:
+        """Return whether a number is within."""
+        return (
+            (self.above is None or value > self.above)
+            and (self.least is None or value >= self.least)
+            and (self.below is None or value < self.below)
+            and (self.most is None or value <= self.most)
+        )
+
+    def __str__(self) -> str:
+        said = (("above", self.above), ("at least", self.least), ("below", self.below), ("at most", self.most))
+        return " and ".join(f"{word} {bound:g}" for word, bound in said if bound is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An option of a method.
+
+    Attributes:
+        kind: What its value is.
+        doc: What it does, in one line.
+        default: Its value if not given; REQUIRED where it must be.
+        mergekit: The default under ``semantics=mergekit``; SAME where mergekit has the same or no such parameter.
+        per_vector: Whether each vector has its own; one number then stands for all.
+        bounds: Where a number must be.
+        choices: The words that it may be.
+        alias: Another name for it.
+        name: How users call it.
+    """
+
+    kind: Kind
+    doc: str
+    default: Plain | Unset
+    mergekit: Plain | Unset = Unset.SAME
+    per_vector: bool = False
+    bounds: Bounds = Bounds()
+    choices: tuple[str, ...] = ()
+    alias: str | None = None
+    name: str = ""
+
+    def default_for(self, semantics: str) -> Plain | Unset:
+        """Return the default under given semantics."""
+        return self.mergekit if semantics == "mergekit" and self.mergekit is not Unset.SAME else self.default
+
+    def checked(self, value: object, method: str, num_vectors: int) -> Plain:
+        """Return a value as the method takes it; one number for all vectors becomes one for each.
+
+        Args:
+            value: What was given.
+            method: Whose option it is, for messages.
+            num_vectors: T.
+
+        Returns:
+            The value.
+
+        Raises:
+            CompositionError: If it is of another kind, out of range, or a list of another length.
+        """
+        if self.per_vector and value is not None:
+            many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value] * num_vectors
+            if len(many) != num_vectors:
+                raise CompositionError(
+                    f"{method}: {self.name} has {len(many)} numbers for {num_vectors} task vectors: give one for each, "
+                    "or one for all"
+                )
+            return tuple(self._number(one, method) for one in many)
+        return self._one(value, method)
+
+    def _one(self, value: object, method: str) -> Plain:
+        if value is None and self.default is None:
+            return None
+        if self.kind == "flag":
+            if value not in {True, False}:
+                raise self._wrong(value, method, "true or false")
+            return bool(value)
+        if self.kind == "word":
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise self._wrong(value, method, f"one of {', '.join(self.choices)}" if self.choices else "a word")
+            return value
+        return self._number(value, method)
+
+    def _number(self, value: object, method: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(value, method, "a number")
+        if not math.isfinite(value) or not self.bounds.hold(value):
+            raise self._wrong(value, method, str(self.bounds) or "a finite number")
+        if self.kind == "count":
+            if value != int(value):
+                raise self._wrong(value, method, "a whole number")
+            return int(value)
+        return float(value)
+
+    def _wrong(self, value: object, method: str, expected: str) -> CompositionError:
+        shown = f"{value:g}" if isinstance(value, float) else value
+        like = self.default if self.default not in {None, Unset.REQUIRED} else None
+        example = f", such as {self.name}={str(like).lower() if isinstance(like, bool) else like}" if like else ""
+        return CompositionError(f"{method}: {self.name} is {shown}, expected {expected}{example}")
+
+
+def number(
+    default: float | Unset | None,
+    doc: str,
+    *,
+    per_vector: bool = False,
+    mergekit: float | Unset = Unset.SAME,
+    alias: str | None = None,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """Declare an option that is a number."""
+    bounds = Bounds(above, least, below, most)
+    return _declared(
+        Parameter("number", doc, default, mergekit=mergekit, per_vector=per_vector, bounds=bounds, alias=alias)
+    )
+
+
+def count(default: int | Unset, doc: str, *, least: int = 0, mergekit: int | Unset = Unset.SAME) -> Any:
+    """Declare an option that is a whole number."""
+    return _declared(Parameter("count", doc, default, mergekit=mergekit, bounds=Bounds(least=least)))
+
+
+def flag(default: bool, doc: str, *, mergekit: bool | Unset = Unset.SAME) -> Any:
+    """Declare an option that is true or false."""
+    return _declared(Parameter("flag", doc, default, mergekit=mergekit))
+
+
+def word(default: str | None, doc: str, *, choices: Sequence[str] = ()) -> Any:
+    """Declare an option that is a word, one of some or any."""
+    return _declared(Parameter("word", doc, default, choices=tuple(choices)))
+
+
+def _declared(parameter: Parameter) -> Any:
+    return field(kw_only=True, metadata={"parameter": parameter})
+
+
+def parameters_of(options: type) -> tuple[Parameter, ...]:
+    """Return the parameters that a class of options declares, in order."""
+    return tuple(dataclasses.replace(one.metadata["parameter"], name=one.name) for one in dataclasses.fields(options))

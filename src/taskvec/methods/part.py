@@ -1,0 +1,54 @@
+"""What a method sees of a tensor: aligned elements of T task vectors, and what was measured before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+
+
+class Grain(StrEnum):
+    """How much of a tensor a method must see at once."""
+
+    ELEMENTS = "elements"
+    ROWS = "rows"
+    TENSOR = "tensor"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Elements ``first … first + n`` of one tensor, or all of it.
+
+    Attributes:
+        rows: The deltas, float32 or float64 ``(T, n)``.
+        base: The base's values ``(n,)``.
+        shape: The whole tensor's shape.
+        first: Index of the first element.
+        tensor: Its name.
+        names: What the T task vectors are called.
+        found: What the method's statistics found in the tensor, one of each.
+    """
+
+    rows: Array
+    base: Array
+    shape: tuple[int, ...]
+    first: int = 0
+    tensor: str = ""
+    names: tuple[str, ...] = ()
+    found: tuple[Any, ...] = ()
+
+    @property
+    def row_length(self) -> int:
+        """Elements along the last dimension; a tensor without rows is one row."""
+        return row_length(self.shape)
+
+
+def row_length(shape: tuple[int, ...]) -> int:
+    """Return the elements along the last dimension, at least 1; a tensor of one dimension is one row."""
+    return max(shape[-1], 1) if shape else 1

@@ -1,0 +1,133 @@
+"""What a user said about a merge, checked; and what it means for one tensor."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from taskvec.errors import CompositionError
+from taskvec.methods.options import SEMANTICS, MergeOptions
+from taskvec.methods.parameter import Parameter, Plain, Unset, parameters_of
+
+Given = Any
+"""A number, a flag, a word, one number a vector; or a function from a tensor's name to one of these."""
+
+OfTensor = Callable[[str], Plain]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one merge of T vectors, by name; those that are functions are asked for each tensor.
+
+    Attributes:
+        method: What the method is called.
+        options: The class of its options.
+        names: What the T vectors are called.
+        given: Canonical name → value or function.
+    """
+
+    method: str
+    options: type[MergeOptions]
+    names: tuple[str, ...]
+    given: Mapping[str, Given]
+
+    @classmethod
+    def of(cls, method: str, options: type[MergeOptions], names: Iterable[str], given: Mapping[str, Given]) -> Settings:
+        """Check names and values.
+
+        Args:
+            method: What the method is called.
+            options: The class of its options.
+            names: What the T vectors are called.
+            given: Name → value or function.
+
+        Returns:
+            The settings; values that are functions are checked when they are asked.
+        """
+        known = parameters_of(options)
+        settings = cls(method, options, tuple(names), _canonical(method, known, given))
+        constant = {name: value for name, value in settings.given.items() if not callable(value)}
+        settings._resolved("", constant, is_complete=len(constant) == len(settings.given))
+        return settings
+
+    def at(self, tensor: str) -> Any:
+        """Return the options for one tensor, an instance of the class of options.
+
+        A value that the method cannot take is an error that names the option.
+
+        Args:
+            tensor: Its name.
+
+        Returns:
+            The options.
+        """
+        given = {name: value(tensor) if callable(value) else value for name, value in self.given.items()}
+        resolved: dict[str, Any] = dict(self._resolved(tensor, given))
+        return self.options(**resolved)
+
+    @property
+    def varies(self) -> bool:
+        """Whether an option may differ between tensors."""
+        return any(callable(value) for value in self.given.values())
+
+    @property
+    def text(self) -> str:
+        """The given options as an expression has them, in the order in which the method declares them."""
+        known = [parameter.name for parameter in parameters_of(self.options)]
+        return ", ".join(f"{name}={_text(self.given[name])}" for name in known if name in self.given)
+
+    def _resolved(self, tensor: str, given: Mapping[str, Given], *, is_complete: bool = True) -> dict[str, Plain]:
+        semantics = str(given.get("semantics", SEMANTICS[0]))
+        where = f"{self.method} of tensor {tensor}" if tensor and self.varies else self.method
+        resolved: dict[str, Plain] = {}
+        for parameter in parameters_of(self.options):
+            value = given.get(parameter.name, parameter.default_for(semantics))
+            if value is Unset.REQUIRED:
+                if not is_complete:
+                    continue
+                name = parameter.name
+                raise CompositionError(f"{self.method}: needs {name} ({parameter.doc}): add {name}=…")
+            resolved[parameter.name] = parameter.checked(value, where, len(self.names))
+        return resolved
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """Return which known name was probably meant, in parentheses, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _canonical(method: str, known: Iterable[Parameter], given: Mapping[str, Given]) -> dict[str, Given]:
+    """Return what is given under the names that the options have.
+
+    Raises:
+        CompositionError: If the method has no such option, or one is given under two names.
+    """
+    names = {parameter.name: parameter.name for parameter in known}
+    aliases = {parameter.alias: parameter.name for parameter in known if parameter.alias}
+    found: dict[str, Given] = {}
+    for name, value in given.items():
+        own = {**names, **aliases}.get(name)
+        if own is None:
+            listed = ", ".join(names)
+            raise CompositionError(
+                f"{method} takes no option {name!r}{hint(name, [*names, *aliases])}: it takes {listed}"
+            )
+        if own in found:
+            raise CompositionError(f"{method}: {own} is given twice, also as {name}: remove one")
+        found[own] = value
+    return found
+
+
+def _text(value: Given) -> str:
+    if callable(value):
+        return "…"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(float(value)).removesuffix(".0")
+    if isinstance(value, str):
+        return value
+    return f"[{', '.join(map(_text, value))}]"

@@ -1,0 +1,110 @@
+"""What a method may ask to be measured of every tensor before its first element is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.methods.part import Array, Doubles, Part
+
+Scope = Literal["tensor", "model"]
+
+
+def each_tensor(options: Any) -> Scope:  # noqa: ARG001
+    """Say that every tensor is measured for itself."""
+    return "tensor"
+
+
+def whole_model(options: Any) -> Scope:  # noqa: ARG001
+    """Say that the model is measured as one vector."""
+    return "model"
+
+
+def magnitudes(part: Part, options: Any) -> Array:  # noqa: ARG001
+    """Return |τ|, which most cuts are made by."""
+    return np.abs(part.rows)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over elements, in float64; a part's ``found`` then holds them, ``(K,)``.
+
+    Attributes:
+        terms: From a part and options to what is added up, ``(K, n)``.
+        scope: Whether of each tensor, or of the model.
+        wanted: Whether the options need them; None is found where they do not.
+    """
+
+    terms: Callable[[Part, Any], Array]
+    scope: Callable[[Any], Scope] = each_tensor
+    wanted: Callable[[Any], bool] = lambda _: True
+
+    def of(self, part: Part, options: Any) -> Doubles:
+        """Return the sums of a whole tensor in memory."""
+        sums: Doubles = np.asarray(self.terms(part, options), np.float64).sum(axis=1)
+        return sums
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where R rows of scores are cut C times: above are larger scores, and equal ones at lower indices.
+
+    Attributes:
+        thresholds: The least score above each cut, ``(C, R)``.
+        ends: One past the last index at which a score equal to the threshold is above, ``(C, R)``.
+    """
+
+    thresholds: Array
+    ends: NDArray[np.int64]
+
+    def above(self, cut: int, scores: Array, first: int) -> NDArray[np.bool_]:
+        """Return what is above a cut.
+
+        Args:
+            cut: Which cut.
+            scores: ``(R, n)``.
+            first: Index in the tensor of the first.
+
+        Returns:
+            A mask ``(R, n)``.
+        """
+        index = np.arange(first, first + scores.shape[1])
+        least, end = self.thresholds[cut][:, None], self.ends[cut][:, None]
+        mask: NDArray[np.bool_] = (scores > least) | ((scores == least) & (index < end))
+        return mask
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Order statistics: cuts with exactly so many scores above; a part's ``found`` then holds a :class:`Cut`.
+
+    Attributes:
+        kept: From the number of elements n, options and what was found before to how many are above, ``(C, R)``.
+        scores: From a part and options to what is ranked, not negative ``(R, n)``.
+        scope: Whether each tensor is cut for itself, or the model as one vector.
+        wanted: Whether the options need them; None is found where they do not.
+    """
+
+    kept: Callable[[int, Any, tuple[Any, ...]], Array]
+    scores: Callable[[Part, Any], Array] = magnitudes
+    scope: Callable[[Any], Scope] = each_tensor
+    wanted: Callable[[Any], bool] = lambda _: True
+
+    def of(self, part: Part, options: Any) -> Cut:
+        """Return the cuts of a whole tensor in memory."""
+        scores = self.scores(part, options)
+        kept = np.atleast_2d(self.kept(scores.shape[1], options, part.found))
+        order = np.argsort(-scores, axis=1, kind="stable")
+        last = np.maximum(kept - 1, 0)
+        thresholds, ends = np.full(kept.shape, np.inf), np.zeros(kept.shape, np.int64)
+        for c, r in zip(*np.nonzero(kept), strict=True):
+            place = order[r, last[c, r]]
+            thresholds[c, r], ends[c, r] = scores[r, place], place + 1
+        return Cut(thresholds, ends)
+
+
+Statistic = Sums | Cuts
