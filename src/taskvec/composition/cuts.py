@@ -52,7 +52,7 @@ class Span:
 
 
 def plan_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> tuple[PlannedPass, ...]:
-    """Plan the two passes of :func:`find_cuts`."""
+    """Plan the passes of :func:`find_cuts`; the second is needed only where numbers have more than half precision."""
     high, low = HighKernel(inputs, density), LowKernel(inputs, {})
     return (
         plan_pass(_label(inputs, "high"), inputs.alignment.tensors, high, options),
@@ -61,7 +61,7 @@ def plan_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> tuple
 
 
 def find_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> Mapping[str, Cut]:
-    """Find where every task is cut in every tensor: two passes over the inputs, and a look at one piece for ties.
+    """Find where every task is cut in every tensor: one or two passes over the inputs, and a look at pieces for ties.
 
     Args:
         inputs: The task vectors.
@@ -71,15 +71,17 @@ def find_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> Mappi
     Returns:
         Tensor → cut.
     """
-    highs = run(Job(_label(inputs, "high"), inputs.alignment.tensors, HighKernel(inputs, density)), options)
-    lows = run(Job(_label(inputs, "low"), inputs.alignment.combinable, LowKernel(inputs, highs)), options)
+    tensors = inputs.alignment.combinable
+    found = run(Job(_label(inputs, "high"), inputs.alignment.tensors, HighKernel(inputs, density)), options)
+    coarse = [tensor for tensor in tensors if len(found[tensor.name]) == 2]
+    if coarse:
+        found |= run(Job(_label(inputs, "low"), coarse, LowKernel(inputs, found)), options)
 
     def cut(tensor: AlignedTensor) -> Cut:
-        return _cut(inputs, tensor, lows[tensor.name])
+        return _cut(inputs, tensor, found[tensor.name])
 
-    tensors = inputs.alignment.combinable
-    found = EXECUTORS[options.executor].run(cut, tensors, options.workers)
-    return {tensor.name: one for tensor, one in zip(tensors, found, strict=True)}
+    cuts = EXECUTORS[options.executor].run(cut, tensors, options.workers)
+    return {tensor.name: one for tensor, one in zip(tensors, cuts, strict=True)}
 
 
 def spans(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Span]:

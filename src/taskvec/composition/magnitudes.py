@@ -1,14 +1,16 @@
-"""The exact k-th largest magnitude of every task in every tensor, by radix selection in two streamed counts.
+"""The exact k-th largest magnitude of every task in every tensor, by radix selection in one or two streamed counts.
 
-Magnitudes of float32 numbers are 31-bit integers. The first pass counts their 16 high bits, which tells in which of
-2¹⁶ bins the k-th largest lies and how many of that bin are kept; the second counts the 15 low bits within that bin. No
-value is sorted, and none is kept. A piece's counts are handed on sparse, because small tensors are many.
+Magnitudes of float32 numbers are 31-bit integers. The first count is of their 16 high bits, which tells in which of
+2¹⁶ bins the k-th largest lies and how many of that bin are kept; and how many of each bin are fine, having more below
+those bits. Differences of half-precision numbers rarely are: where more of the bin are kept than are fine, the bin is
+the threshold. Only elsewhere does a second count, of the 15 low bits within the bin, follow. No value is sorted, and
+none is kept. A piece's counts are handed on sparse, because small tensors are many.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,14 +20,17 @@ from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.numerics.trimming import HIGH_BINS, LOW_BINS, LOW_BITS, NON_FINITE, count_high, count_low
+from taskvec.numerics.trimming import HIGH_BINS, LOW_BINS, LOW_BITS, NON_FINITE, count_high, count_low, occurring
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
 Counts = NDArray[np.int64]
 Highs = Mapping[str, Arrays]
-"""Tensor → the bin of each task's k-th largest magnitude, and how many of that bin are kept."""
+"""Tensor → the bin of each task's k-th largest magnitude, and which of that bin it is; each int64 ``(T,)``."""
+
+_KEYS_APART = 1 << 20  # of the pieces of a tensor; beyond that they are added up
+_FINE_SHIFT = 32  # above it is the count of those whose low bits are not zero
 
 
 class State(NamedTuple):
@@ -33,7 +38,7 @@ class State(NamedTuple):
 
     tensor: AlignedTensor
     mixing: NDArray[np.float32]
-    counts: NDArray[np.uint32]
+    counts: NDArray[np.uint64]
 
 
 class CountingKernel(Kernel):
@@ -48,7 +53,7 @@ class CountingKernel(Kernel):
         """Open the counts of a piece."""
         if not tensor.is_combinable:
             return None
-        counts = np.zeros((len(self.inputs.vectors), self.bins), np.uint32)
+        counts = np.zeros((len(self.inputs.vectors), self.bins), np.uint64)
         return State(tensor, self.inputs.mixing(tensor), counts)
 
     def process(self, chunk: Chunk, state: State | None) -> None:
@@ -66,13 +71,14 @@ class CountingKernel(Kernel):
         """Return the keys that occurred, and how often."""
         if state is None:
             return ()
-        flat = state.counts.reshape(-1)
-        keys = np.flatnonzero(flat).astype(np.int64)
-        return keys, flat[keys].astype(np.int64)
+        most = min(state.counts.size, len(self.inputs.vectors) * BLOCK)
+        keys, counts = np.empty(most, np.int64), np.empty(most, np.uint64)
+        size = occurring(state.counts.reshape(-1), keys, counts)
+        return keys[:size].copy(), counts[:size].astype(np.int64)
 
     def scratch_bytes(self, num_sources: int) -> int:
-        """Return the bytes of a piece's counts and of their sum over the pieces of a tensor, and of a tile a source."""
-        return len(self.inputs.vectors) * self.bins * 12 + num_sources * (1 << 14)
+        """Return the bytes of a piece's counts, sparse too, and of their sum over a tensor; and of a tile a source."""
+        return len(self.inputs.vectors) * self.bins * 32 + 16 * _KEYS_APART + num_sources * (1 << 15)
 
     def parameters(self) -> bytes:
         """Return what is counted."""
@@ -108,36 +114,45 @@ class HighKernel(CountingKernel):
         )  # fmt: skip
 
     def fold(self, total: Arrays, part: Arrays) -> Arrays:
-        """Add up, densely from the second piece on."""
-        if not total:
-            return part
-        keys, counts = part
-        dense = total[0] if len(total) == 1 else self._dense(*total)
-        dense[keys] += counts
+        """Keep the counts of every piece while they are few, else add them up densely."""
+        if len(total) == 1:
+            self._add(total[0], *part)
+            return total
+        pieces = (*total, *part)
+        if sum(keys.size for keys in pieces[::2]) <= _KEYS_APART:
+            return pieces
+        dense = np.zeros((2, len(self.inputs.vectors) * self.bins), np.int64)
+        for piece in _pairs(pieces):
+            self._add(dense, *piece)
         return (dense,)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
-        """Return each task's bin and how many of it are kept.
+        """Return the thresholds where they are known, else what the second count needs.
 
         Args:
             tensor: The tensor.
             total: Its counts.
 
         Returns:
-            Bins and ranks, each int64 ``(T,)``.
+            As :func:`tied_ends`, or bins and ranks, each int64 ``(T,)``.
 
         Raises:
             NonFiniteError: If a task's vector holds infinity or NaN.
         """
-        keys, counts = total if len(total) == 2 else _sparse(total[0])
+        keys, counts, fine = _dense_keys(total[0]) if len(total) == 1 else _joined(total)
         self._check_finite(tensor, keys)
         kept = num_kept(tensor.num_params, self.density)
-        return select(keys, counts, np.full(len(self.inputs.vectors), kept), self.bins)
+        bins, ranks = select(keys, counts, np.full(len(self.inputs.vectors), kept), self.bins)
+        wanted = np.arange(len(bins)) * self.bins + bins
+        larger = _at(keys, fine, wanted)
+        if len(total) == 1 or ((ranks <= larger) & (ranks > 0)).any():
+            return bins, ranks
+        equal = [_at(piece, _coarse(packed) - _fine(packed), wanted) for piece, packed in _pairs(total)]
+        return tied_ends(bins << LOW_BITS, ranks - larger, np.array(equal))
 
-    def _dense(self, keys: Counts, counts: Counts) -> Counts:
-        dense = np.zeros(len(self.inputs.vectors) * self.bins, np.int64)
-        dense[keys] = counts
-        return dense
+    def _add(self, dense: Counts, keys: Counts, packed: Counts) -> None:
+        dense[0, keys] += _coarse(packed)
+        dense[1, keys] += _fine(packed)
 
     def _check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
         broken = keys[keys % self.bins >= NON_FINITE]
@@ -174,29 +189,40 @@ class LowKernel(CountingKernel):
         return (*total, *part)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
-        """Return thresholds, where to look for the last kept equal magnitude, and how many to count there.
+        """Return the thresholds, as :func:`tied_ends` does.
 
         Args:
             tensor: The tensor.
             total: Keys and counts of its pieces, in order.
 
         Returns:
-            Each int64 ``(T,)``: thresholds; the first index of the piece to look in; how many equal ones of that piece
-            are kept, 0 where every equal one is.
+            Each int64 ``(T,)``.
         """
-        keys, inverse = np.unique(np.concatenate(total[::2]), return_inverse=True)
-        counts = np.bincount(inverse, np.concatenate(total[1::2]), len(keys)).astype(np.int64)
+        keys, counts, _ = _joined(total)
         highs, ranks = self.highs[tensor.name]
         lows, ranks = select(keys, counts, ranks, self.bins)
         wanted = np.arange(len(lows)) * self.bins + lows
-        equal = np.array([_at(*piece, wanted) for piece in zip(total[::2], total[1::2], strict=True)])
-        before = np.cumsum(equal, axis=0)
-        pieces = np.argmax(before >= ranks, axis=0) if tensor.num_params else np.zeros_like(ranks)
-        tasks = np.arange(len(lows))
-        inside = ranks - (before - equal)[pieces, tasks]
-        thresholds = (highs << LOW_BITS) | lows
-        is_tied = (before[-1] > ranks) & (thresholds > 0)  # a zero is the same whether it is kept or not
-        return thresholds, pieces * BLOCK, np.where(is_tied, inside, 0)
+        equal = [_at(*piece, wanted) for piece in _pairs(total)]
+        return tied_ends((highs << LOW_BITS) | lows, ranks, np.array(equal))
+
+
+def tied_ends(thresholds: Counts, ranks: Counts, equal: Counts) -> Arrays:
+    """Return where the last kept one of the magnitudes equal to the threshold is to be looked for.
+
+    Args:
+        thresholds: The k-th largest magnitude of each task, ``(T,)``.
+        ranks: How many equal ones are kept, ``(T,)``.
+        equal: How many there are in each piece of the tensor, ``(pieces, T)``.
+
+    Returns:
+        Each int64 ``(T,)``: thresholds; the first index of the piece to look in; how many equal ones of that piece are
+        kept, 0 where every equal one of the tensor is.
+    """
+    before = np.cumsum(equal, axis=0)
+    pieces = np.argmax(before >= ranks, axis=0)
+    inside = ranks - (before - equal)[pieces, np.arange(len(ranks))]
+    is_tied = (before[-1] > ranks) & (thresholds > 0)  # a zero is the same whether it is kept or not
+    return thresholds, pieces * BLOCK, np.where(is_tied, inside, 0)
 
 
 @dataclass(frozen=True)
@@ -242,9 +268,31 @@ def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Coun
     return chosen[:, 0], chosen[:, 1]
 
 
-def _sparse(dense: Counts) -> Arrays:
-    keys = np.flatnonzero(dense)
-    return keys, dense[keys]
+def _pairs(arrays: Arrays) -> Iterator[tuple[Counts, Counts]]:
+    return zip(arrays[::2], arrays[1::2], strict=True)
+
+
+def _coarse(packed: Counts) -> Counts:
+    return packed & ((1 << _FINE_SHIFT) - 1)
+
+
+def _fine(packed: Counts) -> Counts:
+    return packed >> _FINE_SHIFT
+
+
+def _joined(pieces: Arrays) -> tuple[Counts, Counts, Counts]:
+    """Add the packed counts of some pieces up: keys, counts, and counts of those whose low bits are not zero."""
+    packed = np.concatenate(pieces[1::2])
+    keys, inverse = np.unique(np.concatenate(pieces[::2]), return_inverse=True)
+    counts, fine = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
+    np.add.at(counts, inverse, _coarse(packed))
+    np.add.at(fine, inverse, _fine(packed))
+    return keys, counts, fine
+
+
+def _dense_keys(dense: Counts) -> tuple[Counts, Counts, Counts]:
+    keys = np.flatnonzero(dense[0])
+    return keys, dense[0, keys], dense[1, keys]
 
 
 def _at(keys: Counts, counts: Counts, wanted: Counts) -> Counts:

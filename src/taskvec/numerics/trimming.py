@@ -26,6 +26,7 @@ NON_FINITE = 0x7F800000 >> LOW_BITS
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 _LOW_SHIFT = np.uint32(LOW_BITS)
 _LOW_MASK = np.uint32(LOW_BINS - 1)
+_FINE_SHIFT = np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
@@ -50,7 +51,10 @@ def _row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  # type: ignore[no-untyped-def]
-    """Count the high parts of the magnitudes of every task's vector in ``counts``, uint32 ``(T, HIGH_BINS)``."""
+    """Count the high parts of the magnitudes of every task's vector in ``counts``, uint64 ``(T, HIGH_BINS)``.
+
+    The low half of a count is of all magnitudes, the high half of those whose low part is not zero.
+    """
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((codes.size, TILE), np.float32)
@@ -61,14 +65,29 @@ def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  #
             bits = _row(deltas, mixing[t], size, scratch).view(np.uint32)
             bins = counts[t]
             for i in range(size):
-                bins[(bits[i] & _MAGNITUDE) >> _LOW_SHIFT] += np.uint32(1)
+                magnitude = bits[i] & _MAGNITUDE
+                is_fine = np.uint64(magnitude & _LOW_MASK != 0)
+                bins[magnitude >> _LOW_SHIFT] += np.uint64(1) + (is_fine << _FINE_SHIFT)
+
+
+@njit(nogil=True, cache=True)
+def occurring(counts, keys, found):  # type: ignore[no-untyped-def]
+    """Copy the counts that are not zero to ``found``, and where they are to ``keys``; returns how many there are."""
+    size = 0
+    for key in range(counts.size):
+        if counts[key]:
+            keys[size] = key
+            found[size] = counts[key]
+            size += 1
+    return size
 
 
 @njit(nogil=True, cache=True)
 def count_low(base, base_code, raw, codes, centered, count, mixing, highs, counts):  # type: ignore[no-untyped-def]
-    """Count the low parts of magnitudes whose high part is ``highs[t]`` in ``counts``, uint32 ``(T, LOW_BINS)``."""
+    """Count the low parts of magnitudes whose high part is ``highs[t]`` in ``counts``, uint64 ``(T, LOW_BINS)``."""
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
+    matching = np.empty(TILE, np.uint16)
     deltas = np.empty((codes.size, TILE), np.float32)
     for start in range(0, count, TILE):
         size = min(start + TILE, count) - start
@@ -76,11 +95,18 @@ def count_low(base, base_code, raw, codes, centered, count, mixing, highs, count
         for t in range(mixing.shape[0]):
             bits = _row(deltas, mixing[t], size, scratch).view(np.uint32)
             bins = counts[t]
-            high = highs[t]
-            for i in range(size):
-                magnitude = bits[i] & _MAGNITUDE
-                if magnitude >> _LOW_SHIFT == high:
-                    bins[magnitude & _LOW_MASK] += np.uint32(1)
+            for i in range(_gather_low(bits, highs[t], matching)):
+                bins[matching[i]] += np.uint64(1)
+
+
+@njit(nogil=True, cache=True)
+def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
+    size = 0
+    for i in range(bits.size):
+        magnitude = bits[i] & _MAGNITUDE
+        matching[size] = np.uint16(magnitude & _LOW_MASK)
+        size += np.int64(magnitude >> _LOW_SHIFT == high)
+    return size
 
 
 @njit(nogil=True, cache=True)
@@ -101,12 +127,28 @@ def find_ends(  # type: ignore[no-untyped-def]
             if waiting[t] == 0:
                 continue
             bits = _row(deltas, mixing[t], size, scratch).view(np.uint32)
-            for i in range(size):
-                if bits[i] & _MAGNITUDE == thresholds[t]:
-                    waiting[t] -= 1
-                    if waiting[t] == 0:
-                        ends[t] = first + start + i + 1
-                        break
+            here = _count_equal(bits, thresholds[t])
+            if here >= waiting[t]:
+                ends[t] = first + start + _after_equal(bits, thresholds[t], waiting[t])
+            waiting[t] -= min(here, waiting[t])
+
+
+@njit(nogil=True, cache=True)
+def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
+    equal = np.uint32(0)
+    for i in range(bits.size):
+        equal += np.uint32(bits[i] & _MAGNITUDE == threshold)
+    return np.int64(equal)
+
+
+@njit(nogil=True, cache=True)
+def _after_equal(bits, threshold, wanted):  # type: ignore[no-untyped-def]
+    """Return one past the place of the ``wanted``-th magnitude that is equal to the threshold."""
+    place = 0
+    while wanted:
+        wanted -= np.int64(bits[place] & _MAGNITUDE == threshold)
+        place += 1
+    return place
 
 
 @njit(nogil=True, cache=True)
@@ -116,44 +158,48 @@ def elect_and_average(  # type: ignore[no-untyped-def]
     """Write the TIES merge of one chunk to ``out``, float32 ``(count,)``.
 
     Kept of task t are magnitudes above ``thresholds[t]``, and equal ones at indices below ``ends[t]`` of the tensor.
-    Sums are float64.
+    The sign is elected by float64 sums, the mean taken in float32.
     """
+    num_tasks = mixing.shape[0]
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((codes.size, TILE), np.float32)
-    sums = np.empty((2, TILE), np.float64)
-    votes = np.empty((2, TILE), np.int32)
+    kept = np.empty((num_tasks, TILE), np.float32)
+    balance = np.empty(TILE, np.float64)
+    votes = np.empty(TILE, np.float32)
     for start in range(0, count, TILE):
         size = min(start + TILE, count) - start
         _load_deltas(base, base_code, raw, codes, centered, start, start + size, anchor, deltas)
-        sums[:] = 0.0
-        votes[:] = 0
-        for t in range(mixing.shape[0]):
+        balance[:] = 0.0
+        for t in range(num_tasks):
             row = _row(deltas, mixing[t], size, scratch)
             split = min(max(ends[t] - first - start, 0), size)
-            _add_kept(row, 0, split, thresholds[t], sums, votes)
-            _add_kept(row, split, size, thresholds[t] + np.uint32(1), sums, votes)
-        _average(sums, votes, out[start : start + size])
+            _keep(row[:split], thresholds[t], kept[t, :split], balance[:split])
+            _keep(row[split:], thresholds[t] + np.uint32(1), kept[t, split:size], balance[split:size])
+        merged = out[start : start + size]
+        merged[:] = np.float32(0.0)
+        votes[:] = np.float32(0.0)
+        for t in range(num_tasks):
+            _add_agreeing(kept[t, :size], balance[:size], merged, votes[:size])
+        for i in range(size):
+            merged[i] /= max(votes[i], np.float32(1.0))
 
 
 @njit(nogil=True, cache=True)
-def _add_kept(row, start, stop, least, sums, votes):  # type: ignore[no-untyped-def]
+def _keep(row, least, kept, balance):  # type: ignore[no-untyped-def]
     bits = row.view(np.uint32)
-    for i in range(start, stop):
-        value = row[i] if bits[i] & _MAGNITUDE >= least else np.float32(0.0)
-        sums[0, i] += np.float64(max(value, np.float32(0.0)))
-        sums[1, i] -= np.float64(min(value, np.float32(0.0)))
-        votes[0, i] += np.int32(value > np.float32(0.0))
-        votes[1, i] += np.int32(value < np.float32(0.0))
+    for i in range(row.size):
+        kept[i] = row[i] if bits[i] & _MAGNITUDE >= least else np.float32(0.0)
+        balance[i] += np.float64(kept[i])
 
 
 @njit(nogil=True, cache=True)
-def _average(sums, votes, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        is_plus = sums[0, i] >= sums[1, i]
-        total = sums[0, i] if is_plus else -sums[1, i]
-        voters = votes[0, i] if is_plus else votes[1, i]
-        out[i] = np.float32(total / np.float64(max(voters, np.int32(1))))
+def _add_agreeing(kept, balance, total, votes):  # type: ignore[no-untyped-def]
+    for i in range(kept.size):
+        sign = np.float32(1.0) if balance[i] >= 0.0 else np.float32(-1.0)
+        agreeing = max(kept[i] * sign, np.float32(0.0))
+        total[i] += agreeing * sign
+        votes[i] += np.float32(agreeing != np.float32(0.0))
 
 
 @functools.cache
@@ -162,8 +208,9 @@ def warm_up() -> None:
     raw, codes, centered = np.zeros((1, 4), np.uint8), np.zeros(1, np.int64), np.zeros(1, np.bool_)
     chunk = (raw[0], F32, raw, codes, centered, 1, np.ones((1, 1), np.float32))
     bits, places = np.zeros(1, np.uint32), np.zeros(1, np.int64)
-    counts = np.zeros((1, LOW_BINS), np.uint32)
+    counts = np.zeros((1, LOW_BINS), np.uint64)
     count_high(*chunk, counts)
+    occurring(counts.reshape(-1), places, counts[0, :1].copy())
     count_low(*chunk, bits, counts)
     find_ends(*chunk, 0, bits, places, places)
     elect_and_average(*chunk, 0, bits, places, np.zeros(1, np.float32))
