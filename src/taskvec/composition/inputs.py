@@ -62,8 +62,21 @@ class MergeInputs:
 
     def mixing(self, tensor: AlignedTensor) -> NDArray[np.float32]:
         """Return how the vectors are mixed from the forms in one tensor, ``(T, S)``."""
+        return self._mixing_at(tensor.name) if self._varies else self._mixing_of_all
+
+    @cached_property
+    def _varies(self) -> bool:
+        """Whether any coefficient may differ by tensor."""
+        return any(
+            not isinstance(weight, int | float) for _, vector in self.vectors for weight in vector.terms.values()
+        )
+
+    @cached_property
+    def _mixing_of_all(self) -> NDArray[np.float32]:
+        return self._mixing_at("")
+
+    def _mixing_at(self, tensor: str) -> NDArray[np.float32]:
         rows = [
-            [coefficient_at(vector.terms.get(form, 0.0), tensor.name) for form in self.forms]
-            for _, vector in self.vectors
+            [coefficient_at(vector.terms.get(form, 0.0), tensor) for form in self.forms] for _, vector in self.vectors
         ]
         return np.array(rows, np.float32).reshape(len(self.vectors), len(self.forms))

@@ -15,10 +15,11 @@ from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
 from taskvec.streaming import AlignedTensor, Chunk, Located
 
-PART_NUMBERS = 1 << 17
+PART_NUMBERS = 1 << 18
 """Numbers of all T rows of a part together, where a method's grain lets one choose."""
 
-_BYTES_A_NUMBER = 40  # raw, widened, and what a method makes of it in float64
+_PARTS_READ = {Grain.ELEMENTS: 4, Grain.ROWS: 1, Grain.TENSOR: 1}  # at once: a read costs more than a small copy
+_BYTES_A_NUMBER = 72  # raw (of several parts), widened, and what a method makes of it in float64
 
 
 def part_bytes(inputs: MergeInputs, grain: Grain) -> int:
@@ -43,24 +44,20 @@ def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, gra
         The parts, in order.
     """
     unit = {Grain.ELEMENTS: 1, Grain.ROWS: row_length(tensor.shape), Grain.TENSOR: max(tensor.num_params, 1)}[grain]
-    step = _step(tensor.shape, len(inputs.vectors), grain)
+    step = _step(tensor.shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
     last = -(-stop // unit) * unit
     for start in range(first // unit * unit, last, step):
-        yield read_part(inputs, tensor, start, min(start + step, last))
+        yield from chunk_parts(inputs, _read_chunk(tensor, start, min(start + step, last)), grain)
 
 
 def read_part(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int) -> Part:
     """Read the elements ``first … stop`` of all vectors and of the base."""
-    count = stop - first
-    raw = np.empty((1 + len(tensor.sources), count * tensor.max_itemsize), np.uint8)
-    for located, row in zip(tensor.located, raw if tensor.base else raw[1:], strict=True):
-        _read(located, first, count, row)
-    return chunk_part(inputs, Chunk(tensor, first, stop, raw[0], raw[1:], raw[:0]), first, stop)
+    return chunk_part(inputs, _read_chunk(tensor, first, stop), first, stop)
 
 
-def chunk_parts(inputs: MergeInputs, chunk: Chunk) -> Iterator[Part]:
-    """Yield parts of what the engine has read."""
-    step = _step(chunk.tensor.shape, len(inputs.vectors), Grain.ELEMENTS)
+def chunk_parts(inputs: MergeInputs, chunk: Chunk, grain: Grain = Grain.ELEMENTS) -> Iterator[Part]:
+    """Yield parts of what was read."""
+    step = _step(chunk.tensor.shape, len(inputs.vectors), grain)
     for start in range(chunk.start, chunk.stop, step):
         yield chunk_part(inputs, chunk, start, min(start + step, chunk.stop))
 
@@ -76,31 +73,37 @@ def chunk_part(inputs: MergeInputs, chunk: Chunk, first: int, stop: int) -> Part
 
     Returns:
         The part.
+
+    Raises:
+        NonFiniteError: If a vector is not finite.
     """
     tensor, begin, count = chunk.tensor, first - chunk.start, stop - first
     rows = np.empty((len(inputs.vectors), count), np.float32)
     base = np.zeros(count, np.float32)
-    mixed_deltas(
+    is_finite = mixed_deltas(
         chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, begin, inputs.mixing(tensor), rows
     )
+    if not is_finite:
+        raise NonFiniteError(_describe_non_finite(inputs, tensor, rows))
     if tensor.base_code != NONE:
         widen(chunk.base, tensor.base_code, begin, begin + count, base)
-    _check_finite(inputs, tensor, rows)
     return Part(rows, base, tensor.shape, first, tensor.name, inputs.names)
 
 
-def _check_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array) -> None:
-    """Refuse vectors that are not finite.
+def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array) -> str:
+    name = inputs.names[int(np.argmin(np.isfinite(rows).all(axis=1)))]
+    return (
+        f"tensor {tensor.name} of {name} (or of its base) holds NaN or infinity, and a merge takes finite numbers "
+        "alone: fetch or save the checkpoint again"
+    )
 
-    Raises:
-        NonFiniteError: If one is not.
-    """
-    finite = np.isfinite(rows.sum(axis=1, dtype=np.float64))
-    if not finite.all():
-        raise NonFiniteError(
-            f"tensor {tensor.name} of {inputs.names[int(np.argmin(finite))]} (or of its base) holds NaN or infinity, "
-            "and a merge takes finite numbers alone: fetch or save the checkpoint again"
-        )
+
+def _read_chunk(tensor: AlignedTensor, first: int, stop: int) -> Chunk:
+    count = stop - first
+    raw = np.empty((1 + len(tensor.sources), count * tensor.max_itemsize), np.uint8)
+    for located, row in zip(tensor.located, raw if tensor.base else raw[1:], strict=True):
+        _read(located, first, count, row)
+    return Chunk(tensor, first, stop, raw[0], raw[1:], raw[:0])
 
 
 def _step(shape: tuple[int, ...], num_vectors: int, grain: Grain) -> int:

@@ -34,8 +34,8 @@ def agreeing(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubl
     Returns:
         ``(n,)``.
     """
-    out = np.empty(rows.shape[1])
-    elect(rows, np.asarray(weights, np.float64), normalize, out)
+    out = np.empty(rows.shape[1], rows.dtype)
+    elect(rows, np.asarray(weights, rows.dtype), normalize, out)
     return out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.methods.part import Array, Doubles, Part
+from taskvec.numerics.consensus import keep_above
 
 Scope = Literal["tensor", "model"]
 
@@ -76,6 +77,21 @@ class Cut:
         least, end = self.thresholds[cut][:, None], self.ends[cut][:, None]
         mask: NDArray[np.bool_] = (scores > least) | ((scores == least) & (index < end))
         return mask
+
+    def keep_above(self, cut: int, rows: Array, first: int) -> Array:
+        """Return rows with all but the elements whose magnitude is above a cut set to 0.
+
+        Args:
+            cut: Which cut, one that was made by magnitude.
+            rows: ``(R, n)``.
+            first: Index in the tensor of the first.
+
+        Returns:
+            The trimmed rows.
+        """
+        trimmed = np.empty_like(rows)
+        keep_above(rows, self.thresholds[cut].astype(rows.dtype), self.ends[cut], first, trimmed)
+        return trimmed
 
 
 @dataclass(frozen=True)

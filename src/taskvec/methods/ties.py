@@ -16,8 +16,8 @@ from taskvec.methods.electing import agreeing
 from taskvec.methods.method import Formula, Method, Needs
 from taskvec.methods.options import Weighted, normalize_flag
 from taskvec.methods.parameter import number, word
-from taskvec.methods.part import Array, Doubles, Part
-from taskvec.methods.statistic import Cuts, magnitudes
+from taskvec.methods.part import Array, Part
+from taskvec.methods.statistic import Cuts
 from taskvec.methods.trimming import num_kept
 
 
@@ -42,10 +42,11 @@ def _kept(count: int, options: TiesOptions, found: tuple[Any, ...]) -> Array:  #
     return np.array([num_kept(count, density, floor=options.is_mergekit) for density in options.density])
 
 
-def _merge(part: Part, options: TiesOptions) -> Doubles:
-    is_kept = part.found[0].above(0, magnitudes(part, options), part.first)
-    trimmed = np.where(is_kept, part.rows, 0)
-    return options.scaling * agreeing(trimmed, options.weight, normalize=options.normalize)
+def _merge(part: Part, options: TiesOptions) -> Array:
+    trimmed = part.found[0].keep_above(0, part.rows, part.first)
+    merged = agreeing(trimmed, options.weight, normalize=options.normalize)
+    merged *= options.scaling
+    return merged
 
 
 ties = Method(

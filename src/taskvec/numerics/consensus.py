@@ -1,7 +1,7 @@
 """Kernels of merges on rows that are in memory: signs elected, elements dropped by a counter.
 
-Rows are float32 or float64 ``(T, n)``; sums are float64, in the order of tasks. Every element is for itself, so nothing
-depends on where a chunk begins.
+Rows are float32 or float64 ``(T, n)``; sums are in the order of tasks. Every element is for itself, so nothing depends
+on where a chunk begins.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from taskvec.numerics.kernels import TILE, _load_deltas
+from taskvec.numerics.rounding import all_finite_32
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -23,7 +24,11 @@ def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # 
 
     A row of ``mixing`` that is one delta alone gives that delta, bit for bit. Other arguments are those of
     :mod:`taskvec.numerics.kernels`.
+
+    Returns:
+        False if a number is not finite.
     """
+    finite = True
     anchor = np.empty(TILE, np.float32)
     deltas = np.empty((codes.size, TILE), np.float32)
     for start in range(0, out.shape[1], TILE):
@@ -41,34 +46,67 @@ def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # 
                 elif weight != np.float32(0.0):
                     for i in range(size):
                         row[i] += weight * deltas[s, i]
+            finite &= all_finite_32(row.view(np.uint32))
+    return finite
+
+
+@njit(nogil=True, cache=True)
+def keep_above(rows, least, ends, first, out):  # type: ignore[no-untyped-def]
+    """Write to ``out`` the elements of magnitudes above ``least[t]``, and equal ones at indices below ``ends[t]``.
+
+    Others become 0. ``first`` is the index in the tensor of the rows' first element.
+    """
+    for t in range(rows.shape[0]):
+        split = min(max(ends[t] - first, 0), rows.shape[1])
+        row, kept = rows[t, :split], out[t, :split]
+        for i in range(split):
+            kept[i] = row[i] if abs(row[i]) >= least[t] else rows.dtype.type(0)
+        row, kept = rows[t, split:], out[t, split:]
+        for i in range(row.size):
+            kept[i] = row[i] if abs(row[i]) > least[t] else rows.dtype.type(0)
 
 
 @njit(nogil=True, cache=True)
 def elect(rows, weights, normalize, out):  # type: ignore[no-untyped-def]
-    """Write to ``out`` float64 ``(n,)`` the weighted rows that have the sign of their sum, added up.
+    """Write to ``out`` the weighted rows that have the sign of their sum, added up; all of one dtype.
 
-    The sign is + where the sum is zero. With ``normalize`` the result is divided by the weights of those rows, where
-    these do not add up to zero.
+    The sign is that of the sum in float64, + where it is zero. With ``normalize`` the result is divided by the weights
+    of those rows, where these do not add up to zero.
     """
-    sums = np.empty((2, TILE))
-    shares = np.empty((2, TILE))
+    one = rows.dtype.type(1)
+    balance = np.empty(TILE)
+    sign = np.empty(TILE, rows.dtype)
+    shares = np.empty(TILE, rows.dtype)
     for start in range(0, out.size, TILE):
         size = min(TILE, out.size - start)
-        sums[:] = 0.0
+        balance[:] = 0.0
         shares[:] = 0.0
+        total = out[start : start + size]
+        total[:] = 0.0
         for t in range(rows.shape[0]):
-            weight = weights[t]
-            for i in range(size):
-                value = weight * np.float64(rows[t, start + i])
-                sums[0, i] += max(value, 0.0)
-                sums[1, i] -= min(value, 0.0)
-                shares[0, i] += weight if value > 0.0 else 0.0
-                shares[1, i] += weight if value < 0.0 else 0.0
+            _add_weighted(rows[t, start : start + size], weights[t], balance)
         for i in range(size):
-            is_plus = sums[0, i] >= sums[1, i]
-            total = sums[0, i] if is_plus else -sums[1, i]
-            share = shares[0, i] if is_plus else shares[1, i]
-            out[start + i] = total / share if normalize and abs(share) > 0.0 else total
+            sign[i] = one if balance[i] >= 0.0 else -one
+        for t in range(rows.shape[0]):
+            _add_agreeing(rows[t, start : start + size], weights[t], sign, total, shares)
+        for i in range(size):
+            divisor = shares[i] if normalize and abs(shares[i]) > 0.0 else one
+            total[i] = sign[i] * total[i] / divisor
+
+
+@njit(nogil=True, cache=True)
+def _add_weighted(row, weight, total):  # type: ignore[no-untyped-def]
+    for i in range(row.size):
+        total[i] += np.float64(weight) * np.float64(row[i])
+
+
+@njit(nogil=True, cache=True)
+def _add_agreeing(row, weight, sign, total, shares):  # type: ignore[no-untyped-def]
+    nothing = row.dtype.type(0)
+    for i in range(row.size):
+        value = weight * row[i] * sign[i]
+        total[i] += max(value, nothing)
+        shares[i] += weight if value > nothing else nothing
 
 
 @njit(nogil=True, cache=True)

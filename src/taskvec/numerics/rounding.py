@@ -54,7 +54,7 @@ def round_into(values, code, start, raw):  # type: ignore[no-untyped-def]
     count = values.size
     if code == F32:
         raw[4 * start : 4 * (start + count)].view(np.float32)[:] = values
-        return _all_finite_32(values.view(np.uint32))
+        return all_finite_32(values.view(np.uint32))
     stored = raw[2 * start : 2 * (start + count)].view(np.uint16)
     if code == BF16:
         _round_brain(values.view(np.uint32), stored)
@@ -90,7 +90,8 @@ def _round_half(values, bits, stored):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _all_finite_32(bits):  # type: ignore[no-untyped-def]
+def all_finite_32(bits):  # type: ignore[no-untyped-def]
+    """Return whether no float32, given as its bits, is infinity or NaN."""
     worst = np.uint32(0)
     for i in range(bits.size):
         worst = max(worst, bits[i] & _EXPONENT)

@@ -144,11 +144,11 @@ def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _after_equal(bits, threshold, wanted):  # type: ignore[no-untyped-def]
     """Return one past the place of the ``wanted``-th magnitude that is equal to the threshold."""
-    place = 0
-    while wanted:
-        wanted -= np.int64(bits[place] & _MAGNITUDE == threshold)
-        place += 1
-    return place
+    for i in range(bits.size):
+        wanted -= np.int64(bits[i] & _MAGNITUDE == threshold)
+        if wanted == 0:
+            return i + 1
+    return bits.size
 
 
 @njit(nogil=True, cache=True)
