@@ -105,7 +105,7 @@ def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
     for i in range(bits.size):
         magnitude = bits[i] & _MAGNITUDE
         matching[size] = np.uint16(magnitude & _LOW_MASK)
-        size += np.int64(magnitude >> _LOW_SHIFT == high)
+        size += int(magnitude >> _LOW_SHIFT == high)
     return size
 
 
