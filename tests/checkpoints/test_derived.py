@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, Factors, Remainder, Stored, SumOfProducts
+from taskvec.checkpoints.derived import DerivedCheckpoint, Remainder
+from taskvec.checkpoints.products import Product, Stored, SumOfProducts
 from taskvec.testing.checkpoints import save_safetensors
 from taskvec.types import DType, TensorInfo
 
@@ -31,7 +32,9 @@ def stored(tmp_path: Path) -> Checkpoint:
 
 
 def _derived(stored: Checkpoint) -> DerivedCheckpoint:
-    product = SumOfProducts((Factors(stored, "left", "right"), Factors(stored, "other_left", "other_right")))
+    product = SumOfProducts(
+        (Product.of_stored(stored, "left", "right"), Product.of_stored(stored, "other_left", "other_right"))
+    )
     shared = DerivedCheckpoint("shared", {TensorInfo("product", DType.F32, SHAPE): product}, [stored])
     remainder = Remainder(Stored(stored, "tuned"), (Stored(stored, "base"), Stored(shared, "product")))
     sources = {TensorInfo("product", DType.F32, SHAPE): product, TensorInfo("remainder", DType.F32, SHAPE): remainder}

@@ -25,8 +25,10 @@ class Checkpoint:
         tensors: Every name that holds data, in file order.
         tied: Other names of the same data → the name in ``tensors`` that holds it.
         files: Every file whose content matters: weight files and their index.
-        sidecars: Non-weight files to carry over, relative to ``path``.
+        sidecars: Non-weight files to carry over, relative to ``root``.
         metadata: The free text of the (first) safetensors header.
+        root: The folder that sidecars are relative to.
+        settings: What beside the tensors decides what they mean, such as the scales of an adapter; part of the content.
     """
 
     def __init__(
@@ -36,14 +38,17 @@ class Checkpoint:
         table: TensorTable,
         *,
         sidecars: tuple[Path, ...] = (),
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.ref = ref
         self.path = path
+        self.root = path
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(dict(table.tensors))
         self.tied: Mapping[str, str] = MappingProxyType(dict(table.tied))
         self.files = tuple(file.path for file in table.files)
         self.sidecars = sidecars
         self.metadata: Mapping[str, str] = MappingProxyType(dict(table.metadata))
+        self.settings: Mapping[str, str] = MappingProxyType(dict(settings))
         self._table = table
         self._is_closed = False
 

@@ -1,98 +1,67 @@
-"""Checkpoints that are computed from others as they are read: products of factors, and differences less a product."""
+"""Checkpoints that are computed from others as they are read: sums, differences and products of factors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.products import Product, Stored, SumOfProducts, Values
 from taskvec.checkpoints.table import TensorSource, TensorTable
 from taskvec.numerics.codes import dtype_code
-from taskvec.numerics.products import add_product
-from taskvec.numerics.rounding import widen
-from taskvec.types import TensorInfo
+from taskvec.numerics.rounding import round_into
+from taskvec.types import DType, TensorInfo
 
 _PIECE = 1 << 16  # elements widened at once
-
-Values = NDArray[np.float32]
 
 
 class DerivedCheckpoint(Checkpoint):
     """A checkpoint that takes no bytes on any disk and changes when the files of its origins do."""
 
-    def __init__(self, ref: str, sources: Mapping[TensorInfo, TensorSource], origins: Iterable[Checkpoint]) -> None:
+    def __init__(
+        self,
+        ref: str,
+        sources: Mapping[TensorInfo, TensorSource],
+        origins: Iterable[Checkpoint],
+        *,
+        tied: Mapping[str, str] = MappingProxyType({}),
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         tensors = {info.name: info for info in sources}
-        table = TensorTable(tensors, {info.name: source for info, source in sources.items()}, ())
-        super().__init__(ref, Path(ref), table)
+        table = TensorTable(tensors, {info.name: source for info, source in sources.items()}, (), tied)
+        super().__init__(ref, Path(ref), table, settings=settings)
         self.files = tuple(dict.fromkeys(path for origin in origins for path in origin.files))
 
+    def source(self, name: str) -> TensorSource:
+        """Return what computes a tensor."""
+        return self._table.sources[name]
 
-@dataclass(frozen=True, slots=True)
-class Factors:
-    """Two stored float32 matrices whose product is meant.
-
-    Attributes:
-        checkpoint: Where both are.
-        left: The name of the one ``(m, q)``.
-        right: The name of the other ``(q, n)``.
-    """
-
-    checkpoint: Checkpoint
-    left: str
-    right: str
-
-    def add_to(self, values: Values, first: int) -> None:
-        """Add elements ``first … first + values.size`` of the flattened product."""
-        right = self.checkpoint.read(self.right)
-        rank, width = right.shape
-        row, last = first // width, (first + values.size - 1) // width
-        left = np.empty((last - row + 1) * rank, np.float32)
-        self.checkpoint.read_into(self.left, row * rank, left)
-        add_product(left.reshape(-1, rank), right, first - row * width, values)
+    def products(self, name: str) -> tuple[Product, ...] | None:
+        """Return the products that a tensor is the sum of; () where it is not there, None where it is more."""
+        source = self._table.sources.get(name, SumOfProducts(()))
+        return source.terms if isinstance(source, SumOfProducts) else None
 
 
 @dataclass(frozen=True, slots=True)
-class SumOfProducts:
-    """Σ left @ right as a float32 tensor.
+class Same:
+    """The very bytes of a tensor of another checkpoint.
 
     Attributes:
-        terms: The products, of one shape.
-    """
-
-    terms: tuple[Factors, ...]
-
-    def read_into(self, offset: int, out: memoryview) -> None:
-        """Fill ``out`` with the elements from byte ``offset`` on."""
-        values = np.frombuffer(out, np.float32)
-        values[:] = 0
-        for factors in self.terms:
-            factors.add_to(values, offset // values.itemsize)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A stored tensor of a dtype that arithmetic applies to, widened as it is read.
-
-    Attributes:
-        checkpoint: Where it is.
-        name: Its name there.
+        checkpoint: The checkpoint.
+        name: The tensor's name there.
     """
 
     checkpoint: Checkpoint
     name: str
 
-    def widened(self, first: int, count: int) -> Values:
-        """Return elements as float32."""
-        dtype = self.checkpoint.tensors[self.name].dtype
-        raw = np.empty(count, dtype.storage)
-        self.checkpoint.read_into(self.name, first, raw)
-        values = np.empty(count, np.float32)
-        widen(raw.view(np.uint8), dtype_code(dtype), 0, count, values)
-        return values
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
+        storage = self.checkpoint.tensors[self.name].dtype.storage
+        self.checkpoint.read_into(self.name, offset // storage.itemsize, np.frombuffer(out, storage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +85,61 @@ class Remainder:
             piece[:] = self.whole.widened(first + start, piece.size)
             for other in self.less:
                 piece -= other.widened(first + start, piece.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Float32 tensors of one shape, added in float32, one after another.
+
+    Attributes:
+        parts: The tensors.
+    """
+
+    parts: tuple[TensorSource, ...]
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the elements from byte ``offset`` on."""
+        values = np.frombuffer(out, np.float32)
+        values[:] = 0
+        part = np.empty_like(values)
+        for source in self.parts:
+            source.read_into(offset, part.view(np.uint8).data)
+            values += part
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A stored tensor plus float32 tensors, added up in float32 and rounded once to the dtype of the first.
+
+    Attributes:
+        origin: The tensor.
+        deltas: What is added.
+    """
+
+    origin: Stored
+    deltas: tuple[TensorSource, ...]
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the elements from byte ``offset`` on."""
+        dtype = self.origin.checkpoint.tensors[self.origin.name].dtype
+        first, count = offset // dtype.itemsize, len(out) // dtype.itemsize
+        raw = np.frombuffer(out, np.uint8)
+        for start in range(0, count, _PIECE):
+            size = min(_PIECE, count - start)
+            round_into(self._total(first + start, size), dtype_code(dtype), start, raw)
+
+    def _total(self, first: int, size: int) -> Values:
+        total = np.empty(size, np.float32)
+        Sum(self.deltas).read_into(first * total.itemsize, total.view(np.uint8).data)
+        total += self.origin.widened(first, size)
+        return total
+
+
+def same_as(checkpoint: Checkpoint) -> dict[TensorInfo, TensorSource]:
+    """Return every tensor of a checkpoint as it is."""
+    return {info: Same(checkpoint, name) for name, info in checkpoint.tensors.items()}
+
+
+def float32_like(info: TensorInfo) -> TensorInfo:
+    """Describe a float32 tensor of the same name and shape."""
+    return TensorInfo(info.name, DType.F32, info.shape)

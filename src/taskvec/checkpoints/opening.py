@@ -7,8 +7,17 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from taskvec.checkpoints.adapter_references import split_adapters
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of
+from taskvec.checkpoints.lora import (
+    AdaptedCheckpoint,
+    AdapterCheckpoint,
+    check_recorded_base,
+    is_adapter_folder,
+    open_adapter_folder,
+    opened_table,
+)
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.checkpoints.table import TensorTable
@@ -29,7 +38,8 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
 
     Args:
         ref: A folder as model hubs lay it out, or a ``.safetensors``, ``.bin``, ``.pt`` or ``.pth`` file; ``~`` is
-            expanded.
+            expanded. A LoRA adapter, as a folder or a file, is opened as its factors; ``REF+LORA`` is a model with an
+            adapter on it.
 
     Returns:
         The checkpoint; close it, or use it as a context manager.
@@ -38,13 +48,48 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
         CheckpointError: If there is no such path, or its headers cannot be believed.
     """
     text = os.fspath(ref)
+    model, adapters = split_adapters(text)
+    opened = _open(model)
+    for number, adapter in enumerate(adapters, 1):
+        opened = _with_adapter(opened, _open(adapter), "+".join([model, *adapters[:number]]))
+    return opened
+
+
+def _open(text: str) -> Checkpoint:
     path = _existing_path(text)
     try:
-        if path.is_dir():
-            return Checkpoint(text, path, folder_table(path), sidecars=sidecars_of(path))
-        return Checkpoint(text, path, _file_table(path))
+        if not path.is_dir():
+            return opened_table(text, path, _file_table(path))
+        if is_adapter_folder(path):
+            return open_adapter_folder(text, path)
+        return _open_folder(text, path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _open_folder(text: str, path: Path) -> Checkpoint:
+    table = folder_table(path)
+    opened = opened_table(text, path, table)
+    return (
+        opened if isinstance(opened, AdapterCheckpoint) else Checkpoint(text, path, table, sidecars=sidecars_of(path))
+    )
+
+
+def _with_adapter(model: Checkpoint, adapter: Checkpoint, ref: str) -> Checkpoint:
+    """Put an adapter on a model.
+
+    Raises:
+        CheckpointError: If the one is no adapter, or the other is one.
+    """
+    if not isinstance(adapter, AdapterCheckpoint):
+        raise CheckpointError(f"{adapter.ref}: holds no LoRA adapter, and only an adapter can follow a +")
+    if isinstance(model, AdapterCheckpoint):
+        raise CheckpointError(f"{model.ref}: is an adapter itself; write the model first, as in MODEL+ADAPTER")
+    bare = model
+    while isinstance(bare, AdaptedCheckpoint):
+        bare = bare.base
+    check_recorded_base(adapter, bare, open_checkpoint)
+    return AdaptedCheckpoint(ref, model, adapter)
 
 
 def _existing_path(text: str) -> Path:

@@ -11,7 +11,7 @@ from taskvec.checkpoints import Checkpoint, zeros_like
 from taskvec.errors import AlignmentError
 from taskvec.streaming import AlignedTensor, Located
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.forms import Dense, Form
+from taskvec.vectors.forms import Form
 
 
 class Rule(StrEnum):
@@ -102,8 +102,7 @@ def describe_changed_copy(located: Located, name: str) -> str:
 
 def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[list[Located], list[RuleUse]]:
     checkpoint = form.source.checkpoint
-    is_partial = isinstance(form, Dense) and form.is_partial
-    absent = zeros_like(base.tensors.values()) if is_partial else base
+    absent = zeros_like(base.tensors.values()) if form.is_partial else base
     column: list[Located] = []
     missing: list[str] = []
     for info in base.tensors.values():
@@ -117,7 +116,7 @@ def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[li
     used = {located.info.name for located in column if located.checkpoint is checkpoint}
     extra = [name for name in checkpoint.tensors if name not in used]
     if not form.is_centered:  # a stored delta has no integer tensors, and no rule can make up for the others
-        missing = [name for name in missing if base.tensors[name].dtype.is_combinable and not is_partial]
+        missing = [name for name in missing if base.tensors[name].dtype.is_combinable and not form.is_partial]
         allow = frozenset()
     uses = [
         *_cover(

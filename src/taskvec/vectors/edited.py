@@ -161,7 +161,7 @@ class Edited:
         for relative in origin.sidecars:
             destination = directory / relative
             destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin.path / relative, destination)
+            shutil.copyfile(origin.root / relative, destination)
         return tuple(str(relative) for relative in origin.sidecars)
 
 

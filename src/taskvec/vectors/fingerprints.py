@@ -88,7 +88,7 @@ def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bo
 
 
 def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Digests:
-    """Hash every tensor of one checkpoint; values that are not finite have a digest like any other.
+    """Hash every tensor of one checkpoint, and its settings; values that are not finite have a digest like any other.
 
     Args:
         checkpoint: What to hash.
@@ -98,7 +98,13 @@ def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, names: Collec
     Returns:
         The digest of every tensor.
     """
-    return _scan(digest_job(checkpoint, options, names), options).digests[0]
+    digests = _scan(digest_job(checkpoint, options, names), options).digests[0]
+    return digests if names is not None else {**digests, **settings_digests(checkpoint)}
+
+
+def settings_digests(checkpoint: Checkpoint) -> Digests:
+    """Hash what beside the tensors decides what they mean; nothing for most checkpoints."""
+    return {f"settings/{key}": blake3(text.encode()).hexdigest() for key, text in checkpoint.settings.items()}
 
 
 def digest_job(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Job:

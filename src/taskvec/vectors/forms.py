@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints.derived import DerivedCheckpoint
+from taskvec.checkpoints.products import Product
 
 
 def file_state(checkpoint: Checkpoint) -> str:
@@ -51,6 +53,7 @@ class Difference:
 
     source: Source
     is_centered: ClassVar[bool] = True
+    is_partial: ClassVar[bool] = False
 
     @property
     def identity(self) -> str:
@@ -77,4 +80,31 @@ class Dense:
         return delta_identity(self.source.identity, is_centered=False)
 
 
-Form = Difference | Dense
+@dataclass(frozen=True)
+class LowRank:
+    """A delta whose matrices are sums of products of thin factors, such as a LoRA adapter's or a shared component's.
+
+    It keeps the factors: a scaled vector, a sum and a negation are coefficients of forms, and the inner product of two
+    costs O((m + n)·r²) for an m × n matrix (`taskvec.vectors.factored_products`). Where whole tensors are needed, they
+    are multiplied out piece by piece as they are read. Tensors that it lacks are zero.
+
+    Attributes:
+        source: Where the factors are; its checkpoint multiplies them out.
+    """
+
+    source: Source
+    is_centered: ClassVar[bool] = False
+    is_partial: ClassVar[bool] = True
+
+    @property
+    def identity(self) -> str:
+        """What its inner products are kept under."""
+        return delta_identity(self.source.identity, is_centered=False)
+
+    def products(self, tensor: str) -> tuple[Product, ...] | None:
+        """Return the products that a tensor is the sum of; () where it is zero, None where it is something else."""
+        checkpoint = self.source.checkpoint
+        return checkpoint.products(tensor) if isinstance(checkpoint, DerivedCheckpoint) else None
+
+
+Form = Difference | Dense | LowRank

@@ -104,6 +104,20 @@ def covering_rows(missing: NDArray[np.bool_]) -> list[int]:
     return sorted(rows)
 
 
+def in_turns(missing: NDArray[np.bool_], is_low_rank: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Part missing products in those of two low-rank vectors, which cost little, and all others.
+
+    Args:
+        missing: Which products are missing, symmetric ``(T, T)``.
+        is_low_rank: Which vectors keep their factors, ``(T,)``.
+
+    Returns:
+        Up to two matrices like ``missing``, each with something in it.
+    """
+    cheap = missing & np.outer(is_low_rank, is_low_rank)
+    return [turn for turn in (cheap, missing & ~cheap) if turn.any()]
+
+
 def _fill(gram: Gram, index: Mapping[str, int], path: Path) -> None:
     rows, columns, block = _read(path)
     if block.shape != (len(gram), len(rows), len(columns)):

@@ -1,13 +1,15 @@
 """The Gram matrix of task vectors, per tensor, in one streamed pass.
 
 G = VᵀV is all that similarity, bases, certificates and projections need of T vectors in R^P. Cost: one read of the base
-and of the S sources, S·P·R multiply-adds for R new rows, float64 throughout.
+and of the S sources, S·P·R multiply-adds for R new rows, float64 throughout. A tensor in which all vectors are low-rank
+is not part of the pass: its products come from the factors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, PlannedPass, RunOptions, plan_pass, run
+from taskvec.vectors.factored_products import factored_products, is_factored
 from taskvec.vectors.forms import Form
 
 Gram = NDArray[np.float64]
@@ -35,11 +38,16 @@ class MissingProducts:
     forms: tuple[Form, ...]
     num_rows: int
 
+    @cached_property
+    def streamed(self) -> tuple[AlignedTensor, ...]:
+        """The tensors that must be multiplied out, or subtracted, and read whole."""
+        return tuple(tensor for tensor in self.tensors if not is_factored(tensor, self.forms))
+
     def job(self, options: RunOptions) -> Job:
-        """Describe the pass, for running or for planning."""
+        """Describe the pass over the streamed tensors, for running or for planning."""
         centered = np.array([form.is_centered for form in self.forms], np.bool_)
         kernel = _GramKernel(backend_for(options.device), centered, self.num_rows)
-        return Job(f"inner products of {len(self.forms)} task vectors", self.tensors, kernel)
+        return Job(f"inner products of {len(self.forms)} task vectors", self.streamed, kernel)
 
     def compute(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
         """Return the products of each tensor, float64 ``(R, S)``.
@@ -54,13 +62,23 @@ class MissingProducts:
         Raises:
             NonFiniteError: If a source holds NaN or infinity.
         """
-        totals = run(self.job(options), options, journal)
-        products = {name: total[: self.num_rows, : len(self.forms)] for name, (total,) in totals.items()}
-        if self.num_rows == len(self.forms):
-            products = {name: symmetric(product) for name, product in products.items()}
+        totals = run(self.job(options), options, journal) if self.streamed else {}
+        products = {}
         for tensor in self.tensors:
+            if tensor.name in totals:
+                product = totals[tensor.name][0][: self.num_rows, : len(self.forms)]
+                products[tensor.name] = symmetric(product) if self.num_rows == len(self.forms) else product
+            else:
+                products[tensor.name] = factored_products(tensor, self.forms, self.num_rows)
             check_finite(tensor, products[tensor.name])
         return products
+
+    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
+        """Return what computing would cost; nothing where all is known from factors, which are thin."""
+        if not self.streamed:
+            return ()
+        job = self.job(options)
+        return (plan_pass(job.label, job.tensors, job.kernel, options),)
 
 
 def symmetric(lower: Gram) -> Gram:

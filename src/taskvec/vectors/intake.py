@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints import Checkpoint
 from taskvec.errors import AlignmentError
-from taskvec.streaming import Job, Journal, RunOptions
+from taskvec.streaming import Job, Journal, PlannedPass, RunOptions, plan_pass
 from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
-from taskvec.vectors.fingerprints import Digests, digest_checkpoint, scan, scan_job
+from taskvec.vectors.fingerprints import Digests, digest_checkpoint, scan, scan_job, settings_digests
 from taskvec.vectors.forms import Form, Source
-from taskvec.vectors.saved_vectors import form_of
-from taskvec.vectors.task_vector import Ref
+
+Journals = Callable[[Job], Journal]
+"""Opens the notes of a job; they are closed, and forgotten, by whoever gave this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +51,42 @@ class Intake:
     allow: frozenset[Rule]
 
     @classmethod
-    def of(cls, base: Source, refs: Mapping[str, Ref], allow: Collection[Rule], options: RunOptions) -> Intake:
-        """Open and align.
+    def of(cls, base: Source, forms: Mapping[str, Form], allow: Collection[Rule]) -> Intake:
+        """Align.
 
         Args:
             base: The store's base.
-            refs: Name → reference.
+            forms: Name → form.
             allow: Rules for tensors that do not match the base.
-            options: The limits.
 
         Returns:
             The intake.
         """
-        forms = tuple(form_of(open_checkpoint(ref), base, options) for ref in refs.values())
-        return cls(tuple(refs), forms, align(base.checkpoint, forms, allow), frozenset(allow))
+        ordered = tuple(forms.values())
+        return cls(tuple(forms), ordered, align(base.checkpoint, ordered, allow), frozenset(allow))
+
+    @property
+    def origins(self) -> tuple[Checkpoint, ...]:
+        """The S checkpoints."""
+        return tuple(form.source.checkpoint for form in self.forms)
+
+    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
+        """Return what measuring would cost, without reading a weight."""
+        job = self.job(options)
+        return (plan_pass(job.label, job.tensors, job.kernel, options),)
 
     def job(self, options: RunOptions) -> Job:
         """Describe the pass, for planning."""
         centered = [form.is_centered for form in self.forms]
         return scan_job(f"hash and measure {', '.join(self.names)}", self.alignment.tensors, centered, options)
 
-    def scan(self, base_digests: Digests, options: RunOptions, journal: Journal) -> Measured:
+    def measure(self, base_digests: Digests, options: RunOptions, journals: Journals) -> Measured:
         """Read everything once.
 
         Args:
             base_digests: The base's digests.
             options: The limits.
-            journal: Where to note what is finished.
+            journals: Where to note what is finished.
 
         Returns:
             What was learned of each form.
@@ -84,7 +94,8 @@ class Intake:
         Raises:
             AlignmentError: If a tensor that is only copied differs from the base's.
         """
-        result = scan(self.job(options), options, journal)
+        job = self.job(options)
+        result = scan(job, options, journals(job))
         uses = tuple(self._uses(s, digests, base_digests) for s, digests in enumerate(result.digests))
         own = tuple(
             _own_digests(form.source.checkpoint, digests, options)
@@ -108,6 +119,7 @@ class Intake:
 def _own_digests(checkpoint: Checkpoint, digests: Digests, options: RunOptions) -> Digests:
     """Leave out what a rule took from the base, and hash what a rule left out: fingerprints are of all content."""
     own = {name: digest for name, digest in digests.items() if name in checkpoint.tensors}
+    own |= settings_digests(checkpoint)
     left_out = checkpoint.tensors.keys() - own.keys()
     return {**own, **digest_checkpoint(checkpoint, options, left_out)} if left_out else own
 
@@ -120,7 +132,6 @@ def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np
     return total
 
 
-def split(refs: Mapping[str, Ref], size: int) -> Sequence[Mapping[str, Ref]]:
-    """Cut references into batches of at most ``size``."""
-    items = list(refs.items())
-    return [dict(items[start : start + size]) for start in range(0, len(items), size)]
+def split(names: Sequence[str], size: int) -> Sequence[Sequence[str]]:
+    """Cut names into batches of at most ``size``."""
+    return [names[start : start + size] for start in range(0, len(names), size)]

@@ -137,7 +137,7 @@ def keep_copy(checkpoint: Checkpoint, document: SourceDocument, root: Path) -> S
             for path in checkpoint.files:
                 shutil.copyfile(path, staged.directory / path.name)
             for relative in checkpoint.sidecars:
-                shutil.copyfile(checkpoint.path / relative, staged.directory / relative)
+                shutil.copyfile(checkpoint.root / relative, staged.directory / relative)
             if file_states(checkpoint, root) != document.files:
                 raise SourceChangedError(
                     f"{checkpoint.ref} changed while it was copied: add it again when it is complete"

@@ -70,18 +70,24 @@ class VectorDocument(_Document):
 
     Attributes:
         name: Its name.
-        form: ``difference`` for a fine-tuned model, ``dense`` for a stored delta; ``shared`` and ``unique`` for the
-            parts of a vector that was decomposed, which are made from its decomposition and never stored.
+        form: ``difference`` for a fine-tuned model, ``dense`` for a stored delta, ``low-rank`` for a LoRA adapter;
+            ``shared`` and ``unique`` for the parts of a vector that was decomposed, which are made from its
+            decomposition and never stored.
         source: The checkpoint.
         norm: ‖τ‖₂.
         rules: Rules that its alignment used.
     """
 
     name: str
-    form: Literal["difference", "dense", "shared", "unique"]
+    form: Literal["difference", "dense", "low-rank", "shared", "unique"]
     source: SourceDocument
     norm: float
     rules: tuple[RuleDocument, ...] = ()
+
+    @property
+    def is_low_rank(self) -> bool:
+        """Whether its matrices are kept as thin factors."""
+        return self.form in {"low-rank", "shared"}
 
     @property
     def identity(self) -> str:

@@ -8,16 +8,18 @@ a task's groups; a unique component is the task vector less that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Literal, cast
 
 from blake3 import blake3
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, Factors, Remainder, Stored, SumOfProducts
+from taskvec.checkpoints.derived import DerivedCheckpoint, Remainder
+from taskvec.checkpoints.products import Product, Stored, SumOfProducts
 from taskvec.checkpoints.table import TensorSource
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.forms import Dense, Source
+from taskvec.vectors.forms import Dense, LowRank, Source
 from taskvec.vectors.manifests import DecompositionDocument, SharingDocument, SourceDocument, VectorDocument
 
 PARTS = ("shared", "unique")
@@ -80,7 +82,7 @@ def shared_part(
     decomposition: DecompositionDocument,
     tensors: Mapping[str, TensorInfo],
     factors: Checkpoint | None,
-) -> Dense:
+) -> LowRank:
     """Return the shared component of a task as the engine reads it.
 
     Args:
@@ -97,11 +99,11 @@ def shared_part(
     products = _products(decomposition, task, group, factors)
     sources = {TensorInfo(name, DType.F32, tensors[name].shape): product for name, product in products.items()}
     derived = DerivedCheckpoint(document.name, sources, [factors] if factors else [])
-    return Dense(Source(document.source.fingerprint, derived, is_hashed=True), is_partial=True)
+    return LowRank(Source(document.source.fingerprint, derived, is_hashed=True))
 
 
 def unique_part(
-    document: VectorDocument, aligned: tuple[AlignedTensor, ...], shared: Dense, *, is_centered: bool
+    document: VectorDocument, aligned: tuple[AlignedTensor, ...], shared: LowRank, *, is_centered: bool
 ) -> Dense:
     """Return the unique component of a task as one form, for what takes every vector as a single form.
 
@@ -127,14 +129,39 @@ def unique_part(
     return Dense(Source(document.source.fingerprint, derived, is_hashed=True))
 
 
+def low_rank_unique_part(document: VectorDocument, whole: LowRank, shared: LowRank) -> LowRank:
+    """Return the unique component of a low-rank vector: its products, and those of its shared component negated.
+
+    Args:
+        document: What :func:`part_document` returned.
+        whole: The vector.
+        shared: Its shared component.
+
+    Returns:
+        The form.
+    """
+    from_whole, less = whole.source.checkpoint, shared.source.checkpoint
+    sources: dict[TensorInfo, TensorSource] = {}
+    for info in [*from_whole.tensors.values(), *(i for n, i in less.tensors.items() if n not in from_whole.tensors)]:
+        products = whole.products(info.name)
+        negated = tuple(replace(product, scale=-product.scale) for product in shared.products(info.name) or ())
+        if products is None:
+            parts = (Stored(less, info.name),) if negated else ()
+            sources[info] = Remainder(Stored(from_whole, info.name), parts)
+        else:
+            sources[info] = SumOfProducts((*products, *negated))
+    derived = DerivedCheckpoint(document.name, sources, [from_whole, less])
+    return LowRank(Source(document.source.fingerprint, derived, is_hashed=True))
+
+
 def _products(
     decomposition: DecompositionDocument, task: str, group: str, factors: Checkpoint | None
 ) -> dict[str, SumOfProducts]:
-    terms: dict[str, tuple[Factors, ...]] = {}
+    terms: dict[str, tuple[Product, ...]] = {}
     for tensor, name, _ in _sharing(decomposition, task, group) if factors else ():
         common, own = subspace_name(name, tensor), component_name(name, task, tensor)
         left, right = (own, common) if decomposition.side == "right" else (common, own)
-        terms[tensor] = (*terms.get(tensor, ()), Factors(cast("Checkpoint", factors), left, right))
+        terms[tensor] = (*terms.get(tensor, ()), Product.of_stored(cast("Checkpoint", factors), left, right))
     return {tensor: SumOfProducts(products) for tensor, products in terms.items()}
 
 

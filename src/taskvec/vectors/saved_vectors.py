@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Literal
 
-from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.lora import AdaptedCheckpoint, AdapterCheckpoint, bound, check_recorded_base
 from taskvec.errors import AlignmentError, CheckpointError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint
-from taskvec.vectors.forms import Dense, Difference, Form, Source
+from taskvec.vectors.forms import Dense, Difference, Form, LowRank, Source
+
+Kind = Literal["difference", "dense", "low-rank"]
 
 METADATA_KEY = "taskvec"
 """The key of our record in the metadata of every safetensors file we write."""
 
 
 def form_of(checkpoint: Checkpoint, base: Source, options: RunOptions) -> Form:
-    """Take a checkpoint as what it is: a fine-tuned model, or a task vector that was saved by taskvec.
+    """Take a checkpoint as what it is: a fine-tuned model, a LoRA adapter, or a task vector that was saved by taskvec.
+
+    A model that is the very base with an adapter on it is the adapter, whose factors are kept.
 
     Args:
         checkpoint: The checkpoint.
@@ -29,6 +35,11 @@ def form_of(checkpoint: Checkpoint, base: Source, options: RunOptions) -> Form:
     Raises:
         AlignmentError: If a saved task vector belongs to another base.
     """
+    if isinstance(checkpoint, AdapterCheckpoint):
+        check_recorded_base(checkpoint, base.checkpoint, open_checkpoint)
+        return low_rank(Source.of(checkpoint), base)
+    if isinstance(checkpoint, AdaptedCheckpoint) and checkpoint.base.path == base.checkpoint.path:
+        return low_rank(Source.of(checkpoint.adapter), base)
     record = _record(checkpoint)
     if record.get("kind") != "task_vector":
         return Difference(Source.of(checkpoint))
@@ -39,6 +50,38 @@ def form_of(checkpoint: Checkpoint, base: Source, options: RunOptions) -> Form:
             "use it with its own base"
         )
     return Dense(Source.of(checkpoint))
+
+
+def kind_of(form: Form) -> Kind:
+    """Return what a store calls a form."""
+    kinds: Mapping[type[Form], Kind] = {Difference: "difference", Dense: "dense", LowRank: "low-rank"}
+    return kinds[type(form)]
+
+
+def as_form(kind: str, source: Source, base: Source) -> Form:
+    """Return the form that a store calls so."""
+    if kind == "low-rank":
+        return low_rank(source, base)
+    return Difference(source) if kind == "difference" else Dense(source)
+
+
+def low_rank(adapter: Source, base: Source) -> LowRank:
+    """Put the factors of an adapter on their base.
+
+    Args:
+        adapter: An open adapter and its identity.
+        base: The base that it belongs to.
+
+    Returns:
+        The form, of the adapter's identity.
+
+    Raises:
+        AlignmentError: If the checkpoint is no adapter any more, or not one of this base.
+    """
+    if not isinstance(adapter.checkpoint, AdapterCheckpoint):
+        raise AlignmentError(f"{adapter.checkpoint.ref} is no adapter: remove the vector and add it again")
+    deltas = bound(adapter.checkpoint, base.checkpoint)
+    return LowRank(Source(adapter.identity, deltas, is_hashed=adapter.is_hashed))
 
 
 def content_of(source: Source, options: RunOptions) -> str:

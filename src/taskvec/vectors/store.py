@@ -12,19 +12,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
-from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass
+from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan
+from taskvec.vectors.adapter_intake import AdapterIntake, sorted_out
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.documents import FOLDERS, Documents
 from taskvec.vectors.fingerprints import digest_job, scan
-from taskvec.vectors.forms import Dense, Difference, Form, Source
-from taskvec.vectors.gram_cache import GramCache, covering_rows
+from taskvec.vectors.forms import Dense, Form, LowRank, Source
+from taskvec.vectors.gram_cache import GramCache, covering_rows, in_turns
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.intake import Intake, Measured, split, total_gram
 from taskvec.vectors.linked import check_content, describe_source, is_same_source, keep_copy, open_source
@@ -35,7 +35,8 @@ from taskvec.vectors.manifests import (
     VectorDocument,
     document_data,
 )
-from taskvec.vectors.parts import PARTS, shared_part, task_in, unique_part
+from taskvec.vectors.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
+from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
 from taskvec.vectors.task_vector import Ref, TaskVector
 
 _BATCH = 8  # vectors that are added in one pass over the base
@@ -157,7 +158,7 @@ class Store:
         there = self._already_added(refs)
         documents = dict(there)
         new = {name: ref for name, ref in refs.items() if name not in there}
-        intakes = [Intake.of(self.base, batch, allow, self.options) for batch in split(new, _BATCH)]
+        intakes = self._intakes(new, allow)
         with ExitStack() as notes:  # nothing is published before everything was read and found right
             measured = [(intake, self._measure(intake, notes)) for intake in intakes]
             for intake, result in measured:
@@ -175,8 +176,8 @@ class Store:
             The plan.
         """
         new = {name: ref for name, ref in refs.items() if name not in self._already_added(refs)}
-        jobs = [Intake.of(self.base, batch, allow, self.options).job(self.options) for batch in split(new, _BATCH)]
-        return make_plan([plan_pass(job.label, job.tensors, job.kernel, self.options) for job in jobs], self.options)
+        passes = [planned for intake in self._intakes(new, allow) for planned in intake.plan(self.options)]
+        return make_plan(passes, self.options)
 
     def remove(self, name: str) -> tuple[str, ...]:
         """Forget a vector; a linked checkpoint is not touched, and bases that hold the vector stay readable.
@@ -203,8 +204,9 @@ class Store:
         chosen = tuple(self.names if names is None else names)
         keys, gram = self._known(chosen)
         missing = np.asarray(np.isnan(gram).any(axis=0))
+        for turn in self._turns(keys, missing):
+            self._complete(self._missing(list(keys.values()), turn))
         if missing.any():
-            self._complete(self._missing(list(keys.values()), missing))
             keys, gram = self._known(chosen)
         order = [list(keys).index(self.documents.vector(name).identity) for name in chosen]
         return StoreGram(chosen, self._combinable_names(), gram[:, order][:, :, order])
@@ -220,10 +222,8 @@ class Store:
         """
         keys, gram = self._known(tuple(self.names if names is None else names))
         missing = np.asarray(np.isnan(gram).any(axis=0))
-        passes = []
-        if missing.any():
-            job = self._missing(list(keys.values()), missing).job(self.options)
-            passes.append(plan_pass(job.label, job.tensors, job.kernel, self.options))
+        turns = [self._missing(list(keys.values()), turn) for turn in self._turns(keys, missing)]
+        passes = [planned for turn in turns for planned in turn.plan(self.options)]
         return make_plan(passes, self.options)
 
     def verify(self) -> list[str]:
@@ -286,22 +286,34 @@ class Store:
             raise
         path.unlink(missing_ok=True)
 
-    def _measure(self, intake: Intake, notes: ExitStack) -> Measured:
-        journal = notes.enter_context(self._journal(intake.job(self.options)))
-        return intake.scan(self._document.base.digests, self.options, journal)
+    def _intakes(self, refs: Mapping[str, Ref], allow: Collection[Rule]) -> list[Intake | AdapterIntake]:
+        opened = {name: open_checkpoint(ref) for name, ref in refs.items()}
+        forms = {name: form_of(checkpoint, self.base, self.options) for name, checkpoint in opened.items()}
+        models, adapters = sorted_out(forms)
+        return [
+            *(Intake.of(self.base, {name: forms[name] for name in batch}, allow) for batch in split(models, _BATCH)),
+            *(
+                AdapterIntake.of(self.base, {name: opened[name] for name in batch}, forms)
+                for batch in [adapters]
+                if batch
+            ),
+        ]
 
-    def _record(self, intake: Intake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
+    def _measure(self, intake: Intake | AdapterIntake, notes: ExitStack) -> Measured:
+        return intake.measure(
+            self._document.base.digests, self.options, lambda job: notes.enter_context(self._journal(job))
+        )
+
+    def _record(self, intake: Intake | AdapterIntake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
         norms = np.sqrt(np.diag(total_gram(result.gram, len(intake.forms))))
         documents = []
-        for name, form, digests, uses, norm in zip(
-            intake.names, intake.forms, result.digests, result.uses, norms, strict=True
+        for name, form, checkpoint, digests, uses, norm in zip(
+            intake.names, intake.forms, intake.origins, result.digests, result.uses, norms, strict=True
         ):
-            checkpoint = form.source.checkpoint
             source = describe_source(checkpoint, digests, checkpoint.ref, self.path)
             rules = tuple(RuleDocument(rule=u.rule, source=u.source, tensors=u.tensors) for u in uses)
-            kind: Literal["difference", "dense"] = "difference" if form.is_centered else "dense"
             kept = keep_copy(checkpoint, source, self.path) if copy else source
-            documents.append(VectorDocument(name=name, form=kind, source=kept, norm=float(norm), rules=rules))
+            documents.append(VectorDocument(name=name, form=kind_of(form), source=kept, norm=float(norm), rules=rules))
         keys = [document.identity for document in documents]
         self._keep_products(keys, keys, result.gram)
         for document in documents:
@@ -317,9 +329,9 @@ class Store:
             return self._part(document)
         owner = f"task vector {document.name!r}"
         source = open_source(document.source, self.path, owner, self.options)
-        return Difference(source) if document.form == "difference" else Dense(source)
+        return as_form(document.form, source, self.base)
 
-    def _part(self, document: VectorDocument) -> Dense:
+    def _part(self, document: VectorDocument) -> Dense | LowRank:
         name = document.name.partition(".")[0]
         vector = self.documents.vector(name)
         decomposition = self.documents.decompositions.of(vector)
@@ -334,6 +346,8 @@ class Store:
         if document.form == "shared":
             return shared
         whole = self.form(vector)
+        if isinstance(whole, LowRank):
+            return low_rank_unique_part(document, whole, shared)
         aligned = align(self.base.checkpoint, [whole], _rules(vector)).combinable
         return unique_part(document, aligned, shared, is_centered=whole.is_centered)
 
@@ -351,9 +365,14 @@ class Store:
         return MissingProducts(tensors, forms, len(rows))
 
     def _complete(self, missing: MissingProducts) -> None:
-        with self._journal(missing.job(self.options)) as journal:
+        with ExitStack() as notes:
+            journal = notes.enter_context(self._journal(missing.job(self.options))) if missing.streamed else None
             keys = [form.identity for form in missing.forms]
             self._keep_products(keys[: missing.num_rows], keys, missing.compute(self.options, journal))
+
+    @staticmethod
+    def _turns(keys: Mapping[str, VectorDocument], missing: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+        return in_turns(missing, np.array([document.is_low_rank for document in keys.values()], np.bool_))
 
     def _keep_products(
         self, rows: Sequence[str], columns: Sequence[str], products: Mapping[str, NDArray[np.float64]]
