@@ -27,8 +27,9 @@ do; no output is left half-written. 2: wrong usage. 130: interrupted; the same c
 **Output.** With `--json`, stdout is exactly one JSON object; numbers that are not finite are `null`. Progress and
 errors go to stderr; progress is shown in bytes when stderr is a terminal.
 
-**Words.** REF is a folder as model hubs lay it out, or a `.safetensors`, `.bin` or `.pt` file. NAME is letters, digits
-and `_`, and does not begin with a digit. SIZE is `512MiB`, `5GB` or plain bytes.
+**Words.** REF is a folder as model hubs lay it out, or a `.safetensors`, `.bin` or `.pt` file; `REF+LORA` is a model
+with a LoRA adapter on it, and an adapter alone stands for what it adds to its base. NAME is letters, digits and `_`,
+and does not begin with a digit. SIZE is `512MiB`, `5GB` or plain bytes.
 """
 
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskvec.cli.command import command
-from taskvec.cli.options import AllowOption, DtypeOption, Running, dtype_option, named_refs, rules_option, size_option
+from taskvec.cli.options import (
+    AllowOption,
+    DtypeOption,
+    ExcludeOption,
+    IncludeOption,
+    MaxErrorOption,
+    RankOption,
+    Running,
+    dtype_option,
+    named_refs,
+    rules_option,
+    size_option,
+)
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
@@ -22,6 +34,8 @@ if TYPE_CHECKING:
     Request = Callable[[OutputOptions, RunOptions], Editing]
 
 app = typer.Typer()
+
+_MODEL, _LORA = "model", "lora"
 
 
 @command(app, "edit")
@@ -65,28 +79,79 @@ def edit(
         typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
     ] = None,
     allow: AllowOption = None,
+    output: Annotated[
+        str, typer.Option("--as", metavar="model|lora", help="Write whole tensors, or a LoRA adapter for the base.")
+    ] = _MODEL,
+    rank: RankOption = None,
+    max_error: MaxErrorOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
 ) -> None:
-    """Write the model or the task vector that an expression says.
+    """Write the model, the task vector or the adapter that an expression says.
 
     With a store: taskvec edit STORE EXPRESSION -o OUT. Without: taskvec edit --base REF --vector NAME=REF EXPRESSION
     -o OUT.
 
     An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector.
 
+    With --as lora, what is added to the base is cut to a low rank, and the error of that is printed; --rank or
+    --max-error says how low.
+
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
+    With --as lora: as taskvec extract-lora.
     """
     from taskvec.vectors.output import EditResult, OutputOptions
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
-    output = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
+    how_written = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
+    if _is_lora(output, rank, max_error, include, exclude):
+        _save_lora(request, how_written, out, how, (rank, max_error), (include or (), exclude or ()))
+        return
     with Run(how) as run:
         run.carry_out(
-            plan=lambda: request(output, run.options).plan(out),
-            work=lambda: request(output, run.options).save(out),
+            plan=lambda: request(how_written, run.options).plan(out),
+            work=lambda: request(how_written, run.options).save(out),
             data=EditResult.to_json,
             text=_edit_text,
+        )
+
+
+def _is_lora(output: str, *only_for_lora: object) -> bool:
+    """Say whether an adapter is asked for.
+
+    Raises:
+        typer.BadParameter: If the word is unknown, or an option of adapters is given without it.
+    """
+    if output not in {_MODEL, _LORA}:
+        raise typer.BadParameter(f"{output!r} is neither model nor lora", param_hint="--as")
+    if output == _MODEL and any(given is not None for given in only_for_lora):
+        raise typer.BadParameter("--rank, --max-error, --include and --exclude go with --as lora")
+    return output == _LORA
+
+
+def _save_lora(
+    request: Request,
+    output: OutputOptions,
+    out: Path,
+    how: Running,
+    rank: tuple[int | None, float | None],
+    patterns: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    from taskvec.cli.lora_text import lora_text
+    from taskvec.composition.lora_output import plan_as_lora, save_as_lora
+    from taskvec.linalg.low_rank import LoraResult, Targets
+    from taskvec.linalg.low_rank.extraction import lora_rule
+
+    targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
+    rule = lora_rule(*rank)
+    with Run(how) as run:
+        run.carry_out(
+            plan=lambda: plan_as_lora(request(output, run.options), out, rule, targets),
+            work=lambda: save_as_lora(request(output, run.options), out, rule, targets),
+            data=LoraResult.to_json,
+            text=lora_text,
         )
 
 

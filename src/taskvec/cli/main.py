@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from taskvec._version import __version__
-from taskvec.cli import basis, compress, decompose, edit, inspect, methods, similarity, store
+from taskvec.cli import basis, compress, decompose, edit, extract_lora, inspect, methods, similarity, store
 from taskvec.cli.help import HelpOption
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(store.app, name="store")
 app.add_typer(basis.app, name="basis")
-for verb in (similarity, compress, decompose, edit, methods, inspect):
+for verb in (similarity, compress, decompose, edit, extract_lora, methods, inspect):
     app.add_typer(verb.app)
 
 

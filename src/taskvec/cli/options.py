@@ -135,6 +135,28 @@ DtypeOption = Annotated[
         "--dtype", metavar="bf16|f16|f32", help="The dtype of what is written; as in the inputs if not given."
     ),
 ]
+RankOption = Annotated[
+    int | None, typer.Option("--rank", metavar="R", help="For an adapter: keep R directions of each matrix; or")
+]
+MaxErrorOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-error", metavar="E", help="for an adapter: as few as keep the relative error of each matrix at most E."
+    ),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="PATTERN",
+        help="For an adapter: only tensors of such names, as in '*.q_proj.weight'; all weights of layers if not given, "
+        "and embeddings only where a pattern names them. May be repeated.",
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="For an adapter: no tensors of such names. May be repeated."),
+]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also draw a figure: a .png, .svg or .pdf file.")
 ]

@@ -140,10 +140,31 @@ def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None
     allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
     products = MissingProducts(align(base, forms, allow).combinable, tuple(forms), len(forms))
     total = np.zeros((len(vectors), len(vectors)))
-    for tensor, gram in products.compute(options or RunOptions()).items():
-        mixing = [[coefficient_at(vector.terms.get(form, 0.0), tensor) for form in forms] for vector in vectors]
-        total += np.array(mixing) @ gram @ np.transpose(mixing)
+    for gram in products_of(vectors, products, options or RunOptions()).values():
+        total += gram
     return total
+
+
+def products_of(
+    vectors: Sequence[TaskVector], products: MissingProducts, options: RunOptions
+) -> dict[str, NDArray[np.float64]]:
+    """Return the inner products of T vectors in each tensor, from those of the forms that they are made of.
+
+    Args:
+        vectors: The T vectors.
+        products: Of all forms with all, in the wanted tensors.
+        options: The limits.
+
+    Returns:
+        Tensor → float64 ``(T, T)``.
+    """
+    found = {}
+    for tensor, gram in products.compute(options).items():
+        mixing = [
+            [coefficient_at(vector.terms.get(form, 0.0), tensor) for form in products.forms] for vector in vectors
+        ]
+        found[tensor] = np.array(mixing) @ gram @ np.transpose(mixing)
+    return found
 
 
 def check_same_base(vectors: Sequence[TaskVector]) -> None:

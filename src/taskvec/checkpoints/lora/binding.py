@@ -65,6 +65,12 @@ def _found(adapter: Checkpoint, base: Checkpoint, said: str, name: str | None) -
             f"adapter {adapter.ref} changes {name}, which is tied to {base.tied[name]} in the base {base.ref}: both "
             "would change; save the base with the two apart"
         )
+    tied = next((other for other, kept in base.tied.items() if kept == name), None)
+    if tied is not None:
+        raise AlignmentError(
+            f"adapter {adapter.ref} changes {name}, to which {tied} is tied in the base {base.ref}: PEFT changes one "
+            "of them alone, so save the base with the two apart"
+        )
     return base.tensors[name]
 
 

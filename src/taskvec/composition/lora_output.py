@@ -1,0 +1,43 @@
+"""An expression written as a LoRA adapter in place of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from taskvec.composition.editing import Editing
+from taskvec.linalg.decomposition.rank_rule import RankRule
+from taskvec.linalg.low_rank import Extraction, LoraResult, Targets
+from taskvec.streaming import Plan
+from taskvec.types import DType
+from taskvec.vectors.task_vector import Ref
+
+
+def plan_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -> Plan:
+    """Return what writing would cost, without reading a weight."""
+    return _extraction(editing, rule, targets).plan(out)
+
+
+def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -> LoraResult:
+    """Write what an expression adds to its base as an adapter.
+
+    Args:
+        editing: The expression; ``base`` in it says nothing more, for an adapter is always added to its base.
+        out: The folder to make.
+        rule: How many directions of each matrix are kept.
+        targets: Which tensors.
+
+    Returns:
+        What was written, and what it lost.
+    """
+    extraction = _extraction(editing, rule, targets)
+    extraction.plan(out)
+    for merge in editing.merges:
+        merge.cuts(editing.options)
+    return extraction.save(out)
+
+
+def _extraction(editing: Editing, rule: RankRule, targets: Targets) -> Extraction:
+    record: Mapping[str, Any] = editing.output.record
+    dtype = editing.output.dtype or DType.F32
+    return Extraction(editing.edited.vector, rule, targets, dtype, editing.options, dict(record))

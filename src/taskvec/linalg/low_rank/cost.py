@@ -1,0 +1,98 @@
+"""What an extraction costs, known from headers: bytes read, and how many matrices fit in memory at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from taskvec.errors import MemoryLimitError
+from taskvec.linalg.decomposition.precise import WIDENED_BYTES
+from taskvec.linalg.decomposition.rank_rule import RankRule
+from taskvec.linalg.decomposition.reading import CHUNK
+from taskvec.linalg.decomposition.singular import EXACT_SIDE
+from taskvec.numerics import warm_up
+from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
+from taskvec.streaming.memory import format_size, resident_bytes
+from taskvec.streaming.plan import SLACK_BYTES
+from taskvec.vectors.factored_products import is_factored
+from taskvec.vectors.forms import Form, LowRank
+
+_NUMBER = 8  # bytes of a float64
+_HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next time
+
+
+def plan_extraction(
+    label: str, tensors: Sequence[AlignedTensor], forms: Sequence[Form], rule: RankRule, options: RunOptions
+) -> PlannedPass:
+    """Choose how many matrices are worked on at once so that the whole process stays within the allowed memory.
+
+    Args:
+        label: What the pass does.
+        tensors: The targets, aligned over the forms.
+        forms: The forms.
+        rule: How many directions are kept.
+        options: The limits.
+
+    Returns:
+        The planned pass.
+
+    Raises:
+        MemoryLimitError: If the largest matrix does not fit; the message says the least that would do.
+    """
+    needs = sorted((_matrix_bytes(tensor, forms, rule) for tensor in tensors), reverse=True)
+    warm_up()
+    reserved = resident_bytes() + SLACK_BYTES
+    workers = max(1, min(options.workers, len(needs)))
+    while workers > 1 and reserved + sum(needs[:workers]) > options.memory:
+        workers -= 1
+    projected = reserved + sum(needs[:workers])
+    if projected > options.memory:
+        largest = tensors[int(np.argmax([_matrix_bytes(tensor, forms, rule) for tensor in tensors]))]
+        raise MemoryLimitError(
+            f"{label}: {format_size(options.memory)} of memory is not enough for tensor {largest.name} "
+            f"{list(largest.shape)}; the least that would do is {-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise "
+            "--memory, or leave the tensor out with --exclude"
+        )
+    read = sum(read_bytes(tensor, forms) for tensor in tensors)
+    return PlannedPass(label, read, _written(tensors, rule), len(needs), workers, CHUNK, projected, forgets=False)
+
+
+def read_bytes(tensor: AlignedTensor, forms: Sequence[Form]) -> int:
+    """Return what is read of one matrix: whole tensors, or factors alone."""
+    if is_factored(tensor, forms):
+        return 4 * _rank(tensor, forms) * sum(matrix_shape(tensor))
+    return tensor.read_bytes(tensor.num_params)
+
+
+def matrix_shape(tensor: AlignedTensor) -> tuple[int, int]:
+    """Return a tensor's shape as a matrix: its first dimension by all others."""
+    return tensor.shape[0], math.prod(tensor.shape[1:])
+
+
+def _written(tensors: Sequence[AlignedTensor], rule: RankRule) -> int:
+    if rule.rank is None:
+        return 0
+    shapes = [matrix_shape(tensor) for tensor in tensors]
+    return sum(4 * rule.most(min(shape)) * sum(shape) for shape in shapes)
+
+
+def _rank(tensor: AlignedTensor, forms: Sequence[Form]) -> int:
+    """Return the columns of all factors side by side."""
+    return sum(
+        product.rank for form in forms if isinstance(form, LowRank) for product in form.products(tensor.name) or ()
+    )
+
+
+def _matrix_bytes(tensor: AlignedTensor, forms: Sequence[Form], rule: RankRule) -> int:
+    shape = matrix_shape(tensor)
+    short, both = min(shape), sum(shape)
+    if is_factored(tensor, forms):
+        columns = _rank(tensor, forms)
+        return 5 * _NUMBER * both * columns + 4 * _NUMBER * columns**2
+    base = tensor.base.info.nbytes if tensor.base else 0
+    rank = rule.most(short)
+    exact = 4 * _NUMBER * short**2
+    search = exact if short <= EXACT_SIDE else max(exact, 2 * _NUMBER * both * (short // 8 + rank))
+    return base + 3 * 4 * tensor.num_params + 3 * _NUMBER * both * rank + search + 3 * WIDENED_BYTES
