@@ -162,3 +162,14 @@ def test_patterns_that_match_nothing_are_refused(tmp_path: Path, saved_base: Pat
         extract_lora(saved_base, tuned, tmp_path / "lora")
     only = extract_lora(saved_base, tuned, tmp_path / "lora", rank=2, targets=Targets(("*q_proj*",), ("*.1.*",)))
     assert [matrix.name for matrix in only.matrices] == ["model.layers.0.self_attn.q_proj.weight"]
+
+
+def test_a_merge_as_an_adapter(tmp_path: Path, saved_base: Path, save_adapter: Save) -> None:
+    refs = {n: save_adapter(saved_base, n, seed=s, r=3, target_modules=["q_proj"]) for s, n in enumerate("ab")}
+    store = Store.init(tmp_path / "store", saved_base)
+    store.add(refs)
+    editing = Editing.of_store(store, "base + ties(a, b, density=0.5)")
+    result = save_as_lora(editing, tmp_path / "lora", RankRule(energy=1 - 1e-8), Targets())
+    assert result.truncation_error < 1e-4
+    merged, found = editing.edited.vector, TaskVector(saved_base, tmp_path / "lora")
+    assert (found - TaskVector.from_terms(found.base, merged.terms)).norm() < 1e-4 * merged.norm()

@@ -165,14 +165,14 @@ class Editing:
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
-        limits = self._limits
+        limits = self.limits
         plan = self.edited.plan(Path(out), self.output, limits)
         before = [planned for merge in self.merges for planned in merge.plan(limits)]
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
     @property
-    def _limits(self) -> RunOptions:
+    def limits(self) -> RunOptions:
         """The limits with what reading the merges holds: fewer workers where that would be most of the memory."""
         limits = self.options
         while (held := sum(merge.held_bytes(limits) for merge in self.merges)) > limits.memory // 4:
@@ -184,7 +184,7 @@ class Editing:
     def save(self, out: Ref) -> EditResult:
         """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`."""
         self.plan(out)
-        limits = self._limits
+        limits = self.limits
         for merge in self.merges:
             merge.prepare(limits)
         result = self.edited.save(out, self.output, limits)

@@ -33,11 +33,11 @@ def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -
     extraction = _extraction(editing, rule, targets)
     extraction.plan(out)
     for merge in editing.merges:
-        merge.cuts(editing.options)
+        merge.prepare(editing.limits)
     return extraction.save(out)
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets) -> Extraction:
     record: Mapping[str, Any] = editing.output.record
     dtype = editing.output.dtype or DType.F32
-    return Extraction(editing.edited.vector, rule, targets, dtype, editing.options, dict(record))
+    return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record))

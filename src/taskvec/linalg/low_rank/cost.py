@@ -43,7 +43,7 @@ def plan_extraction(
     """
     needs = sorted((_matrix_bytes(tensor, forms, rule) for tensor in tensors), reverse=True)
     warm_up()
-    reserved = resident_bytes() + SLACK_BYTES
+    reserved = resident_bytes() + SLACK_BYTES + options.held
     workers = max(1, min(options.workers, len(needs)))
     while workers > 1 and reserved + sum(needs[:workers]) > options.memory:
         workers -= 1
