@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.disk import floor, forget
 from benchmarks.edits import DENSITY, edit, ties
 from benchmarks.families import Family
+from benchmarks.layouts import even
 from benchmarks.measuring import Contender, Run, median_seconds, peak, runs_of, timing
 from benchmarks.pictures import FLOOR, OURS, time_bars
 from benchmarks.results import Answer, Target
@@ -20,6 +21,7 @@ from benchmarks.tables import Cell, Column, Table, Unit
 TITLE = "How close to the disk?"
 HEIGHT = 5.9
 NUM_ATOMS = 4
+START_UP = "edit of 4,096 weights: start-up alone"
 
 Runs = Mapping[str, Sequence[Run]]
 
@@ -49,11 +51,12 @@ def ask(setting: Setting) -> Answer:
     stores = Stores(setting, nine)
     warm, cold = _warm_works(setting, nine, stores), _cold_works(setting, nine.first(8), stores)
     runs = _run(setting, warm, setting.scale.repeats) | _run(setting, cold, max(1, setting.scale.repeats - 2))
+    runs |= runs_of(setting.in_turn([edit(setting, setting.family(even(4, 1 << 10), 1), START_UP)]))
     return Answer(
         setup=_setup(nine),
         tables=(_table("From the page cache", warm, runs), _table("From the disk", cold, runs)),
         targets=tuple(_targets(warm, cold, runs)),
-        notes=_cold_notes(cold, runs),
+        notes=(*_start_up_notes(runs), *_cold_notes(cold, runs)),
         runs={label: tuple(several) for label, several in runs.items()},
     )
 
@@ -143,6 +146,7 @@ def _table(title: str, works: Sequence[Work], runs: Runs) -> Table:
         Column("seconds (least – greatest)", Unit.TIMING),
         Column("floor", Unit.TIMING),
         Column("× floor", Unit.RATIO),
+        Column("× floor without start-up", Unit.RATIO),
         Column("peak memory", Unit.BYTES),
         Column("inputs", Unit.BYTES),
         Column("read ÷ inputs", Unit.RATIO),
@@ -160,6 +164,7 @@ def _row(work: Work, runs: Runs) -> tuple[Cell, ...]:
         timing(ours),
         timing(least),
         median_seconds(ours) / median_seconds(least),
+        (median_seconds(ours) - median_seconds(runs[START_UP])) / median_seconds(least),
         peak(ours),
         work.input_bytes,
         ours[-1].read_bytes / work.input_bytes,
@@ -183,6 +188,12 @@ def _time_target(work: Work, runs: Runs, *, is_goal: bool = False) -> Target:
     words = f"{work.contender.label}: at most {factor:g} × floor" + (f" + {work.allowance} s" if work.allowance else "")
     limit = factor * median_seconds(runs[work.floor.label]) + work.allowance
     return Target(words, median_seconds(runs[work.contender.label]), limit, Unit.SECONDS, is_goal=is_goal)
+
+
+def _start_up_notes(runs: Runs) -> tuple[str, ...]:
+    """Say how much of every figure has nothing to do with the disk."""
+    seconds = median_seconds(runs[START_UP])
+    return (f"{seconds:.2f} s of every command are start-up: Python, its packages, and loading compiled kernels.",)
 
 
 def _cold_notes(cold: Sequence[Work], runs: Runs) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.edits import edit
+from benchmarks.edits import edit, ties
 from benchmarks.families import Family
 from benchmarks.measuring import Contender, Run, measure
 from benchmarks.pictures import FLOOR, LIMIT, OURS
@@ -51,7 +51,7 @@ class Case:
 
 
 def ask(setting: Setting) -> Answer:
-    """Edit, compare and compress; first plan each, then do it."""
+    """Edit, merge, compare and compress; first plan each, then do it."""
     cases = _many(setting) + _odd(setting)
     return Answer(
         setup="Each command with its default limit of 1 GiB, first with `--dry-run`, then measured: the peak of the "
@@ -88,7 +88,8 @@ def _many(setting: Setting) -> list[Case]:
         some = family.first(count + 1)
         stores = Stores(setting, some)
         edited = edit(setting, some.first(count), f"edit, T = {count}")
-        cases += [_case(setting, one, some.first(count)) for one in (edited, *_over(stores, count))]
+        merged = ties(setting, some.first(count), f"TIES, T = {count}")
+        cases += [_case(setting, one, some.first(count)) for one in (edited, merged, *_over(stores, count))]
     return cases
 
 
@@ -105,7 +106,9 @@ def _odd(setting: Setting) -> list[Case]:
         f"edit, {scale.shards.num_shards} files a model": (scale.shards, 4),
     }
     families = {label: setting.family(layout, count) for label, (layout, count) in odd.items()}
-    return [_case(setting, edit(setting, family, label), family) for label, family in families.items()]
+    cases = [_case(setting, edit(setting, family, label), family) for label, family in families.items()]
+    label, large = next(iter(families.items()))
+    return [*cases, _case(setting, ties(setting, large, label.replace("edit", "TIES")), large)]
 
 
 def _case(setting: Setting, contender: Contender, family: Family) -> Case:

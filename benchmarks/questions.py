@@ -14,6 +14,7 @@ from benchmarks import (
     startup,
     which_basis,
     which_subspace,
+    whose_page_cache,
 )
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
@@ -49,4 +50,5 @@ QUESTIONS: dict[str, Question] = {
     "which_basis": which_basis,
     "how_fast_are_directions": how_fast_are_directions,
     "which_subspace": which_subspace,
+    "whose_page_cache": whose_page_cache,
 }
