@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
+from taskvec.errors import CompositionError
 from taskvec.methods.method import Combination
 from taskvec.methods.part import Doubles
 from taskvec.methods.settings import Settings
@@ -120,10 +121,9 @@ class CombinedVectors:
             return {name: self._chosen(None, name) for name in names}
         products = self._products.compute(options)
         grams = {name: self._gram(product, name) for name, product in products.items()}
-        if self.rule.gram(self.settings.at("")) == "model":
+        if names and self.rule.gram(self.settings.at(names[0])) == "model":
             total = sum(grams.values(), start=np.zeros(()))
-            chosen = self._chosen(total, "")
-            return dict.fromkeys(names, chosen)
+            return dict.fromkeys(names, self._chosen(total, names[0]))
         return {name: self._chosen(grams[name], name) for name in names}
 
     def _gram(self, product: Matrix, tensor: str) -> Matrix:
@@ -136,4 +136,7 @@ class CombinedVectors:
         return gram
 
     def _chosen(self, gram: Matrix | None, tensor: str) -> Doubles:
-        return self.rule.coefficients(gram, self.settings.at(tensor))
+        try:
+            return self.rule.coefficients(gram, self.settings.at(tensor))
+        except CompositionError as error:
+            raise CompositionError(f"tensor {tensor} of {self.name}: {error}") from error

@@ -1,4 +1,4 @@
-"""What a TIES merge must know of a tensor before it can be computed at any place: where each task is cut."""
+"""What a merge that trims must know of a tensor before it can be computed at any place: where each task is cut."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.magnitudes import HighKernel, LowKernel
+from taskvec.composition.magnitudes import Counts, HighKernel, Kept, LowKernel
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import find_ends
 from taskvec.streaming import AlignedTensor, Arrays, Job, Located, PlannedPass, RunOptions, plan_pass, run
@@ -51,34 +51,34 @@ class Span:
     raw: Raw
 
 
-def plan_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> tuple[PlannedPass, ...]:
+def plan_cuts(inputs: MergeInputs, options: RunOptions) -> tuple[PlannedPass, ...]:
     """Plan the passes of :func:`find_cuts`; the second is needed only where numbers have more than half precision."""
-    high, low = HighKernel(inputs, density), LowKernel(inputs, {})
+    high, low = HighKernel(inputs, _none), LowKernel(inputs, {})
     return (
         plan_pass(_label(inputs, "high"), inputs.alignment.tensors, high, options),
         plan_pass(_label(inputs, "low"), inputs.alignment.combinable, low, options),
     )
 
 
-def find_cuts(inputs: MergeInputs, density: float, options: RunOptions) -> Mapping[str, Cut]:
+def find_cuts(inputs: MergeInputs, kept: Kept, options: RunOptions) -> Mapping[str, Cut]:
     """Find where every task is cut in every tensor: one or two passes over the inputs, and a look at pieces for ties.
 
     Args:
         inputs: The task vectors.
-        density: The fraction of each tensor that is kept.
+        kept: From a tensor to how many of each task are kept, ``(T,)``.
         options: The limits.
 
     Returns:
         Tensor → cut.
     """
     tensors = inputs.alignment.combinable
-    found = run(Job(_label(inputs, "high"), inputs.alignment.tensors, HighKernel(inputs, density)), options)
+    found = run(Job(_label(inputs, "high"), inputs.alignment.tensors, HighKernel(inputs, kept)), options)
     coarse = [tensor for tensor in tensors if len(found[tensor.name]) == 2]
     if coarse:
         found |= run(Job(_label(inputs, "low"), coarse, LowKernel(inputs, found)), options)
 
     def cut(tensor: AlignedTensor) -> Cut:
-        return _cut(inputs, tensor, found[tensor.name])
+        return cut_at(inputs, tensor, found[tensor.name])
 
     cuts = EXECUTORS[options.executor].run(cut, tensors, options.workers)
     return {tensor.name: one for tensor, one in zip(tensors, cuts, strict=True)}
@@ -98,12 +98,25 @@ def spans(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Span]:
         yield Span(start, count, base, raw)
 
 
+def _none(tensor: AlignedTensor) -> Counts:  # noqa: ARG001
+    return np.zeros(0, np.int64)
+
+
 def _label(inputs: MergeInputs, bits: str) -> str:
     return f"count {bits} bits of {len(inputs.vectors)} vectors"
 
 
-def _cut(inputs: MergeInputs, tensor: AlignedTensor, low: Arrays) -> Cut:
-    """Find one past the last kept of equal magnitudes: a look at the pieces that hold one."""
+def cut_at(inputs: MergeInputs, tensor: AlignedTensor, low: Arrays) -> Cut:
+    """Find one past the last kept of equal magnitudes: a look at the pieces that hold one.
+
+    Args:
+        inputs: The task vectors.
+        tensor: The tensor.
+        low: From :func:`taskvec.composition.magnitudes.tied_ends`.
+
+    Returns:
+        The cut.
+    """
     thresholds, places, inside = low[0].astype(np.uint32), low[1], low[2]
     ends = np.full(len(places), tensor.num_params, np.int64)
     mixing = inputs.mixing(tensor)

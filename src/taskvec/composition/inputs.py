@@ -54,6 +54,14 @@ class MergeInputs:
         """Every tensor of the base beside those of the forms."""
         return align(self.base.checkpoint, self.forms, self.allow)
 
+    def tensor(self, name: str) -> AlignedTensor:
+        """Return one tensor, aligned over the forms."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, AlignedTensor]:
+        return {tensor.name: tensor for tensor in self.alignment.tensors}
+
     @property
     def identity(self) -> str:
         """What the vectors are, so that equal ones are known as equal."""

@@ -10,7 +10,7 @@ none is kept. A piece's counts are handed on sparse, because small tensors are m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
 Counts = NDArray[np.int64]
+Kept = Callable[[AlignedTensor], Counts]
 Highs = Mapping[str, Arrays]
 """Tensor → the bin of each task's k-th largest magnitude, and which of that bin it is; each int64 ``(T,)``."""
 
@@ -96,14 +97,14 @@ class HighKernel(CountingKernel):
     """The first count: which bin of 16 high bits the k-th largest magnitude is in.
 
     Attributes:
-        density: The fraction of each tensor that is kept.
+        kept: From a tensor to k of each task, ``(T,)``; 0 finds nothing of use.
     """
 
     bins = HIGH_BINS
 
-    def __init__(self, inputs: MergeInputs, density: float) -> None:
+    def __init__(self, inputs: MergeInputs, kept: Kept) -> None:
         super().__init__(inputs)
-        self.density = density
+        self.kept = kept
 
     def count(self, chunk: Chunk, state: State) -> None:
         """Count one chunk."""
@@ -139,10 +140,9 @@ class HighKernel(CountingKernel):
         Raises:
             NonFiniteError: If a task's vector holds infinity or NaN.
         """
-        keys, counts, fine = _dense_keys(total[0]) if len(total) == 1 else _joined(total)
-        self._check_finite(tensor, keys)
-        kept = num_kept(tensor.num_params, self.density)
-        bins, ranks = select(keys, counts, np.full(len(self.inputs.vectors), kept), self.bins)
+        keys, counts, fine = counted(total)
+        self.check_finite(tensor, keys)
+        bins, ranks = select(keys, counts, self.kept(tensor), self.bins)
         wanted = np.arange(len(bins)) * self.bins + bins
         larger = _at(keys, fine, wanted)
         if len(total) == 1 or ((ranks <= larger) & (ranks > 0)).any():
@@ -154,12 +154,21 @@ class HighKernel(CountingKernel):
         dense[0, keys] += _coarse(packed)
         dense[1, keys] += _fine(packed)
 
-    def _check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
+    def check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
+        """Refuse counts of what is not finite.
+
+        Args:
+            tensor: The tensor.
+            keys: What occurred in it.
+
+        Raises:
+            NonFiniteError: If a task's vector holds infinity or NaN.
+        """
         broken = keys[keys % self.bins >= NON_FINITE]
         if broken.size:
             raise NonFiniteError(
                 f"tensor {tensor.name} of {self.inputs.names[broken[0] // self.bins]} (or of its base) holds NaN or "
-                "infinity, and ties takes finite numbers alone: fetch or save the checkpoint again"
+                "infinity, and a merge takes finite numbers alone: fetch or save the checkpoint again"
             )
 
 
@@ -242,11 +251,6 @@ class _Bins:
         return int(self.keys[own]), wanted - int(from_above[place] - self.counts[own])
 
 
-def num_kept(num_params: int, density: float) -> int:
-    """Return k = round(density · n), halves to even, at least 1 of a tensor that has elements."""
-    return max(round(density * num_params), 1) if num_params else 0
-
-
 def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Counts, Counts]:
     """Return for each task the bin of its r-th largest element, and which of that bin it is.
 
@@ -266,6 +270,11 @@ def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Coun
     ]
     chosen = np.array(found, np.int64).reshape(-1, 2)
     return chosen[:, 0], chosen[:, 1]
+
+
+def counted(total: Arrays) -> tuple[Counts, Counts, Counts]:
+    """Return what a first count of a tensor found: keys, counts, and counts of those whose low bits are not zero."""
+    return _dense_keys(total[0]) if len(total) == 1 else _joined(total)
 
 
 def _pairs(arrays: Arrays) -> Iterator[tuple[Counts, Counts]]:

@@ -3,97 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from taskvec.composition.computed import Computed, Found
 from taskvec.composition.copies import copy_job
 from taskvec.composition.cuts import find_cuts, plan_cuts
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.summing import Found, of_model, sums_job
-from taskvec.errors import CompositionError
+from taskvec.composition.model_cuts import find_model_cuts, plan_model_cuts
+from taskvec.composition.summing import of_model, sums_job
 from taskvec.methods.method import Formula
+from taskvec.methods.part import Array
 from taskvec.methods.settings import Settings
-from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums
-from taskvec.streaming import PlannedPass, RunOptions, plan_pass, run
+from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, magnitudes
+from taskvec.streaming import AlignedTensor, Job, PlannedPass, RunOptions, plan_pass, run
+from taskvec.vectors.task_vector import TaskVector
 
 
-def plan_statistics(
-    inputs: MergeInputs, settings: Settings, rule: Formula, options: RunOptions
-) -> tuple[PlannedPass, ...]:
-    """Plan the passes that come before the first element.
+@dataclass(frozen=True)
+class Measuring:
+    """The statistics that one merge needs.
 
-    Args:
+    Attributes:
         inputs: The task vectors.
-        settings: The options of the merge.
-        rule: What it computes.
-        options: The limits.
-
-    Returns:
-        The passes, in order.
+        settings: The options.
+        rule: What the merge computes.
     """
-    planned: list[PlannedPass] = []
-    for statistic in _wanted(rule, inputs, settings):
-        if isinstance(statistic, Sums):
-            job = sums_job(inputs, settings, statistic, rule.grain, {})
-            planned.append(plan_pass(job.label, job.tensors, job.kernel, options))
-        else:
-            planned += plan_cuts(inputs, _density(inputs, settings), options)
-    copies = None if _compares(rule, inputs, settings) else copy_job(inputs)
-    return (*((plan_pass(copies.label, copies.tensors, copies.kernel, options),) if copies else ()), *planned)
 
+    inputs: MergeInputs
+    settings: Settings
+    rule: Formula
 
-def measure(inputs: MergeInputs, settings: Settings, rule: Formula, options: RunOptions) -> Found:
-    """Run these passes.
+    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
+        """Return the passes that come before the first element."""
+        planned: list[PlannedPass] = []
+        copies = self._copies
+        if copies:
+            planned.append(plan_pass(copies.label, copies.tensors, copies.kernel, options))
+        for statistic in self._wanted:
+            if isinstance(statistic, Sums):
+                job = self._sums_job(statistic, {})
+                planned.append(plan_pass(job.label, job.tensors, job.kernel, options))
+            else:
+                plan = plan_model_cuts if self._is_of_model(statistic) else plan_cuts
+                planned += plan(self._scored(statistic, 1, {}), options)
+        return tuple(planned)
 
-    Args:
-        inputs: The task vectors.
-        settings: The options of the merge.
-        rule: What it computes.
-        options: The limits.
+    def measure(self, options: RunOptions) -> Found:
+        """Run these passes.
 
-    Returns:
-        Tensor → what each statistic found; None where the options do not need it.
-    """
-    copies = None if _compares(rule, inputs, settings) else copy_job(inputs)
-    if copies:
-        run(copies, options)
-    found: dict[str, tuple[Any, ...]] = {tensor.name: () for tensor in inputs.alignment.combinable}
-    wanted = _wanted(rule, inputs, settings)
-    for statistic in rule.statistics:
-        new = _measured(statistic, inputs, settings, rule, found, options) if statistic in wanted else {}
-        found = {name: (*before, new.get(name)) for name, before in found.items()}
-    return found
+        Args:
+            options: The limits.
 
+        Returns:
+            Tensor → what each statistic found; None where the options do not need it.
+        """
+        copies = self._copies
+        if copies:
+            run(copies, options)
+        found: dict[str, tuple[Any, ...]] = {tensor.name: () for tensor in self.inputs.alignment.combinable}
+        wanted = self._wanted
+        for statistic in self.rule.statistics:
+            new = self._measured(statistic, found, options) if statistic in wanted else {}
+            found = {name: (*before, new.get(name)) for name, before in found.items()}
+        return found
 
-def _measured(
-    statistic: Statistic, inputs: MergeInputs, settings: Settings, rule: Formula, before: Found, options: RunOptions
-) -> Mapping[str, Any]:
-    if isinstance(statistic, Sums):
-        totals = run(sums_job(inputs, settings, statistic, rule.grain, before), options)
+    @property
+    def _wanted(self) -> list[Statistic]:
+        """The statistics that the options of any tensor need."""
+        chosen = [self.settings.at(tensor.name) for tensor in self.inputs.alignment.combinable]
+        return [one for one in self.rule.statistics if any(one.wanted(options) for options in chosen)]
+
+    @property
+    def _copies(self) -> Job | None:
+        """The pass that compares what is only copied, unless a count of magnitudes does so."""
+        counts = any(isinstance(one, Cuts) and one.scores is magnitudes for one in self._wanted)
+        return None if counts else copy_job(self.inputs)
+
+    def _measured(self, statistic: Statistic, before: Found, options: RunOptions) -> Mapping[str, Any]:
+        if isinstance(statistic, Cuts):
+            return self._cuts(statistic, before, options)
+        totals = run(self._sums_job(statistic, before), options)
         sums = {name: total for name, (total,) in totals.items()}
-        return of_model(sums) if statistic.scope(settings.at("")) == "model" else sums
-    cuts = find_cuts(inputs, _density(inputs, settings), options)
-    return {name: Cut(cut.thresholds.view(np.float32)[None], cut.ends[None]) for name, cut in cuts.items()}
+        return of_model(sums) if self._is_of_model(statistic) else sums
+
+    def _sums_job(self, sums: Sums, before: Found) -> Job:
+        return sums_job(self.inputs, self.settings, sums, self.rule.grain, before)
+
+    def _is_of_model(self, statistic: Statistic) -> bool:
+        tensors = self.inputs.alignment.combinable
+        return bool(tensors) and statistic.scope(self.settings.at(tensors[0].name)) == "model"
+
+    def _cuts(self, cuts: Cuts, before: Found, options: RunOptions) -> Mapping[str, Cut]:
+        if self._is_of_model(cuts):
+            return self._model_cuts(cuts, options)
+        tensors = [tensor for tensor in self.inputs.alignment.combinable if tensor.num_params]
+        kept = {tensor.name: self._kept(cuts, tensor, before) for tensor in tensors}
+        nothing = np.zeros_like(next(iter(kept.values()), np.zeros((1, len(self.inputs.vectors)), np.int64)))
+        scored = self._scored(cuts, len(nothing), before)
+        found = find_cuts(scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options)
+        return {name: _shaped(found[name].thresholds, found[name].ends, one) for name, one in kept.items()}
+
+    def _model_cuts(self, cuts: Cuts, options: RunOptions) -> Mapping[str, Cut]:
+        tensors = self.inputs.alignment.combinable
+        total = sum(tensor.num_params for tensor in tensors)
+        kept = np.atleast_2d(cuts.kept(total, self.settings.at(tensors[0].name), ()))
+        found = find_model_cuts(self._scored(cuts, len(kept), {}), kept.reshape(-1), options)
+        return {name: _shaped(cut.thresholds, cut.ends, kept) for name, cut in found.items()}
+
+    def _kept(self, cuts: Cuts, tensor: AlignedTensor, before: Found) -> Array:
+        return np.atleast_2d(cuts.kept(tensor.num_params, self.settings.at(tensor.name), before[tensor.name]))
+
+    def _scored(self, cuts: Cuts, repeated: int, before: Found) -> MergeInputs:
+        """Return what is ranked, once for every cut: the vectors themselves, or scores as one vector."""
+        vectors = self.inputs.vectors
+        if cuts.scores is not magnitudes:
+            name = f"scores of {self.settings.method}"
+            scores = Computed(
+                name, lambda part, options: cuts.scores(part, options)[0], self.rule.grain, self.inputs, self.settings,
+                lambda: before,
+            )  # fmt: skip
+            vectors = ((name, TaskVector.from_terms(self.inputs.base, {scores.form: 1.0})),)
+        return MergeInputs(self.inputs.base, vectors * repeated)
 
 
-def _wanted(rule: Formula, inputs: MergeInputs, settings: Settings) -> list[Statistic]:
-    """Return the statistics that the options of any tensor need."""
-    chosen = [settings.at(tensor.name) for tensor in inputs.alignment.combinable]
-    return [one for one in rule.statistics if any(one.wanted(options) for options in chosen)]
-
-
-def _compares(rule: Formula, inputs: MergeInputs, settings: Settings) -> bool:
-    return any(isinstance(statistic, Cuts) for statistic in _wanted(rule, inputs, settings))
-
-
-def _density(inputs: MergeInputs, settings: Settings) -> float:
-    """Return the one density of all vectors and tensors.
-
-    Raises:
-        CompositionError: If there are several.
-    """
-    densities = {value for tensor in inputs.alignment.combinable for value in settings.at(tensor.name).density}
-    if len(densities) > 1:
-        raise CompositionError(f"{settings.method}: every task vector and tensor needs the same density for now")
-    return float(densities.pop()) if densities else 1.0
+def _shaped(thresholds: Array, ends: Array, kept: Array) -> Cut:
+    """Return the cuts as a method sees them; above a cut that keeps nothing is nothing."""
+    is_none = kept == 0
+    least = np.where(is_none, np.float32(np.inf), thresholds.view(np.float32).reshape(kept.shape))
+    return Cut(least, np.where(is_none, 0, ends.reshape(kept.shape)))

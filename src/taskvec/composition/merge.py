@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from blake3 import blake3
-
-from taskvec.checkpoints.derived import DerivedCheckpoint
 from taskvec.composition.combining import CombinedVectors
+from taskvec.composition.computed import Computed, Found
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.measuring import measure, plan_statistics
-from taskvec.composition.reading import part_bytes, parts
-from taskvec.composition.summing import Found
+from taskvec.composition.measuring import Measuring
 from taskvec.methods import Method, find_method
 from taskvec.methods.method import Combination, Formula
 from taskvec.methods.settings import Given, Settings
-from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
-from taskvec.types import DType, TensorInfo
-from taskvec.vectors.forms import Dense, Source
+from taskvec.streaming import PlannedPass, RunOptions
+from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base
 
 
@@ -91,28 +84,28 @@ class Merge:
 def _work(
     name: str, method: Method, settings: Settings, inputs: MergeInputs, options: RunOptions
 ) -> CombinedVectors | ComputedVectors:
-    for tensor in inputs.alignment.combinable if settings.varies else ():
-        settings.at(tensor.name)  # a function that gives what the method cannot take is refused now
-    if isinstance(method.rule, Combination):
-        return CombinedVectors(name, method.rule, settings, inputs, options)
-    return ComputedVectors(name, method.rule, settings, inputs, options)
+    tensors = [tensor.name for tensor in inputs.alignment.combinable]
+    for tensor in tensors if settings.varies else ():
+        settings.at(tensor)  # a function that gives what the method cannot take is refused now
+    rule = method.rule_for(settings.at(tensors[0] if tensors else ""))
+    if isinstance(rule, Combination):
+        return CombinedVectors(name, rule, settings, inputs, options)
+    return ComputedVectors(name, rule, settings, inputs, options)
 
 
 class ComputedVectors:
     """The way of a formula: statistics first, then every element as it is read."""
 
     def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
-        self.name = name
-        self.rule = rule
-        self.settings = settings
-        self.inputs = inputs
+        self._measuring = Measuring(inputs, settings, rule)
+        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found)
         self._options = options
         self._found: Found | None = None
         self._lock = threading.Lock()
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes of the statistics."""
-        return plan_statistics(self.inputs, self.settings, self.rule, options)
+        return self._measuring.plan(options)
 
     def prepare(self, options: RunOptions) -> None:
         """Measure the statistics, unless they are known."""
@@ -122,51 +115,15 @@ class ComputedVectors:
         """Return what the statistics found; measured when it is first asked for."""
         with self._lock:
             if self._found is None:
-                self._found = measure(self.inputs, self.settings, self.rule, options or self._options)
+                self._found = self._measuring.measure(options or self._options)
             return self._found
 
     def held_bytes(self, options: RunOptions) -> int:
-        """Return the bytes of a part for each worker."""
-        return options.workers * part_bytes(self.inputs, self.rule.grain)
+        """Return the memory that reading the merge takes."""
+        return self._computed.held_bytes(options)
 
     @property
     def vector(self) -> TaskVector:
         """A derived checkpoint of float32 deltas."""
-        inputs = self.inputs
-        sources = {
-            TensorInfo(tensor.name, DType.F32, tensor.shape): _MergedTensor(self, tensor)
-            for tensor in inputs.alignment.combinable
-        }
-        origins = [inputs.base.checkpoint, *(form.source.checkpoint for form in inputs.forms)]
-        source = Source(self._identity(), DerivedCheckpoint(self.name, sources, origins))
-        return TaskVector.from_terms(inputs.base, {Dense(source): 1.0}, inputs.allow)
-
-    def _identity(self) -> str:
-        key = blake3(f"{self.settings.method} {self.inputs.identity} {self.inputs.names}".encode())
-        for tensor in self.inputs.alignment.combinable:
-            key.update(f"{tensor.name} {self.settings.at(tensor.name)}".encode())
-        return key.hexdigest()
-
-
-@dataclass(frozen=True)
-class _MergedTensor:
-    """One tensor of a merge; float32.
-
-    Attributes:
-        work: The merge.
-        tensor: The tensor, aligned over the merge's forms.
-    """
-
-    work: ComputedVectors
-    tensor: AlignedTensor
-
-    def read_into(self, offset: int, out: memoryview) -> None:
-        """Fill ``out`` with the elements from byte ``offset`` on."""
-        values = np.frombuffer(out, np.float32)
-        first, work, tensor = offset // values.itemsize, self.work, self.tensor
-        stop, options = first + values.size, work.settings.at(tensor.name)
-        found = work.found().get(tensor.name, ())
-        for part in parts(work.inputs, tensor, first, stop, work.rule.grain):
-            merged = work.rule.merge(replace(part, found=found), options)
-            low, high = max(part.first, first), min(part.first + merged.size, stop)
-            values[low - first : high - first] = merged[low - part.first : high - part.first]
+        inputs = self._computed.inputs
+        return TaskVector.from_terms(inputs.base, {self._computed.form: 1.0}, inputs.allow)

@@ -129,7 +129,8 @@ def _delta(vector: Weights, method: Method) -> Weights:
 
 def _combination(settings: Settings, method: Method) -> list[float] | None:
     """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
-    rule, options = method.rule, settings.at("")
+    options = settings.at("")
+    rule = method.rule_for(options)
     if not isinstance(rule, Combination) or rule.gram is not None:
         return None
     weights: list[float] = rule.coefficients(None, options).tolist()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from taskvec.composition.computed import Found
 from taskvec.composition.inputs import MergeInputs
 from taskvec.composition.reading import chunk_parts, part_bytes, parts
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
@@ -15,9 +15,6 @@ from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
-
-Found = Mapping[str, tuple[Any, ...]]
-"""Tensor → what a method's statistics found in it, one of each."""
 
 
 class _Running:

@@ -1,7 +1,7 @@
 """DARE (arXiv 2311.03099): drop most of each task vector by chance, and rescale the rest so that its mean stays.
 
 With m ~ Bernoulli(p): τ̃ = m ⊙ τ / p. ``dare_linear`` adds the τ̃ₜ up; ``dare_ties`` elects signs and averages what
-agrees, as the paper does after TIES' trimming. mergekit rescales by Σ|τ| / Σ|m ⊙ τ| of each tensor instead of 1/p.
+agrees. mergekit rescales by Σ|τ| / Σ|m ⊙ τ| of each tensor instead of 1/p.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.dropping import dropped, l1_ratios, l1_sums
-from taskvec.methods.electing import Consensus, agreeing, weighted_sum
+from taskvec.methods.dropping import dropped
+from taskvec.methods.electing import agreeing, weighted_sum
 from taskvec.methods.method import Formula, Method
-from taskvec.methods.options import Seeded, Weighted, normalize_flag
+from taskvec.methods.options import Seeded, normalize_flag
 from taskvec.methods.parameter import flag, number
-from taskvec.methods.part import Array, Doubles, Part
-from taskvec.methods.statistic import Sums
+from taskvec.methods.part import Array, Part
+from taskvec.methods.sparse import SparseOptions, sparse_rule
 
 
 @dataclass(frozen=True)
-class DareOptions(Weighted, Seeded):
+class DareOptions(SparseOptions, Seeded):
     """Options of ``dare_linear``.
 
     Attributes:
@@ -47,30 +47,14 @@ class DareTiesOptions(DareOptions):
     normalize: bool = normalize_flag(True, mergekit=False)
 
 
-def _uses_l1(options: DareOptions) -> bool:
-    return options.is_mergekit and options.rescale
-
-
-def _rule(method: str, consensus: Consensus) -> Formula:
-    def masked(part: Part, options: DareOptions) -> Array:
+def _rule(method: str, *, elects: bool) -> Formula:
+    def mask(part: Part, options: DareOptions) -> Array:
         return dropped(part, method, options.seed, options.density)
 
-    def terms(part: Part, options: DareOptions) -> Doubles:
-        return l1_sums(part.rows, masked(part, options))
+    def rescaled(part: Part, options: DareOptions) -> Array:
+        return np.asarray(mask(part, options) / np.array(options.density)[:, None])
 
-    def merge(part: Part, options: DareOptions) -> Doubles:
-        rows = _rescaled(masked(part, options), part, options)
-        return options.scaling * consensus(rows, options.weight, normalize=options.normalize)
-
-    return Formula(merge, statistics=(Sums(terms, wanted=_uses_l1),))
-
-
-def _rescaled(rows: Array, part: Part, options: DareOptions) -> Array:
-    if not options.rescale:
-        return rows
-    factors = l1_ratios(part.found[0]) if _uses_l1(options) else 1 / np.array(options.density)
-    rescaled: Array = rows * factors[:, None]
-    return rescaled
+    return sparse_rule(mask, agreeing if elects else weighted_sum, exact=rescaled)
 
 
 _MERGEKIT = (
@@ -80,7 +64,7 @@ _MERGEKIT = (
 
 dare_linear = Method(
     "dare_linear",
-    _rule("dare_linear", weighted_sum),
+    _rule("dare_linear", elects=False),
     DareOptions,
     "drop by chance, rescale, add up",
     "m ~ Bernoulli(p); τ̃ₜ = mₜ ⊙ τₜ / p; τ = λ Σ wₜτ̃ₜ",
@@ -92,7 +76,7 @@ dare_linear = Method(
 
 dare_ties = Method(
     "dare_ties",
-    _rule("dare_ties", agreeing),
+    _rule("dare_ties", elects=True),
     DareTiesOptions,
     "drop by chance, rescale, elect sign, disjoint mean",
     "τ̃ₜ as in dare_linear; γ = sgn Σ wₜτ̃ₜ; τ = λ Σ wₜτ̃ₜ / Σ wₜ over t with sgn(wₜτ̃ₜ) = γ",

@@ -10,18 +10,20 @@ import numpy as np
 from taskvec.methods.part import Array, Doubles
 from taskvec.numerics.consensus import elect
 
+Numbers = Sequence[float] | Doubles
+
 _NOTHING = 1e-8  # weights that add up to less are not divided by; mergekit's number
 
 
 class Consensus(Protocol):
     """From sparse or whole rows and weights to one row: :func:`agreeing` or :func:`weighted_sum`."""
 
-    def __call__(self, rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+    def __call__(self, rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
         """Return ``(n,)``."""
         ...
 
 
-def agreeing(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+def agreeing(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
     """Return Σ wₜτₜ over the tasks whose wₜτₜ has the elected sign; divided by Σ wₜ of these for the disjoint mean.
 
     The elected sign of an element is that of Σ wₜτₜ, + where it is zero.
@@ -39,7 +41,7 @@ def agreeing(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubl
     return out
 
 
-def weighted_sum(rows: Array, weights: Sequence[float], *, normalize: bool) -> Doubles:
+def weighted_sum(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
     """Return Σ wₜτₜ in float64, in the order of tasks; divided by Σ wₜ if asked.
 
     Args:
@@ -56,7 +58,7 @@ def weighted_sum(rows: Array, weights: Sequence[float], *, normalize: bool) -> D
     return total
 
 
-def shares(weights: Sequence[float], *, normalize: bool) -> Doubles:
+def shares(weights: Numbers, *, normalize: bool) -> Doubles:
     """Return weights, divided by their sum if asked and the sum is not nothing.
 
     Args:

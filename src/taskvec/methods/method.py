@@ -48,7 +48,7 @@ class Combination:
         points: Whether given options take whole models.
     """
 
-    coefficients: Callable[[Doubles | None, Any], Doubles]
+    coefficients: Callable[[Any, Any], Doubles]
     gram: Callable[[Any], Scope] | None = each_tensor
     points: Callable[[Any], bool] = lambda _: False
 
@@ -83,7 +83,22 @@ class Formula:
     statistics: tuple[Statistic, ...] = ()
 
 
-Rule = Combination | Formula
+@dataclass(frozen=True)
+class Either:
+    """One rule or another, as the options say, for all tensors alike.
+
+    Attributes:
+        asked: Whether the options ask for the first.
+        first: The one.
+        second: The other.
+    """
+
+    asked: Callable[[Any], bool]
+    first: Formula
+    second: Combination
+
+
+Rule = Combination | Formula | Either
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,12 @@ class Method:
     def parameters(self) -> tuple[Parameter, ...]:
         """Its options, in order."""
         return parameters_of(self.options)
+
+    def rule_for(self, options: Any) -> Combination | Formula:
+        """Return the rule that given options ask for."""
+        if isinstance(self.rule, Either):
+            return self.rule.first if self.rule.asked(options) else self.rule.second
+        return self.rule
 
     def settings(self, names: Sequence[str], given: Mapping[str, Given]) -> Settings:
         """Check what a user says about a merge of some vectors.
@@ -203,8 +224,8 @@ class Method:
         return self._merged(part, settings.at(tensor)).reshape(shape)
 
     def _merged(self, part: Part, options: Any) -> Doubles:
-        if isinstance(self.rule, Formula):
-            for statistic in self.rule.statistics:
-                found = statistic.of(part, options) if statistic.wanted(options) else None
-                part = replace(part, found=(*part.found, found))
-        return np.asarray(self.rule.merge(part, options), np.float64)
+        rule = self.rule_for(options)
+        for statistic in rule.statistics if isinstance(rule, Formula) else ():
+            found = statistic.of(part, options) if statistic.wanted(options) else None
+            part = replace(part, found=(*part.found, found))
+        return np.asarray(rule.merge(part, options), np.float64)

@@ -27,6 +27,10 @@ class MergeOptions:
         """Whether mergekit's definition counts."""
         return self.semantics == "mergekit"
 
+    def problem(self) -> str | None:
+        """Say which values do not go together, each being in its own range; None where all do."""
+        return None
+
 
 @dataclass(frozen=True)
 class Scaled(MergeOptions):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from taskvec.errors import CompositionError
 
-Kind = Literal["number", "count", "flag", "word", "words"]
+Kind = Literal["number", "count", "flag", "word", "task"]
 Plain = float | int | bool | str | tuple[float, ...] | None
 
 
@@ -82,13 +82,13 @@ class Parameter:
         """Return the default under given semantics."""
         return self.mergekit if semantics == "mergekit" and self.mergekit is not Unset.SAME else self.default
 
-    def checked(self, value: object, method: str, num_vectors: int) -> Plain:
+    def checked(self, value: object, method: str, names: Sequence[str]) -> Plain:
         """Return a value as the method takes it; one number for all vectors becomes one for each.
 
         Args:
             value: What was given.
             method: Whose option it is, for messages.
-            num_vectors: T.
+            names: What the T vectors are called.
 
         Returns:
             The value.
@@ -97,25 +97,26 @@ class Parameter:
             CompositionError: If it is of another kind, out of range, or a list of another length.
         """
         if self.per_vector and value is not None:
-            many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value] * num_vectors
-            if len(many) != num_vectors:
+            many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value] * len(names)
+            if len(many) != len(names):
                 raise CompositionError(
-                    f"{method}: {self.name} has {len(many)} numbers for {num_vectors} task vectors: give one for each, "
+                    f"{method}: {self.name} has {len(many)} numbers for {len(names)} task vectors: give one for each, "
                     "or one for all"
                 )
             return tuple(self._number(one, method) for one in many)
-        return self._one(value, method)
+        return self._one(value, method, names)
 
-    def _one(self, value: object, method: str) -> Plain:
+    def _one(self, value: object, method: str, names: Sequence[str]) -> Plain:
         if value is None and self.default is None:
             return None
         if self.kind == "flag":
             if value not in {True, False}:
                 raise self._wrong(value, method, "true or false")
             return bool(value)
-        if self.kind == "word":
-            if not isinstance(value, str) or (self.choices and value not in self.choices):
-                raise self._wrong(value, method, f"one of {', '.join(self.choices)}" if self.choices else "a word")
+        if self.kind in {"word", "task"}:
+            choices = tuple(names) if self.kind == "task" else self.choices
+            if not isinstance(value, str) or value not in choices:
+                raise self._wrong(value, method, f"one of {', '.join(choices)}")
             return value
         return self._number(value, method)
 
@@ -166,9 +167,14 @@ def flag(default: bool, doc: str, *, mergekit: bool | Unset = Unset.SAME) -> Any
     return _declared(Parameter("flag", doc, default, mergekit=mergekit))
 
 
-def word(default: str | None, doc: str, *, choices: Sequence[str] = ()) -> Any:
-    """Declare an option that is a word, one of some or any."""
+def word(default: str, doc: str, *, choices: Sequence[str]) -> Any:
+    """Declare an option that is one of some words."""
     return _declared(Parameter("word", doc, default, choices=tuple(choices)))
+
+
+def task(doc: str) -> Any:
+    """Declare an option that names one of the task vectors, or none."""
+    return _declared(Parameter("task", doc, None))
 
 
 def _declared(parameter: Parameter) -> Any:

@@ -49,23 +49,30 @@ class Settings:
         known = parameters_of(options)
         settings = cls(method, options, tuple(names), _canonical(method, known, given))
         constant = {name: value for name, value in settings.given.items() if not callable(value)}
-        settings._resolved("", constant, is_complete=len(constant) == len(settings.given))
+        settings._resolved("", constant, is_complete=not settings.varies)
+        if not settings.varies:
+            settings.at("")
         return settings
 
     def at(self, tensor: str) -> Any:
         """Return the options for one tensor, an instance of the class of options.
-
-        A value that the method cannot take is an error that names the option.
 
         Args:
             tensor: Its name.
 
         Returns:
             The options.
+
+        Raises:
+            CompositionError: If a value is none that the method can take, or values do not go together.
         """
         given = {name: value(tensor) if callable(value) else value for name, value in self.given.items()}
         resolved: dict[str, Any] = dict(self._resolved(tensor, given))
-        return self.options(**resolved)
+        options = self.options(**resolved)
+        problem = options.problem()
+        if problem:
+            raise CompositionError(f"{self.method}: {problem}")
+        return options
 
     @property
     def varies(self) -> bool:
@@ -89,7 +96,7 @@ class Settings:
                     continue
                 name = parameter.name
                 raise CompositionError(f"{self.method}: needs {name} ({parameter.doc}): add {name}=…")
-            resolved[parameter.name] = parameter.checked(value, where, len(self.names))
+            resolved[parameter.name] = parameter.checked(value, where, self.names)
         return resolved
 
 

@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 
 from taskvec.methods.electing import agreeing
-from taskvec.methods.method import Formula, Method, Needs
-from taskvec.methods.options import Weighted, normalize_flag
-from taskvec.methods.parameter import number, word
+from taskvec.methods.method import Method, Needs
+from taskvec.methods.options import normalize_flag
+from taskvec.methods.parameter import flag, number, word
 from taskvec.methods.part import Array, Part
+from taskvec.methods.sparse import SparseOptions, sparse_rule
 from taskvec.methods.statistic import Cuts
 from taskvec.methods.trimming import num_kept
 
 
 @dataclass(frozen=True)
-class TiesOptions(Weighted):
+class TiesOptions(SparseOptions):
     """Options of ``ties``.
 
     Attributes:
         density: The fraction kept of each vector.
+        rescale: Whether what is kept is rescaled to the whole Σ|τ|.
         normalize: Whether what agrees is averaged or added.
         trim: What is trimmed as one vector.
     """
@@ -34,24 +36,23 @@ class TiesOptions(Weighted):
     density: tuple[float, ...] = number(
         0.2, "the fraction that is kept, the largest magnitudes", per_vector=True, above=0, most=1, mergekit=1.0
     )
+    rescale: bool = flag(False, "rescale what is kept to the Σ|τ| of the tensor")
     normalize: bool = normalize_flag(True)
     trim: str = word("tensor", "trim each tensor, or the model as one vector", choices=("tensor", "model"))
 
 
 def _kept(count: int, options: TiesOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
-    return np.array([num_kept(count, density, floor=options.is_mergekit) for density in options.density])
+    return np.array([[num_kept(count, density, floor=options.is_mergekit) for density in options.density]])
 
 
-def _merge(part: Part, options: TiesOptions) -> Array:
-    trimmed = part.found[0].keep_above(0, part.rows, part.first)
-    merged = agreeing(trimmed, options.weight, normalize=options.normalize)
-    merged *= options.scaling
-    return merged
+def _trimmed(part: Part, options: TiesOptions) -> Array:  # noqa: ARG001
+    trimmed: Array = part.found[0].keep_above(0, part.rows, part.first)
+    return trimmed
 
 
 ties = Method(
     "ties",
-    Formula(_merge, statistics=(Cuts(_kept, scope=lambda options: options.trim),)),
+    sparse_rule(_trimmed, agreeing, cuts=Cuts(_kept, scope=lambda options: options.trim)),
     TiesOptions,
     "trim, elect sign, disjoint mean",
     "τ̂ₜ = the k largest |τₜ|; γ = sgn Σ wₜτ̂ₜ; τ = λ Σ wₜτ̂ₜ / Σ wₜ over t with sgn(wₜτ̂ₜ) = γ",
@@ -60,5 +61,5 @@ ties = Method(
     needs=Needs.TENSOR,
     mergekit="keeps ⌊density · n⌋, here round(density · n); of equal magnitudes those that its sort puts first, here "
     "those of lower index",
-    ignored=("int8_mask", "rescale"),
+    ignored=("int8_mask",),
 )

@@ -1,0 +1,85 @@
+"""Model Breadcrumbs (arXiv 2312.06795): mask the largest and the smallest changes of each tensor, keep those between.
+
+Of n elements the γ·n of largest magnitude are masked, and of the others all but density·n; among equal magnitudes lower
+indices count as larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taskvec.methods.electing import agreeing, weighted_sum
+from taskvec.methods.method import Method, Needs
+from taskvec.methods.options import normalize_flag
+from taskvec.methods.parameter import flag, number
+from taskvec.methods.part import Array, Part
+from taskvec.methods.sparse import SparseOptions, sparse_rule
+from taskvec.methods.statistic import Cuts, magnitudes
+
+
+@dataclass(frozen=True)
+class BreadcrumbsOptions(SparseOptions):
+    """Options of ``breadcrumbs``.
+
+    Attributes:
+        density: The fraction kept.
+        gamma: The fraction of largest magnitudes that is masked.
+        rescale: Whether what is kept is rescaled to the whole Σ|τ|.
+        normalize: Whether the result is divided by the weights that take part.
+    """
+
+    density: tuple[float, ...] = number(
+        0.1, "the fraction that is kept", per_vector=True, above=0, most=1, mergekit=1.0
+    )
+    gamma: tuple[float, ...] = number(
+        0.01, "γ, the fraction of largest magnitudes that is masked", per_vector=True, least=0, below=1
+    )
+    rescale: bool = flag(False, "rescale what is kept to the Σ|τ| of the tensor")
+    normalize: bool = normalize_flag(False)
+
+
+def _kept(count: int, options: BreadcrumbsOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
+    """Return how many are above the lower cut, and above the upper."""
+    whole = int if options.is_mergekit else round
+    kept = np.array([count if density >= 1 else whole(density * count) for density in options.density])
+    outliers = np.minimum([whole(gamma * count) for gamma in options.gamma], count - kept)
+    return np.stack([kept + outliers, outliers])
+
+
+def _between(part: Part, options: BreadcrumbsOptions) -> Array:
+    (cut,), scores = part.found[:1], magnitudes(part, options)
+    is_kept = cut.above(0, scores, part.first) & ~cut.above(1, scores, part.first)
+    between: Array = np.where(is_kept, part.rows, 0)
+    return between
+
+
+_MERGEKIT = "rounds density · n and γ · n down; of equal magnitudes it keeps those that its sort puts first"
+
+breadcrumbs = Method(
+    "breadcrumbs",
+    sparse_rule(_between, weighted_sum, cuts=Cuts(_kept)),
+    BreadcrumbsOptions,
+    "mask the largest and the smallest changes, add up",
+    "mₜ = neither among the γn largest |τₜ| nor below the next density · n; τ = λ Σ wₜ mₜ ⊙ τₜ",
+    "arXiv 2312.06795",
+    "Many tasks: outliers of one task do harm to the others, small changes are noise.",
+    needs=Needs.TENSOR,
+    mergekit=_MERGEKIT,
+    ignored=("int8_mask",),
+)
+
+breadcrumbs_ties = Method(
+    "breadcrumbs_ties",
+    sparse_rule(_between, agreeing, cuts=Cuts(_kept)),
+    BreadcrumbsOptions,
+    "mask the largest and the smallest changes, elect sign",
+    "mₜ as in breadcrumbs; γ = sgn Σ wₜmₜτₜ; τ = λ Σ wₜmₜτₜ over t of that sign",
+    "arXiv 2312.06795 with 2306.01708; as in mergekit",
+    "As breadcrumbs, where signs also conflict.",
+    needs=Needs.TENSOR,
+    mergekit=_MERGEKIT,
+    ignored=("int8_mask",),
+)

@@ -1,0 +1,68 @@
+"""Isotropic merging (arXiv 2502.04959): the sum of task matrices with one singular value for all directions.
+
+Iso-C gives all directions of Σ Wₜ the mean singular value. Iso-CTS keeps the leading ones as common, fills the rest
+with the leading directions of each task outside the common space, makes all orthogonal, and then does the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskvec.methods.matrices import Matrices, matrix_rule, orthogonal_factor, singular
+from taskvec.methods.method import Method, Needs
+from taskvec.methods.options import Scaled
+from taskvec.methods.parameter import number
+from taskvec.methods.part import Doubles
+
+
+@dataclass(frozen=True)
+class IsoCtsOptions(Scaled):
+    """Options of ``iso_cts``.
+
+    Attributes:
+        common: The share of directions that are common.
+    """
+
+    common: float = number(0.8, "the share of directions that are common to all tasks", least=0, most=1)
+
+
+def _iso_c(matrices: Matrices, options: Scaled) -> Doubles:  # noqa: ARG001
+    total = matrices.sum()
+    return orthogonal_factor(total) * float(np.linalg.svd(total, compute_uv=False).mean())
+
+
+def _iso_cts(matrices: Matrices, options: IsoCtsOptions) -> Doubles:
+    short = min(matrices.shape)
+    own = int((short - int(options.common * short)) / len(matrices))
+    common = singular(matrices.sum(), short - own * len(matrices))
+    outside = [singular(matrix - common.left @ (common.left.T @ matrix), own) for matrix in matrices] if own else []
+    found = [common, *outside]
+    left = orthogonal_factor(np.concatenate([one.left for one in found], axis=1))
+    right = orthogonal_factor(np.concatenate([one.right for one in found]))
+    merged: Doubles = left @ right * float(np.concatenate([one.values for one in found]).mean())
+    return merged
+
+
+iso_c = Method(
+    "iso_c",
+    matrix_rule(_iso_c),
+    Scaled,
+    "the sum of task matrices with equal singular values",
+    "Σ Wₜ = U S Vᵀ; W = λ mean(S) U Vᵀ; vectors averaged",
+    "arXiv 2502.04959",
+    "Sums in which a few directions of a few tasks drown the others.",
+    needs=Needs.MATRICES,
+)
+
+iso_cts = Method(
+    "iso_cts",
+    matrix_rule(_iso_cts),
+    IsoCtsOptions,
+    "as iso_c, with room for directions of single tasks",
+    "k leading directions of Σ Wₜ and (r − k)/T of each Wₜ outside them, made orthogonal; W = λ mean(S) U Vᵀ",
+    "arXiv 2502.04959",
+    "As iso_c with many tasks, some of which have nothing in the common directions.",
+    needs=Needs.MATRICES,
+)

@@ -1,0 +1,99 @@
+"""What methods of singular vectors share: which tensors are matrices, and orthogonal factors.
+
+Tensors of one dimension are averaged, as the papers do; of three and more dimensions, all but the first are flattened,
+as a convolution's are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taskvec.methods.method import Formula
+from taskvec.methods.options import Scaled
+from taskvec.methods.part import Doubles, Grain, Part
+
+
+@dataclass(frozen=True)
+class Singular:
+    """W = U diag(S) Vᵀ, cut.
+
+    Attributes:
+        left: U, ``(m, r)``.
+        values: S, ``(r,)``.
+        right: Vᵀ, ``(r, n)``.
+    """
+
+    left: Doubles
+    values: Doubles
+    right: Doubles
+
+
+def singular(matrix: Doubles, rank: int | None = None) -> Singular:
+    """Return the leading singular triplets of a matrix, all if no rank is given."""
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    return Singular(left[:, :rank], values[:rank], right[:rank])
+
+
+def orthogonal_factor(matrix: Doubles) -> Doubles:
+    """Return the nearest matrix with orthonormal columns or rows, UVᵀ; directions that W lacks are left out."""
+    found = singular(matrix)
+    least = max(matrix.shape) * float(np.finfo(np.float64).eps)
+    rank = int(np.count_nonzero(found.values > found.values.max(initial=0.0) * least))
+    factor: Doubles = found.left[:, :rank] @ found.right[:rank]
+    return factor
+
+
+class Matrices:
+    """The T task vectors of one tensor as matrices, each made when it is asked for.
+
+    Attributes:
+        shape: ``(m, n)``.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self._rows = part.rows
+        self.shape = (part.shape[0], part.base.size // part.shape[0])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Doubles]:
+        for t in range(len(self._rows)):
+            yield np.asarray(self._rows[t], np.float64).reshape(self.shape)
+
+    def sum(self) -> Doubles:
+        """Return Σ Wₜ."""
+        total = np.zeros(self.shape)
+        for matrix in self:
+            total += matrix
+        return total
+
+
+def matrix_rule(merge: Callable[[Matrices, Any], Doubles]) -> Formula:
+    """Make the rule of a method on matrices.
+
+    Args:
+        merge: From T matrices and options to the merged one.
+
+    Returns:
+        The rule; what is no matrix is averaged. Both are multiplied by λ.
+    """
+
+    def of_part(part: Part, options: Scaled) -> Doubles:
+        if len(part.shape) < 2 or not part.base.size:
+            return options.scaling * mean_of(part)
+        return options.scaling * merge(Matrices(part), options).reshape(-1)
+
+    return Formula(of_part, Grain.TENSOR)
+
+
+def mean_of(part: Part) -> Doubles:
+    """Return the mean task vector."""
+    total = np.zeros(part.base.size)
+    for t in range(len(part.rows)):
+        total += part.rows[t]
+    return total / len(part.rows)
