@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -11,6 +12,8 @@ import typer
 from taskvec._version import __version__
 from taskvec.cli import basis, compress, decompose, edit, extract_lora, inspect, methods, similarity, store
 from taskvec.cli.help import HelpOption
+
+_FEW_COLLECTIONS = (50_000, 20, 50)  # imports make many objects and no garbage
 
 app = typer.Typer(
     add_completion=False,
@@ -46,6 +49,7 @@ def taskvec(
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(*_FEW_COLLECTIONS)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a terminal cannot show must not end the command
             stream.reconfigure(errors="backslashreplace")

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from taskvec.checkpoints import open_checkpoint
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
 from taskvec.errors import ExpressionError
-from taskvec.linalg.basis import Basis
-from taskvec.linalg.certificate import known
-from taskvec.linalg.expression_functions import store_functions
 from taskvec.streaming import Plan, RunOptions
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.expressions import LinearForm, linear_form
 from taskvec.vectors.forms import Source
 from taskvec.vectors.output import EditResult, OutputOptions
-from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref, TaskVector
+
+if TYPE_CHECKING:  # an edit without a store starts without what stores need
+    from taskvec.linalg.basis import Basis
+    from taskvec.vectors.store import Store
 
 Addition = Literal["recovered", "atoms"]
 
@@ -69,6 +69,9 @@ class Editing:
         Returns:
             The editing.
         """
+        from taskvec.linalg.basis import Basis
+        from taskvec.linalg.expression_functions import store_functions
+
         if basis is not None:
             return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
         merges = Merges()
@@ -80,6 +83,8 @@ class Editing:
 
     @classmethod
     def _of_basis(cls, basis: Basis, expression: str, addition: Addition, output: OutputOptions) -> Editing:
+        from taskvec.linalg.certificate import known
+
         merges = Merges()
         form = linear_form(expression, basis.tasks, merges=merges.functions)
         vectors: Mapping[str, TaskVector] = basis.vectors
