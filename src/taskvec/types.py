@@ -58,7 +58,7 @@ class DType(StrEnum):
         return cls(name)
 
 
-_COMBINABLE = frozenset({DType.F32, DType.F16, DType.BF16})
+_COMBINABLE = frozenset({DType.F32, DType.F16, DType.BF16, DType.F8_E4M3, DType.F8_E5M2})
 _SPELLINGS = {"bfloat16": "BF16", "float16": "F16", "half": "F16", "float32": "F32", "float": "F32"}
 _STORAGE: dict[DType, np.dtype[np.generic]] = {
     DType.F64: np.dtype("<f8"),

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from taskvec.numerics.codes import BF16, F16, F32
+from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32
 from taskvec.numerics.rounding import round_into, widen
 
 DTYPES = {"float32": (F32, np.float32), "float16": (F16, np.float16), "bfloat16": (BF16, ml_dtypes.bfloat16)}
@@ -109,3 +109,38 @@ def test_an_absent_tensor_is_widened_to_zeros() -> None:
     out = np.full(3, 7, np.float32)
     widen(np.empty(0, np.uint8), -1, 0, 3, out)
     assert out.tolist() == [0, 0, 0]
+
+
+EIGHT = {"float8_e4m3fn": (F8_E4M3, ml_dtypes.float8_e4m3fn), "float8_e5m2": (F8_E5M2, ml_dtypes.float8_e5m2)}
+EVERY_BYTE = np.arange(256, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_every_pattern_of_8_bits_is_widened_exactly_and_comes_back(name: str) -> None:
+    code, dtype = EIGHT[name]
+    wide = np.full(255, 7, np.float32)
+    widen(EVERY_BYTE, code, 1, 256, wide)
+    assert same_numbers(wide, EVERY_BYTE[1:].view(dtype).astype(np.float32))
+    back, is_finite = stored(wide, code, dtype)
+    assert same_numbers(back, EVERY_BYTE[1:].view(dtype))
+    assert not is_finite
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_what_lies_between_8_bit_numbers_is_rounded_to_nearest_even(name: str) -> None:
+    code, dtype = EIGHT[name]
+    numbers = EVERY_BYTE.view(dtype).astype(np.float32)
+    exact = np.unique(numbers[np.isfinite(numbers)].astype(np.float64))
+    beyond = np.array([exact[-1] * 1.03, exact[-1] * 1.04, exact[-1] * 1.13, exact[-1] * 2, np.inf, np.nan, 1e-30])
+    ties = np.append((exact[:-1] + exact[1:]) / 2, beyond).astype(np.float32)
+    for values in (ties, np.nextafter(ties, np.float32(-np.inf)), np.nextafter(ties, np.float32(np.inf)), -ties):
+        found, _ = stored(values, code, dtype)
+        with np.errstate(over="ignore"):
+            assert same_numbers(found, values.astype(dtype))
+
+
+@pytest.mark.parametrize("name", EIGHT)
+def test_finite_results_of_8_bits_are_said_to_be_finite(name: str) -> None:
+    code, dtype = EIGHT[name]
+    assert stored(np.float32([0, -1, 2.5, 440]), code, dtype)[1]
+    assert not stored(np.float32([0, 1e9]), code, dtype)[1]

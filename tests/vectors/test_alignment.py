@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -100,7 +99,7 @@ def test_a_fine_tune_may_have_another_dtype_and_the_base_decides(
 
 
 def test_a_model_without_anything_to_combine_is_copied(tmp_path: Path) -> None:
-    arrays = {"ids": np.arange(5), "mask": np.array([True, False]), "e8": np.ones(3, ml_dtypes.float8_e5m2)}
+    arrays = {"ids": np.arange(5), "mask": np.array([True, False]), "i8": np.ones(3, np.int8)}
     base, tuned = save_folder(tmp_path / "b", arrays), save_folder(tmp_path / "t", arrays)
     vector = TaskVector(base, tuned)
     assert vector.norm() == 0

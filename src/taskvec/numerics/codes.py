@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 
 from taskvec.types import DType
 
-F32, F16, BF16, NONE = 0, 1, 2, -1
+F32, F16, BF16, F8_E4M3, F8_E5M2, NONE = 0, 1, 2, 3, 4, -1
 
-_CODES = {DType.F32: F32, DType.F16: F16, DType.BF16: BF16}
+_CODES = {
+    DType.F32: F32,
+    DType.F16: F16,
+    DType.BF16: BF16,
+    DType.F8_E4M3: F8_E4M3,
+    DType.F8_E5M2: F8_E5M2,
+}
 
 
 def dtype_code(dtype: DType | None) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from taskvec.numerics.codes import BF16, F16, F32
+from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32
+from taskvec.numerics.float8 import round_e4m3, round_e5m2, widen_e4m3, widen_e5m2
 
 _EXPONENT = np.uint32(0x7F800000)
 _QUIET_NAN = np.uint32(0x00400000)
@@ -29,6 +30,10 @@ def widen(raw, code, start, stop, out):  # type: ignore[no-untyped-def]
             bits[i] = np.uint32(brain[i]) << np.uint32(16)
     elif code == F16:
         _widen_half(raw[2 * start : 2 * stop].view(np.uint16), out[:count].view(np.uint32), out[:count])
+    elif code == F8_E4M3:
+        widen_e4m3(raw[start:stop], out[:count])
+    elif code == F8_E5M2:
+        widen_e5m2(raw[start:stop], out[:count])
     else:
         out[:count] = np.float32(0.0)
 
@@ -55,6 +60,10 @@ def round_into(values, code, start, raw):  # type: ignore[no-untyped-def]
     if code == F32:
         raw[4 * start : 4 * (start + count)].view(np.float32)[:] = values
         return all_finite_32(values.view(np.uint32))
+    if code == F8_E4M3:
+        return round_e4m3(values, values.view(np.uint32), raw[start : start + count])
+    if code == F8_E5M2:
+        return round_e5m2(values, values.view(np.uint32), raw[start : start + count])
     stored = raw[2 * start : 2 * (start + count)].view(np.uint16)
     if code == BF16:
         _round_brain(values.view(np.uint32), stored)

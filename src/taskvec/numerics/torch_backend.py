@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import MissingExtraError, TaskvecError
-from taskvec.numerics.codes import BF16, F16, F32, NONE
+from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32, NONE
 
 Array = NDArray[Any]
 
@@ -30,6 +30,7 @@ class TorchBackend:
         except (RuntimeError, AssertionError) as error:
             raise TaskvecError(f"device {device!r} cannot be used here: use --device cpu") from error
         self._dtypes = {F32: torch.float32, F16: torch.float16, BF16: torch.bfloat16}
+        self._dtypes |= {F8_E4M3: torch.float8_e4m3fn, F8_E5M2: torch.float8_e5m2}
 
     def combine(
         self,
@@ -106,4 +107,4 @@ class TorchBackend:
         rounded = values.to(self._dtypes[code])
         data = rounded.view(self._torch.uint8).cpu().numpy()
         out[: data.size] = data
-        return bool(self._torch.isfinite(rounded).all())
+        return bool(self._torch.isfinite(rounded.float()).all())

@@ -1,0 +1,67 @@
+"""Numbers of eight bits: widened by a table, rounded once to nearest even, as ml_dtypes defines them."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+from numba import njit
+
+_BYTES = np.arange(256, dtype=np.uint8)
+_E4M3_VALUES = _BYTES.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+_E5M2_VALUES = _BYTES.view(ml_dtypes.float8_e5m2).astype(np.float32)
+_MAGNITUDE = np.uint32(0x7FFFFFFF)
+_EXPONENT = np.uint32(0x7F800000)
+
+
+@njit(nogil=True, cache=True)
+def widen_e4m3(raw, out):  # type: ignore[no-untyped-def]
+    """Write four exponent and three fraction bits as float32."""
+    for i in range(raw.size):
+        out[i] = _E4M3_VALUES[raw[i]]
+
+
+@njit(nogil=True, cache=True)
+def widen_e5m2(raw, out):  # type: ignore[no-untyped-def]
+    """Write five exponent and two fraction bits as float32."""
+    for i in range(raw.size):
+        out[i] = _E5M2_VALUES[raw[i]]
+
+
+@njit(nogil=True, cache=True)
+def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
+    """Round float32, also given as bits, to a format without infinity; return whether all results are finite."""
+    finite = True
+    for i in range(stored.size):
+        magnitude = bits[i] & _MAGNITUDE
+        sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
+        if magnitude > np.uint32(0x43E80000):  # above 464: nearer to what would follow 448, the largest number
+            byte = np.uint8(0x7F)
+        elif magnitude < np.uint32(0x3C800000):  # below 2^-6 numbers are multiples of 2^-9
+            byte = np.uint8(np.round(abs(np.float64(values[i])) * 512.0))
+        else:
+            odd = (magnitude >> np.uint32(20)) & np.uint32(1)
+            byte = np.uint8((magnitude - np.uint32(0x3C000000) + np.uint32(0x7FFFF) + odd) >> np.uint32(20))
+        finite &= byte != np.uint8(0x7F)
+        stored[i] = byte | sign
+    return finite
+
+
+@njit(nogil=True, cache=True)
+def round_e5m2(values, bits, stored):  # type: ignore[no-untyped-def]
+    """Round float32, also given as bits; return whether all results are finite."""
+    finite = True
+    for i in range(stored.size):
+        magnitude = bits[i] & _MAGNITUDE
+        sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
+        if magnitude > _EXPONENT:
+            byte = np.uint8(0x7E)
+        elif magnitude >= np.uint32(0x47800000):  # 2^16 and above
+            byte = np.uint8(0x7C)
+        elif magnitude < np.uint32(0x38800000):  # below 2^-14 numbers are multiples of 2^-16
+            byte = np.uint8(np.round(abs(np.float64(values[i])) * 65536.0))
+        else:
+            odd = (magnitude >> np.uint32(21)) & np.uint32(1)
+            byte = np.uint8((magnitude - np.uint32(0x38000000) + np.uint32(0xFFFFF) + odd) >> np.uint32(21))
+        finite &= byte < np.uint8(0x7C)
+        stored[i] = byte | sign
+    return finite
