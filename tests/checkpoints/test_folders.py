@@ -202,11 +202,11 @@ class TestReferences:
             open_checkpoint(ref)
 
     def test_an_unknown_kind_of_file(self, tmp_path: Path) -> None:
-        (tmp_path / "model.gguf").write_bytes(b"GGUF")
+        (tmp_path / "model.h5").write_bytes(b"GGUF")
         with pytest.raises(
-            CheckpointError, match=r"model\.gguf: files of this kind are not supported; name a folder or"
+            CheckpointError, match=r"model\.h5: files of this kind are not supported; name a folder or"
         ):
-            open_checkpoint(tmp_path / "model.gguf")
+            open_checkpoint(tmp_path / "model.h5")
 
 
 class TestHeadersOnly:

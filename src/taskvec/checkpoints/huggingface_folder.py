@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from taskvec.checkpoints.quantized import GGUF
 from taskvec.checkpoints.quoting import listed
 from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.checkpoints.shards import sharded_table
@@ -72,6 +73,8 @@ def _weights(folder: Path) -> TensorTable:
             )
         if found:
             return read(found[0])
+    if any(folder.glob("*.gguf")):
+        raise CheckpointError(f"{folder}: {GGUF}")
     raise CheckpointError(
         f"{folder}: holds no model.safetensors, no index of shards and no pytorch_model.bin; name a weight file"
     )

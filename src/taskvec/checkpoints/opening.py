@@ -18,6 +18,7 @@ from taskvec.checkpoints.lora import (
     open_adapter_folder,
     opened_table,
 )
+from taskvec.checkpoints.quantized import GGUF, check_not_quantized
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.checkpoints.table import TensorTable
@@ -59,7 +60,9 @@ def _open(text: str) -> Checkpoint:
     path = _existing_path(text)
     try:
         if not path.is_dir():
-            return opened_table(text, path, _file_table(path))
+            table = _file_table(path)
+            check_not_quantized(path, table.tensors)
+            return opened_table(text, path, table)
         if is_adapter_folder(path):
             return open_adapter_folder(text, path)
         return _open_folder(text, path)
@@ -69,6 +72,7 @@ def _open(text: str) -> Checkpoint:
 
 def _open_folder(text: str, path: Path) -> Checkpoint:
     table = folder_table(path)
+    check_not_quantized(path, table.tensors)
     opened = opened_table(text, path, table)
     return (
         opened if isinstance(opened, AdapterCheckpoint) else Checkpoint(text, path, table, sidecars=sidecars_of(path))
@@ -104,6 +108,8 @@ def _existing_path(text: str) -> Path:
 
 
 def _file_table(path: Path) -> TensorTable:
+    if path.suffix.lower() == ".gguf":
+        raise CheckpointError(f"{path}: {GGUF}")
     read = _FILE_FORMATS.get(path.suffix.lower())
     if read is None:
         known = ", ".join(_FILE_FORMATS)

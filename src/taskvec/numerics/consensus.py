@@ -1,7 +1,7 @@
 """Kernels of merges on rows that are in memory: signs elected, elements dropped by a counter.
 
-Rows are float32 or float64 ``(T, n)``; sums are in the order of tasks. Every element is for itself, so nothing depends
-on where a chunk begins.
+Rows are float32 or float64 ``(T, n)``, widened from any dtype; sums are in the order of tasks. Every element is for
+itself, so nothing depends on where a chunk begins.
 """
 
 from __future__ import annotations

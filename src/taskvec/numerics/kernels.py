@@ -1,9 +1,9 @@
 """The fused kernels of a streamed pass, on one chunk of T aligned tensors.
 
 Inputs are raw rows as read from disk: ``base`` is uint8 ``(W,)``, ``raw`` is uint8 ``(S, W)``, one row a source, and
-``codes`` their dtypes. ``centered[s]`` says that row s is a fine-tuned model, whose delta is the row minus the base;
-otherwise the row itself is a delta. Work goes in tiles that stay in cache, always cut at multiples of ``TILE``
-elements from the start of the tensor, so that no sum depends on the chunk size.
+``codes`` their dtypes, float8 to float32. ``centered[s]`` says that row s is a fine-tuned model, whose delta is the
+row minus the base; otherwise the row itself is a delta. Work goes in tiles that stay in cache, always cut at multiples
+of ``TILE`` elements from the start of the tensor, so that no sum depends on the chunk size.
 """
 
 from __future__ import annotations
