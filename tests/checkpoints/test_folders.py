@@ -203,9 +203,7 @@ class TestReferences:
 
     def test_an_unknown_kind_of_file(self, tmp_path: Path) -> None:
         (tmp_path / "model.h5").write_bytes(b"GGUF")
-        with pytest.raises(
-            CheckpointError, match=r"model\.h5: files of this kind are not supported; name a folder or"
-        ):
+        with pytest.raises(CheckpointError, match=r"model\.h5: files of this kind are not supported; name a folder or"):
             open_checkpoint(tmp_path / "model.h5")
 
 

@@ -28,6 +28,7 @@ class Checkpoint:
         sidecars: Non-weight files to carry over, relative to ``root``.
         metadata: The free text of the (first) safetensors header.
         root: The folder that sidecars are relative to.
+        overlays: Sidecars of other contents than the file of that name, or beside them.
         settings: What beside the tensors decides what they mean, such as the scales of an adapter; part of the content.
     """
 
@@ -43,6 +44,7 @@ class Checkpoint:
         self.ref = ref
         self.path = path
         self.root = path
+        self.overlays: Mapping[Path, bytes] = MappingProxyType({})
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(dict(table.tensors))
         self.tied: Mapping[str, str] = MappingProxyType(dict(table.tied))
         self.files = tuple(file.path for file in table.files)

@@ -79,6 +79,14 @@ def edit(
         typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
     ] = None,
     allow: AllowOption = None,
+    tokenizer_source: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer-source",
+            metavar="base|union|NAME",
+            help="Without a store: bring rows of embeddings together by token, and take the tokens of these.",
+        ),
+    ] = None,
     output: Annotated[
         str, typer.Option("--as", metavar="model|lora", help="Write whole tensors, or a LoRA adapter for the base.")
     ] = _MODEL,
@@ -97,13 +105,16 @@ def edit(
     With --as lora, what is added to the base is cut to a low rank, and the error of that is printed; --rank or
     --max-error says how low.
 
-    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
+    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate;
+    with --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora.
     """
     from taskvec.vectors.output import EditResult, OutputOptions
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
+    if tokenizer_source is not None:
+        request = _with_tokenizer(base, named_refs(vector or ()), words, rules_option(allow or ()), tokenizer_source)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     how_written = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
     if _is_lora(output, rank, max_error, include, exclude):
@@ -204,10 +215,26 @@ def _over_checkpoints(
     allow: Sequence[Rule],
     output: OutputOptions,
     options: RunOptions,
+    tokenizer_source: str | None = None,
 ) -> Editing:
     from taskvec.composition.editing import Editing
 
-    return Editing.of_checkpoints(base, refs, expression, allow=allow, output=output, options=options)
+    return Editing.of_checkpoints(
+        base, refs, expression, allow=allow, output=output, options=options, tokenizer_source=tokenizer_source
+    )
+
+
+def _with_tokenizer(
+    base: str | None, refs: Mapping[str, str], words: Sequence[str], allow: Sequence[Rule], tokenizer_source: str
+) -> Request:
+    """Edit models whose vocabularies may differ.
+
+    Raises:
+        typer.BadParameter: If there is a store: its vectors have the base's vocabulary.
+    """
+    if base is None:
+        raise typer.BadParameter("--tokenizer-source goes with --base and --vector: a store has one vocabulary")
+    return partial(_over_checkpoints, base, refs, words[0], allow, tokenizer_source=tokenizer_source)
 
 
 def _edit_text(result: EditResult) -> Iterator[str]:
@@ -218,6 +245,9 @@ def _edit_text(result: EditResult) -> Iterator[str]:
     yield f"wrote {result.out}: {tensors}, {format_size(result.num_bytes)} in {files}"
     for rule in result.rules:
         yield f"rule {rule['rule']} covered {len(rule['tensors'])} tensors of {rule['source']}"
+    if result.vocabulary:
+        found = result.vocabulary
+        yield f"vocabulary of {found['source']}: {found['tokens']} tokens, {len(found['added'])} new to the base"
     if result.certificate:
         error = result.certificate["relative_error"]
         size = "an unknown relative error" if error is None else f"a relative error of {error:.3g}"

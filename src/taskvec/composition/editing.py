@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
 from taskvec.errors import ExpressionError
@@ -117,6 +118,7 @@ class Editing:
         allow: Collection[Rule] = (),
         output: OutputOptions | None = None,
         options: RunOptions | None = None,
+        tokenizer_source: str | None = None,
     ) -> Editing:
         """Understand an expression over checkpoints, without a store.
 
@@ -127,6 +129,8 @@ class Editing:
             allow: Rules for tensors that do not match the base.
             output: How to write.
             options: The limits.
+            tokenizer_source: Where vocabularies differ, whose tokens the result has: ``base``, ``union`` or a name; see
+                :func:`taskvec.checkpoints.vocabulary.align_vocabularies`.
 
         Returns:
             The editing.
@@ -135,9 +139,15 @@ class Editing:
         form = linear_form(expression, vectors, merges=merges.functions)
         opened = open_checkpoint(base)
         names = merges.names(form.coefficients)
-        used = {name: TaskVector(opened, vectors[name], allow=allow) for name in names}
-        sources = {name: str(vectors[name]) for name in used}
         output, options = output or OutputOptions(), options or RunOptions()
+        models: Mapping[str, Ref | Checkpoint] = {name: vectors[name] for name in names}
+        if tokenizer_source is not None:
+            checkpoints = {name: open_checkpoint(vectors[name]) for name in names}
+            aligned = align_vocabularies(opened, checkpoints, tokenizer_source)
+            opened, models = aligned.base, aligned.models
+            output = replace(output, record={**output.record, "vocabulary": aligned.report.to_json()})
+        used = {name: TaskVector(opened, model, allow=allow) for name, model in models.items()}
+        sources = {name: str(vectors[name]) for name in used}
         return cls._of(expression, form, merges, used, Source.of(opened), output, options, sources)
 
     @classmethod
@@ -194,7 +204,8 @@ class Editing:
             merge.prepare(limits)
         result = self.edited.save(out, self.output, limits)
         rules = [rule for merge in self.merges for rule in merge.rules]
-        return replace(result, certificate=self.certificate, rules=(*result.rules, *rules))
+        vocabulary = self.output.record.get("vocabulary")
+        return replace(result, certificate=self.certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
 
 
 def _used(form: LinearForm) -> list[str]:

@@ -158,11 +158,15 @@ class Edited:
         if self.target is None:
             return ()
         origin = self.target.checkpoint
-        for relative in origin.sidecars:
+        names = tuple(dict.fromkeys([*origin.sidecars, *origin.overlays]))
+        for relative in names:
             destination = directory / relative
             destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin.root / relative, destination)
-        return tuple(str(relative) for relative in origin.sidecars)
+            if relative in origin.overlays:
+                destination.write_bytes(origin.overlays[relative])
+            else:
+                shutil.copyfile(origin.root / relative, destination)
+        return tuple(map(str, names))
 
 
 def _rules(alignment: Alignment) -> tuple[Mapping[str, Any], ...]:

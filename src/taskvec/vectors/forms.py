@@ -14,9 +14,10 @@ from taskvec.checkpoints.products import Product
 
 
 def file_state(checkpoint: Checkpoint) -> str:
-    """Return path, size and times of every file of a checkpoint: it changes when the content may have."""
+    """Return path, size and times of every file of a checkpoint, and its settings: they change when content may."""
     stats = [(path, path.stat()) for path in checkpoint.files]
-    return "|".join(f"{path}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}" for path, stat in stats)
+    states = [f"{path}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}" for path, stat in stats]
+    return "|".join([*states, *(f"{key}={text}" for key, text in checkpoint.settings.items())])
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class EditResult:
         num_bytes: Bytes of all tensors.
         rules: The rules that were used, as plain data.
         certificate: The errors, where the vectors came from a basis.
+        vocabulary: What moved, where vocabularies were brought together.
     """
 
     out: Path
@@ -46,10 +47,11 @@ class EditResult:
     num_bytes: int
     rules: tuple[Mapping[str, Any], ...] = ()
     certificate: Mapping[str, Any] | None = None
+    vocabulary: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the command line prints it."""
         tensors = {"edited": self.edited, "copied": self.copied}
         result = {"out": str(self.out), "files": list(self.files), "tensors": tensors, "bytes": self.num_bytes}
-        extra = {"rules": list(self.rules), "certificate": self.certificate}
+        extra = {"rules": list(self.rules), "certificate": self.certificate, "vocabulary": self.vocabulary}
         return {**result, **{key: value for key, value in extra.items() if value}}
