@@ -9,9 +9,9 @@ import peft
 import pytest
 import torch
 import transformers
+from library_models import Convolutions, Save, gpt2, llama
 from safetensors.torch import load_file, save_file
 
-from conftest import Convolutions, Save, gpt2, llama
 from taskvec import Store, TaskvecError, TaskVector
 from taskvec.checkpoints import open_checkpoint
 from taskvec.composition.editing import Editing

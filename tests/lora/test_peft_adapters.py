@@ -9,9 +9,9 @@ import peft
 import pytest
 import torch
 import transformers
+from library_models import Convolutions, Save, gpt2, save_on
 from safetensors.torch import save_file
 
-from conftest import Convolutions, Save, gpt2, save_on
 from taskvec import Store, TaskVector
 from taskvec.checkpoints import open_checkpoint
 from taskvec.vectors.forms import LowRank

@@ -30,7 +30,7 @@ def widen_e5m2(raw, out):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits, to a format without infinity; return whether all results are finite."""
-    broken = 0
+    broken = np.int64(0)
     for i in range(stored.size):
         magnitude = bits[i] & _MAGNITUDE
         sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
@@ -41,7 +41,7 @@ def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
         else:
             odd = (magnitude >> np.uint32(20)) & np.uint32(1)
             byte = np.uint8((magnitude - np.uint32(0x3C000000) + np.uint32(0x7FFFF) + odd) >> np.uint32(20))
-        broken += byte == np.uint8(0x7F)
+        broken += np.int64(byte == np.uint8(0x7F))
         stored[i] = byte | sign
     return broken == 0
 
@@ -49,7 +49,7 @@ def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def round_e5m2(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits; return whether all results are finite."""
-    broken = 0
+    broken = np.int64(0)
     for i in range(stored.size):
         magnitude = bits[i] & _MAGNITUDE
         sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
@@ -62,6 +62,6 @@ def round_e5m2(values, bits, stored):  # type: ignore[no-untyped-def]
         else:
             odd = (magnitude >> np.uint32(21)) & np.uint32(1)
             byte = np.uint8((magnitude - np.uint32(0x38000000) + np.uint32(0xFFFFF) + odd) >> np.uint32(21))
-        broken += byte >= np.uint8(0x7C)
+        broken += np.int64(byte >= np.uint8(0x7C))
         stored[i] = byte | sign
     return broken == 0
