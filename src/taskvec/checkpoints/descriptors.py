@@ -50,7 +50,7 @@ class PinnedFile:
             raise CheckpointError(f"{path}: cannot be opened: {error.strerror}") from error
         if not stat.S_ISREG(status.st_mode):
             raise CheckpointError(f"{path}: is not a regular file; name a weight file")
-        return cls._from_status(path, status)
+        return cls(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def open(self) -> int:
         """Open the file for reading.
@@ -77,12 +77,10 @@ class PinnedFile:
         Raises:
             CheckpointError: If it does not.
         """
-        if self._from_status(self.path, os.fstat(descriptor)) != self:
+        status = os.fstat(descriptor)
+        now = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if now != (self.device, self.inode, self.size, self.modified_ns):
             raise CheckpointError(f"{self.path}: changed after its header was read; open the checkpoint again")
-
-    @classmethod
-    def _from_status(cls, path: Path, status: os.stat_result) -> PinnedFile:
-        return cls(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from taskvec.errors import CompositionError
@@ -66,6 +67,17 @@ class Settings:
         Raises:
             CompositionError: If a value is none that the method can take, or values do not go together.
         """
+        key = tensor if self.varies else ""
+        if key not in self._known:
+            self._known[key] = self._options_at(key)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        """The options that were asked for: a merge asks for every part of a tensor again."""
+        return {}
+
+    def _options_at(self, tensor: str) -> Any:
         given = {name: value(tensor) if callable(value) else value for name, value in self.given.items()}
         resolved: dict[str, Any] = dict(self._resolved(tensor, given))
         options = self.options(**resolved)
@@ -74,7 +86,7 @@ class Settings:
             raise CompositionError(f"{self.method}: {problem}")
         return options
 
-    @property
+    @cached_property
     def varies(self) -> bool:
         """Whether an option may differ between tensors."""
         return any(callable(value) for value in self.given.values())
