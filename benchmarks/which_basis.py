@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
+from benchmarks.judging import ADDED_SCALING, KEPT, Accuracies, Judge
 from benchmarks.pictures import OURS, PEER
+from benchmarks.relations import FAMILIES, NUM_TASKS, SHAPE, saved
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
-from benchmarks.vision import Vision, find_vision
+from benchmarks.vision import find_vision
 
 TITLE = "Which basis, and how many atoms?"
 HEIGHT = 2.6
-SHAPE = (200, 250)
-NUM_TASKS = 8
 SHARES = (0.25, 0.5, 0.75)
+VISION = "vision"
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "spectral": {"method": "spectral"},
     "spectral, normalized": {"method": "spectral", "normalize": True},
-    "spectral, int8": {"method": "spectral"},
+    "spectral, int8": {"method": "spectral", "dtype": "I8"},
     "autoencoder": {"method": "autoencoder"},
     "autoencoder, varpro": {"method": "autoencoder", "options": {"solver": "varpro"}},
     "pca": {"method": "pca"},
@@ -35,9 +34,8 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "subset, random": {"method": "subset", "options": {"choice": "random"}},
     "random": {"method": "random"},
 }
-JUDGED = ("spectral", "spectral, normalized", "autoencoder", "pca", "subset, greedy")
+JUDGED = ("spectral", "spectral, normalized", "spectral, int8", "autoencoder", "pca", "subset, greedy")
 """Methods whose accuracy is measured at half as many atoms as tasks; that of ``spectral`` is at any number."""
-Vectors = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,6 @@ class Row:
     """One basis.
 
     Attributes:
-        family: Of which vectors.
         method: How it was made.
         num_atoms: M.
         relative_error: Of all.
@@ -54,12 +51,9 @@ class Row:
         sum_cosine: Of the recovered sum with the sum.
         num_bytes: Stored.
         seconds: Of compressing, the Gram matrix known.
-        single: Mean accuracy of each recovered vector alone on its own task.
-        single_least: The least of these, against its own fine-tune's accuracy.
-        added: Mean accuracy of the sum over all tasks.
+        accuracies: What the recovered vectors still do, where that was measured.
     """
 
-    family: str
     method: str
     num_atoms: int
     relative_error: float
@@ -67,37 +61,41 @@ class Row:
     worst_task: float
     sum_cosine: float
     num_bytes: int
-    seconds: float
-    single: float | None = None
-    single_least: float | None = None
-    added: float | None = None
+    seconds: float | None
+    accuracies: Accuracies | None = None
 
     def cells(self) -> tuple[Cell, ...]:
         """As a table has it."""
         errors = (self.relative_error, self.optimal_error, self.worst_task, self.sum_cosine)
-        accuracies = (self.single, self.single_least, self.added)
-        return (self.method, self.num_atoms, *errors, self.num_bytes, self.seconds, *accuracies)
+        found = astuple(self.accuracies) if self.accuracies else (None,) * 5
+        return (self.method, self.num_atoms, *errors, self.num_bytes, self.seconds, *found)
 
 
 def ask(setting: Setting) -> Answer:
     """Compress every family by every method, to a quarter, a half and three quarters of its vectors."""
-    rows: list[Row] = []
+    tables = []
     for name, make in FAMILIES.items():
-        setting.say(f"family: {name}")
-        base, refs = _saved(setting.fresh(f"family-{name}".replace(" ", "-")), make(np.random.default_rng(0)))
-        rows += _rows(setting, name, base, refs, None)
-    vision = None if setting.is_toy else find_vision(setting.say)
+        base, refs = saved(setting.fresh(f"family-{name}".replace(" ", "-")), make(np.random.default_rng(0)))
+        tables.append(_table(name, _rows(setting, name, _filled(setting, name, base, refs), None)))
+    note = f"{VISION}: left out; make demo first, and run this where its packages are."
+    vision = None if setting.is_toy else find_vision()
     if vision is not None:
-        rows += _rows(setting, "vision", vision.base, vision.finetuned, vision)
-    tables = [_table(name, [row for row in rows if row.family == name]) for name in [*FAMILIES, "vision"]]
+        judge = Judge(vision, setting.cache / VISION, setting.say)
+        store = _filled(setting, VISION, vision.base, vision.finetuned)
+        rows = [_uncompressed(store, judge), *_rows(setting, VISION, store, judge)]
+        tables.append(_table(VISION, rows))
+        note = f"{VISION}: the base has a mean accuracy of {judge.base:.3f}."
     return Answer(
         setup=f"{NUM_TASKS} task vectors; synthetic ones of {SHAPE[0] * SHAPE[1]:,} weights in float32, whose norms "
         "are 0.5 to 1.5; the vision fine-tunes are those of make demo. worst: the largest error of one task. cosine: "
         "of the recovered sum with the sum. alone: mean test accuracy of each recovered vector at λ = 1 on its own "
-        "task, and the least share of its own fine-tune's. added: mean test accuracy of the sum, at λ = 0.3.",
-        tables=tuple(table for table in tables if table.rows),
+        f"task; least: the least share of its own fine-tune's. added: mean test accuracy of the sum, at λ = "
+        f"{ADDED_SCALING:g}. negated: mean test accuracy of the base less λ times a recovered vector on its own task, "
+        "the less the better, and others, on all other tasks; λ is the largest at which these keep "
+        f"{KEPT:.0%} of the base's accuracy on validation pictures.",
+        tables=tuple(tables),
         targets=(),
-        notes=() if vision else ("vision: left out; make demo first, and run this where its packages are.",),
+        notes=(note,),
         runs={},
     )
 
@@ -113,79 +111,43 @@ def draw(axes: Any, answer: Answer) -> None:
     axes.legend(fontsize=6)
 
 
-def independent(rng: np.random.Generator) -> Vectors:
-    """Nothing in common."""
-    return _scaled(rng.standard_normal((SHAPE[0] * SHAPE[1], NUM_TASKS)))
-
-
-def shared_direction(rng: np.random.Generator) -> Vectors:
-    """One direction that all share; cosines are 0.5."""
-    size = SHAPE[0] * SHAPE[1]
-    return _scaled(rng.standard_normal((size, NUM_TASKS)) + rng.standard_normal((size, 1)))
-
-
-def clustered(rng: np.random.Generator) -> Vectors:
-    """Four pairs; cosines are 0.8 within a pair and 0.05 across."""
-    size = SHAPE[0] * SHAPE[1]
-    pairs = np.repeat(rng.standard_normal((size, 4)), 2, axis=1)
-    own, common = rng.standard_normal((size, NUM_TASKS)), rng.standard_normal((size, 1))
-    return _scaled(np.sqrt(0.75) * pairs + np.sqrt(0.2) * own + np.sqrt(0.05) * common)
-
-
-def hierarchical(rng: np.random.Generator) -> Vectors:
-    """Two families of two pairs each; cosines are 0.8, 0.5 and 0.2."""
-    size = SHAPE[0] * SHAPE[1]
-    parts = [(0.2, 1), (0.3, 2), (0.3, 4), (0.2, 8)]
-    drawn = [np.sqrt(s) * np.repeat(rng.standard_normal((size, n)), NUM_TASKS // n, axis=1) for s, n in parts]
-    return _scaled(np.sum(drawn, axis=0))
-
-
-FAMILIES: Mapping[str, Callable[[np.random.Generator], Vectors]] = {
-    "independent": independent,
-    "shared direction": shared_direction,
-    "clustered": clustered,
-    "hierarchical": hierarchical,
-}
-
-
-def _scaled(vectors: Vectors) -> Vectors:
-    norms = np.random.default_rng(1).permutation(np.linspace(0.5, 1.5, NUM_TASKS))
-    scaled: Vectors = vectors / np.sqrt(len(vectors)) * norms
-    return scaled
-
-
-def _saved(folder: Path, vectors: Vectors) -> tuple[Path, dict[str, Path]]:
-    base = np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32) * 0.02
-    refs = {}
-    for name, change in [("base", np.zeros(len(vectors))), *((f"task{t}", v) for t, v in enumerate(vectors.T))]:
-        refs[name] = folder / name
-        refs[name].mkdir(parents=True)
-        save_file({"weight": base + change.reshape(SHAPE).astype(np.float32)}, refs[name] / "model.safetensors")
-    return refs.pop("base"), refs
-
-
-def _rows(setting: Setting, family: str, base: Path, refs: Mapping[str, Path], vision: Vision | None) -> Iterator[Row]:
-    from taskvec import Store, compress
-    from taskvec.types import DType
+def _filled(setting: Setting, family: str, base: Path, refs: Mapping[str, Path]) -> Any:
+    """Return a store of a family, all inner products known."""
+    from taskvec import Store
 
     store = Store.init(setting.fresh(f"store-{family}".replace(" ", "-")), base)
     store.add(refs)
     store.gram()
+    return store
+
+
+def _uncompressed(store: Any, judge: Judge) -> Row:
+    num_bytes = sum(store.documents.vector(name).source.nbytes for name in store)
+    return Row("none", len(store), 0.0, 0.0, 0.0, 1.0, num_bytes, None, judge.judge(store))
+
+
+def _rows(setting: Setting, family: str, store: Any, judge: Judge | None) -> Iterator[Row]:
+    from taskvec import compress
+
     for label, wanted in METHODS.items():
         for share in SHARES[1:2] if setting.is_toy else SHARES:
-            count = int(share * len(refs))
+            count = int(share * len(store))
             setting.say(f"{family}: {label}, {count} atoms")
             started = time.perf_counter()
-            name = f"{label}_{count}".replace(", ", "_").replace(" ", "_")
-            dtype = DType.I8 if "int8" in label else None
-            basis = compress(store, name, num_atoms=count, dtype=dtype, **wanted)
+            basis = compress(store, f"{label}_{count}".replace(", ", "_"), num_atoms=count, **_typed(wanted))
             seconds = time.perf_counter() - started
             errors = basis.certificate
             worst = errors.task_errors[errors.worst_task]
             figures = (errors.relative_error, errors.optimal_error, worst, _sum_cosine(basis))
             is_judged = label == "spectral" or (label in JUDGED and share == SHARES[1])
-            accuracies = vision.accuracies(basis) if vision and is_judged else (None, None, None)
-            yield Row(family, label, count, *figures, basis.document.nbytes, seconds, *accuracies)
+            accuracies = judge.judge(store, basis) if judge and is_judged else None
+            yield Row(label, count, *figures, basis.document.nbytes, seconds, accuracies)
+
+
+def _typed(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    from taskvec.types import DType
+
+    return {key: DType(value) if key == "dtype" else value for key, value in wanted.items()}
 
 
 def _sum_cosine(basis: Any) -> float:
@@ -197,11 +159,10 @@ def _sum_cosine(basis: Any) -> float:
     return (recovered + truth - lost) / 2 / float(np.sqrt(recovered * truth)) if recovered > 0 else 0.0
 
 
-def _table(name: str, rows: list[Row]) -> Table:
+def _table(name: str, rows: Iterator[Row] | list[Row]) -> Table:
     units = {
         "method": Unit.TEXT, "M": Unit.COUNT, "error": Unit.RATIO, "bound": Unit.RATIO, "worst": Unit.RATIO,
         "cosine": Unit.RATIO, "bytes": Unit.BYTES, "time": Unit.SECONDS, "alone": Unit.FRACTION,
-        "least": Unit.FRACTION, "added": Unit.FRACTION,
+        "least": Unit.FRACTION, "added": Unit.FRACTION, "negated": Unit.FRACTION, "others": Unit.FRACTION,
     }  # fmt: skip
-    columns = tuple(starmap(Column, units.items()))
-    return Table(name, columns, tuple(row.cells() for row in rows))
+    return Table(name, tuple(starmap(Column, units.items())), tuple(row.cells() for row in rows))

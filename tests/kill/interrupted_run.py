@@ -15,6 +15,7 @@ from pathlib import Path
 from taskvec import OutputOptions, RunOptions, Store, compress, decompose, edit, similarity
 from taskvec.streaming import journal
 from taskvec.streaming.events import BytesDone, Event, Resumed
+from taskvec.types import DType
 
 MAX_CHUNK = 1 << 16
 
@@ -56,6 +57,10 @@ def _compress(folder: Path, options: RunOptions) -> None:
     compress(_store(folder, options), "two", num_atoms=2)
 
 
+def _compress_to_int8(folder: Path, options: RunOptions) -> None:
+    compress(_store(folder, options), "two", num_atoms=2, dtype=DType.I8)
+
+
 def _edit(folder: Path, options: RunOptions) -> None:
     output = OutputOptions(shard_size=3_000_000)
     edit(_store(folder, options), "base + 0.5*sum(a, b, c)", folder / "edited", output=output)
@@ -76,12 +81,15 @@ OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
 WHOLE_MATRICES: dict[str, Callable[[Path, RunOptions], None]] = {"decompose": _decompose}
 """What finishes one matrix after another, three in all."""
 
+IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {"compress to int8": _compress_to_int8}
+"""What takes several passes over what it has written itself."""
+
 
 def main() -> None:
     operation, folder, units = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     journal._INTERVAL = 0.005
     saboteur = Saboteur(units)
-    {**OPERATIONS, **WHOLE_MATRICES}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
+    {**OPERATIONS, **WHOLE_MATRICES, **IN_STEPS}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
     sys.stdout.write(f"{saboteur.resumed_bytes}\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from interrupted_run import OPERATIONS, WHOLE_MATRICES
 from safetensors.numpy import save_file
 
 from taskvec import Store
+from taskvec.streaming.units import make_units
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
 SHAPES = {"embed": (2048, 1024), "layer": (1024, 1536), "norm": (1024,), "head": (2048, 1024), "step": ()}
@@ -95,6 +97,22 @@ def test_killed_anywhere_then_finished_is_undisturbed(operation: str, folder: Pa
         assert finished.returncode == 0, finished.stderr
         assert (int(finished.stdout) > 0) == (units > 0), "finished units were not taken up"
         assert _snapshot(folder) == undisturbed
+
+
+def test_int8_atoms_go_on_from_any_step(folder: Path) -> None:
+    before = set(folder.rglob("*"))
+    assert _run("compress to int8", folder, NEVER).returncode == 0
+    undisturbed = _snapshot(folder)
+    units = 3 * len(make_units([math.prod(shape) for shape in SHAPES.values()]))  # of three passes
+    taken_up = []
+    for step in (units // 2, units - 2):  # while exact atoms are written, and while rounded ones are measured
+        _forget(folder, before)
+        assert _run("compress to int8", folder, step).returncode == -signal.SIGKILL
+        finished = _run("compress to int8", folder, NEVER)
+        assert finished.returncode == 0, finished.stderr
+        assert _snapshot(folder) == undisturbed
+        taken_up.append(int(finished.stdout))
+    assert taken_up[1] > 1.5 * taken_up[0], "what was done before the rounding was done again"
 
 
 @pytest.mark.parametrize("operation", WHOLE_MATRICES)

@@ -132,6 +132,35 @@ def test_the_plan_reads_nothing_and_fits(store: Store, wanted: Mapping[str, Any]
     assert store.documents.basis_names() == ()
 
 
+@every_request
+def test_the_plan_counts_what_is_written(store: Store, wanted: Mapping[str, Any]) -> None:
+    store.gram()
+    plan = plan_compress(store, "basis", **wanted)
+    basis = compress(store, "basis", **wanted)
+    written = sum(state.size for atom in basis.document.atoms for state in atom.files)
+    if wanted.get("dtype") is DType.I8:  # exact atoms are there too, until they are rounded
+        plain = compress(store, "plain", **{**wanted, "dtype": DType.F32})
+        written += sum(state.size for atom in plain.document.atoms for state in atom.files)
+    assert plan.output_bytes == written
+
+
+def test_a_plan_without_inner_products_is_for_the_most_atoms(store: Store) -> None:
+    for path in (store.path / "gram").iterdir():
+        path.unlink()
+    unknown = plan_compress(store, "basis", max_error=0.3, group="tensor")
+    basis = compress(store, "basis", max_error=0.3, group="tensor")
+    known = plan_compress(store, "again", max_error=0.3, group="tensor")
+    written = sum(atom.nbytes for atom in basis.document.atoms)
+    assert [each.label[:5] for each in unknown.passes] == ["inner", "write"]
+    assert known.passes[0].written_bytes == written < unknown.passes[1].written_bytes
+
+
+def test_an_error_that_cannot_be_reached_is_refused_by_the_plan_too(store: Store) -> None:
+    store.gram()
+    with pytest.raises(BasisError, match="the least, with 5 atoms"):
+        plan_compress(store, "basis", max_error=0.001, dtype=DType.F32)
+
+
 def test_groups_lose_less_with_the_same_number_of_atoms(store: Store) -> None:
     errors = [
         compress(store, f"of_{group}", num_atoms=2, group=group, **EXACT).certificate.relative_error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from recovery import recovered_matrix
 
 import oracles
 from taskvec import Basis, Store, compress, edit
+from taskvec.checkpoints import StagedOutput
 from taskvec.errors import BasisError, SourceChangedError, StoreError
 from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit, refit_advice, remove_task
 from taskvec.linalg.sharing import export_basis, import_basis
+from taskvec.streaming import Journal
 from taskvec.testing.families import Family
 from taskvec.types import DType
 from taskvec.vectors.garbage import collect_garbage
@@ -182,6 +185,28 @@ def test_garbage_is_what_nothing_refers_to(store: Store, family: Family) -> None
     assert len(found.paths) == 2
     assert found.num_bytes > first.document.atoms[0].nbytes
     assert_true(Basis.load(store, "kept"), family)
+    assert store.verify() == []
+
+
+def test_what_killed_commands_left_goes_unless_somebody_is_at_it(store: Store) -> None:
+    compress(store, "basis", num_atoms=2)
+    left = store.path / "objects" / ".dead.partial"
+    left.mkdir()
+    (left / "atom_000.safetensors").write_bytes(b"half")
+    draft, young = (store.path / "vectors" / f".{name}.json.abc.tmp" for name in ("old", "young"))
+    for path in (draft, young):
+        path.write_text("{", encoding="utf-8")
+    os.utime(draft, (0, 0))
+    notes = store.path / "gram" / ".dead.journal"
+    notes.write_text("taskvec journal\n", encoding="utf-8")
+    with StagedOutput(store.path / "objects" / "alive", resume_key="key"), Journal(notes.with_stem(".alive"), "key"):
+        found = collect_garbage(store.documents)
+        assert (store.path / "objects" / ".alive.partial" / ".resume-key").exists()
+        assert notes.with_stem(".alive").exists()
+    assert found.paths == ("objects/.dead.partial", "gram/.dead.journal", "vectors/.old.json.abc.tmp")
+    assert found.num_bytes == len("half" + "taskvec journal\n" + "{")
+    assert young.exists()
+    assert not any(path.exists() for path in (left, draft, notes))
     assert store.verify() == []
 
 

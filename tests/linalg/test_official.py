@@ -13,7 +13,7 @@ from recovery import recovered_matrix
 
 import oracles
 from taskvec import Basis, Store, edit
-from taskvec.errors import BasisError
+from taskvec.errors import AlignmentError, BasisError
 from taskvec.linalg.official import import_official
 from taskvec.testing.families import Family
 
@@ -96,6 +96,16 @@ def test_without_the_vectors_errors_are_unknown(store: Store, family: Family, tm
     assert told["relative_error"] is told["sum_error"] is told["optimal_error"] is None
     assert set(told["task_errors"].values()) == {None}
     edit(bare, "base - 0.5*c", tmp_path / "out", basis="theirs")
+
+
+def test_atoms_that_do_not_fit_the_base_leave_nothing(store: Store, family: Family, tmp_path: Path) -> None:
+    save_autoencoder(tmp_path / "run", family)
+    loaded = torch.load(tmp_path / "run" / "basis_vectors.pt", weights_only=True)
+    loaded["basis_vectors"][1]["layer.weight"] = torch.zeros(6, 5)
+    torch.save(loaded, tmp_path / "run" / "basis_vectors.pt")
+    with pytest.raises(AlignmentError, match=r"layer\.weight"):
+        import_official(store, tmp_path / "run", "theirs")
+    assert not list((store.path / "objects").iterdir())
 
 
 def test_pickles_that_run_code_are_refused(store: Store, family: Family, tmp_path: Path) -> None:

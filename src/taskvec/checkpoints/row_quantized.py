@@ -7,7 +7,7 @@ are small and stay float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,31 @@ def open_row_quantized(path: Path) -> Checkpoint:
     return Checkpoint(str(path), path, TensorTable(tensors, sources, table.files, metadata=table.metadata))
 
 
+def quantized_layout(tensors: Collection[TensorInfo]) -> list[TensorInfo]:
+    """Return what a file holds in which the matrices among some float32 tensors are int8 rows.
+
+    Args:
+        tensors: The float32 tensors.
+
+    Returns:
+        Integers and scales of matrices, and the others as they are.
+
+    Raises:
+        OutputError: If a tensor has the name that another's scales would get.
+    """
+    names = {info.name for info in tensors}
+    infos = []
+    for info in tensors:
+        if not _is_matrix(info):
+            infos.append(info)
+            continue
+        scales = TensorInfo(info.name + SUFFIX, DType.F32, info.shape[:1])
+        if scales.name in names:
+            raise OutputError(f"tensor {scales.name} has the name of the scales of {info.name}: write atoms in bf16")
+        infos += [TensorInfo(info.name, DType.I8, info.shape), scales]
+    return infos
+
+
 def write_row_quantized(source: Checkpoint, directory: Path, filename: str) -> None:
     """Round the matrices of a float32 checkpoint to int8 rows, in pieces.
 
@@ -88,19 +113,8 @@ def write_row_quantized(source: Checkpoint, directory: Path, filename: str) -> N
         source: Float32 tensors.
         directory: Where to write.
         filename: The file to make.
-
-    Raises:
-        OutputError: If a tensor has the name that another's scales would get.
     """
-    infos = []
-    for info in source.tensors.values():
-        if not _is_matrix(info):
-            infos.append(info)
-            continue
-        scales = TensorInfo(info.name + SUFFIX, DType.F32, info.shape[:1])
-        if scales.name in source.tensors:
-            raise OutputError(f"tensor {scales.name} has the name of the scales of {info.name}: write atoms in bf16")
-        infos += [TensorInfo(info.name, DType.I8, info.shape), scales]
+    infos = quantized_layout(source.tensors.values())
     with CheckpointWriter(directory, infos, filename=filename) as writer:
         for info in source.tensors.values():
             if _is_matrix(info):

@@ -194,9 +194,10 @@ def rename(
 
 @command(app, "gc")
 def collect(store: StoreArgument, how: Reporting) -> None:
-    """Remove what no task vector and no basis refers to.
+    """Remove what no task vector and no basis refers to, and what killed commands left.
 
-    These are atoms of bases that were removed or replaced, copies of models that were removed, and their products.
+    These are atoms of bases that were removed or replaced, copies of models that were removed, and their products; and
+    unfinished work that no process is at any more: run a killed command again first if it is to go on.
 
     With --json: removed (paths in the store), bytes.
     """

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from taskvec.checkpoints import Checkpoint, open_row_quantized, random_checkpoint
+from taskvec.checkpoints import Checkpoint, open_checkpoint, open_row_quantized, random_checkpoint
+from taskvec.linalg.atoms import atom_filename
 from taskvec.streaming import RunOptions
+from taskvec.vectors.fingerprints import Digests
 from taskvec.vectors.forms import Dense, Form, Source
-from taskvec.vectors.linked import open_source
-from taskvec.vectors.manifests import BasisDocument, RandomDocument
+from taskvec.vectors.linked import describe_source, open_source
+from taskvec.vectors.manifests import BasisDocument, RandomDocument, SourceDocument
+
+
+def describe_atoms(folder: Path, digests: Sequence[Digests], root: Path) -> tuple[SourceDocument, ...]:
+    """Write down atoms that are in place.
+
+    Args:
+        folder: Where their files are.
+        digests: The digests of each.
+        root: The store.
+
+    Returns:
+        The documents.
+    """
+    documents = []
+    for index, digest in enumerate(digests):
+        with open_checkpoint(folder / atom_filename(index)) as atom:
+            documents.append(describe_source(atom, digest, atom_filename(index), root))
+    return tuple(documents)
 
 
 def open_atoms(document: BasisDocument, base: Source, root: Path, options: RunOptions) -> tuple[Form, ...]:

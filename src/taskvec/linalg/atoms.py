@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import CheckpointWriter, StagedOutput
+from taskvec.checkpoints import CheckpointWriter
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for
 from taskvec.numerics.codes import dtype_code
@@ -71,9 +72,11 @@ def write_atoms(
     tensors: Sequence[AlignedTensor],
     forms: Sequence[Form],
     encoders: Mapping[str, Matrix],
-    staged: StagedOutput,
+    folder: Path,
     options: RunOptions,
     journal: Journal,
+    *,
+    resume: bool = False,
 ) -> WrittenAtoms:
     """Write every atom to its own file, ``atom_000.safetensors`` and on.
 
@@ -81,17 +84,17 @@ def write_atoms(
         tensors: Combinable tensors, aligned over the forms, with their output dtypes.
         forms: The T forms.
         encoders: Tensor → its group's B, ``(T, K_g)``; an atom holds the tensors that have so many atoms.
-        staged: Where to write.
+        folder: Where to write.
         options: The limits.
         journal: Where to note what is finished.
+        resume: Keep the files that a killed run of the same job left there.
 
     Returns:
         Digests and inner products of the atoms as written.
     """
-    held = _tensors_of_atoms(tensors, encoders)
+    held = tensors_of_atoms(tensors, encoders)
     writers = tuple(
-        CheckpointWriter(staged.directory, infos, filename=atom_filename(m), resume=staged.is_resumed)
-        for m, infos in enumerate(held)
+        CheckpointWriter(folder, infos, filename=atom_filename(m), resume=resume) for m, infos in enumerate(held)
     )
     sinks = tuple(starmap(OnlySink, zip(writers, held, strict=True)))
     parts = run(atom_job(tensors, forms, encoders, options, sinks), options, journal)
@@ -107,10 +110,11 @@ def write_atoms(
     return WrittenAtoms(digests, atom_gram, {name: product[:, counts[name] :] for name, product in products.items()})
 
 
-def _tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Matrix]) -> list[list[TensorInfo]]:
+def tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Matrix]) -> list[list[TensorInfo]]:
+    """Return what the file of each atom holds: the tensors whose groups have so many atoms."""
     counts = {name: encoder.shape[1] for name, encoder in encoders.items()}
     infos = [TensorInfo(tensor.name, _dtype(tensor), tensor.shape) for tensor in tensors]
-    return [[info for info in infos if counts.get(info.name, 0) > m] for m in range(max(counts.values()))]
+    return [[info for info in infos if counts.get(info.name, 0) > m] for m in range(max(counts.values(), default=0))]
 
 
 def atom_filename(index: int) -> str:
@@ -160,6 +164,9 @@ class _AtomKernel(Kernel):
     def parameters(self) -> bytes:
         encoders = [name.encode() + b"\0" + encoder.tobytes() for name, encoder in self._encoders.items()]
         return self._centered.tobytes() + b"".join(encoders)
+
+    def num_outputs(self, tensor: AlignedTensor, writers: int) -> int:  # noqa: ARG002
+        return len(self._encoders[tensor.name])
 
     def scratch_bytes(self, num_sources: int) -> int:
         rows = padded(self.num_atoms + num_sources)

@@ -9,9 +9,8 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import StagedOutput, open_checkpoint, open_row_quantized, write_row_quantized
-from taskvec.linalg.atom_forms import random_forms
-from taskvec.linalg.atoms import atom_filename, atom_job, write_atoms
+from taskvec.checkpoints import StagedOutput
+from taskvec.linalg.atom_forms import describe_atoms, random_forms
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.certificate import best_decoder, residual_gram
 from taskvec.linalg.design import Design
@@ -19,11 +18,7 @@ from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.groups import Group
 from taskvec.linalg.measured import AtomProducts, measure_atoms
 from taskvec.linalg.request import Request
-from taskvec.streaming import Journal, job_key
-from taskvec.vectors.alignment import Rule
-from taskvec.vectors.fingerprints import digest_checkpoint
-from taskvec.vectors.forms import Dense, Source
-from taskvec.vectors.linked import describe_source
+from taskvec.linalg.writing import design_key, write_measured
 from taskvec.vectors.manifests import BasisDocument, GroupDocument, RandomDocument, SourceDocument, TaskDocument
 
 Matrix = NDArray[np.float64]
@@ -45,54 +40,20 @@ def build(request: Request, design: Design, gram: Matrix) -> Basis:
         random = RandomDocument(seed=generated.seed, count=generated.num_stored)
         base = request.store.base.checkpoint
         atoms = random_forms(base, random)
-        products = measure_atoms(base, atoms, request.forms, _allow(request), request.store.options)
+        products = measure_atoms(base, atoms, request.forms, request.allow, request.store.options)
         return _described(request, design, gram, products, (), random)
     folder = request.store.documents.free_object(_object_name(request, design))
-    with StagedOutput(folder, resume_key=None if request.is_quantized else _key(request, design)) as staged:
-        write = _write_quantized if request.is_quantized else _write_plain
-        digests, products = write(request, design, staged)
+    with StagedOutput(folder, resume_key=design_key(request, design)) as staged:
+        measured = write_measured(request, design, staged)
         staged.publish()
-    sources = []
-    for index, digest in enumerate(digests):
-        with open_checkpoint(folder / atom_filename(index)) as atom:
-            sources.append(describe_source(atom, digest, atom_filename(index), request.store.path))
-    return _described(request, design, gram, products, sources, None)
+    sources = describe_atoms(folder, measured.digests, request.store.path)
+    return _described(request, design, gram, measured.products, sources, None)
 
 
 def discard(basis: Basis) -> None:
     """Remove the atoms of a basis that was not published."""
     for atom in basis.document.atoms:
         shutil.rmtree((basis.store.path / atom.path).parent, ignore_errors=True)
-
-
-def _write_plain(
-    request: Request, design: Design, staged: StagedOutput
-) -> tuple[Sequence[Mapping[str, str]], AtomProducts]:
-    options = request.store.options
-    with Journal(staged.journal_path, _key(request, design)) as journal:
-        written = write_atoms(request.alignment.tensors, request.forms, design.encoders(), staged, options, journal)
-    return written.digests, AtomProducts(written.atom_gram, written.cross)
-
-
-def _write_quantized(
-    request: Request, design: Design, staged: StagedOutput
-) -> tuple[Sequence[Mapping[str, str]], AtomProducts]:
-    """Write exact atoms aside, round their rows to int8, and measure what came of it."""
-    options, base = request.store.options, request.store.base.checkpoint
-    aside = staged.target.with_name(f"{staged.target.name}-exact")
-    with StagedOutput(aside) as exact:
-        _write_plain(request, design, exact)
-        for path in sorted(exact.directory.glob("*.safetensors")):
-            with open_checkpoint(path) as atom:
-                write_row_quantized(atom, staged.directory, path.name)
-    paths = sorted(staged.directory.glob("*.safetensors"))
-    forms = [Dense(Source(path.name, open_row_quantized(path)), is_partial=len(design.groups) > 1) for path in paths]
-    products = measure_atoms(base, forms, request.forms, _allow(request), options)
-    digests = []
-    for path in paths:
-        with open_checkpoint(path) as atom:
-            digests.append(digest_checkpoint(atom, options))
-    return digests, products
 
 
 def _described(
@@ -161,14 +122,6 @@ def _total(per_tensor: Mapping[str, Matrix], group: Group, shape: tuple[int, int
         if tensor in per_tensor:
             total += per_tensor[tensor][: shape[0]][:, : shape[1]]
     return total
-
-
-def _allow(request: Request) -> frozenset[Rule]:
-    return frozenset(use.rule for use in request.alignment.uses)
-
-
-def _key(request: Request, design: Design) -> str:
-    return job_key(atom_job(request.alignment.tensors, request.forms, design.encoders(), request.store.options))
 
 
 def _object_name(request: Request, design: Design) -> str:

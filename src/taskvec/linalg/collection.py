@@ -17,8 +17,9 @@ from taskvec.errors import BasisError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.basis_group import BasisGroup, without_nan
 from taskvec.linalg.certificate import best_decoder
-from taskvec.linalg.compress import built_as_asked, plan_request
+from taskvec.linalg.compress import built_as_asked
 from taskvec.linalg.measured import atom_products, measure_atoms
+from taskvec.linalg.planning import plan_request
 from taskvec.linalg.request import Request, Wanted
 from taskvec.streaming import Plan, make_plan, plan_pass
 from taskvec.types import DType

@@ -14,18 +14,14 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import zeros_like
 from taskvec.errors import BasisError
-from taskvec.linalg.atoms import atom_job
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.building import build, discard
 from taskvec.linalg.design import Designer, error_of
-from taskvec.linalg.groups import make_groups
-from taskvec.linalg.measured import atom_products
+from taskvec.linalg.planning import plan_request
 from taskvec.linalg.request import Request, Wanted
 from taskvec.linalg.spectrum import Spectrum
-from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
-from taskvec.vectors.forms import Dense, Source
+from taskvec.streaming import Plan
 from taskvec.vectors.store import Store
 
 Matrix = NDArray[np.float64]
@@ -63,21 +59,6 @@ def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
     return built
 
 
-def designer_for(request: Request) -> Designer:
-    """Return what finds designs for a request; inner products that are not known yet are computed.
-
-    Args:
-        request: The request.
-
-    Returns:
-        The designer.
-    """
-    gram = request.store.gram(request.tasks)
-    tensors = request.store.base.checkpoint.tensors
-    sizes = [tensors[name].num_params for name in gram.tensors]
-    return Designer(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
-
-
 def built_as_asked(request: Request) -> Basis:
     """Build the first design that does, rounding included; it is not published yet.
 
@@ -90,7 +71,7 @@ def built_as_asked(request: Request) -> Basis:
     Raises:
         BasisError: If rounding takes every design over the allowed error.
     """
-    designer, rounding = designer_for(request), 0.0
+    designer, rounding = Designer.of(request), 0.0
     for design in designer.designs():
         if request.max_error is None:
             return build(request, design, designer.gram)
@@ -110,7 +91,7 @@ def built_as_asked(request: Request) -> Basis:
 
 
 def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
-    """Return what compressing would cost; with ``max_error``, for the most atoms that it could take.
+    """Return what compressing would cost.
 
     Args:
         store: The store.
@@ -122,39 +103,6 @@ def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
     """
     store.documents.check_new_basis(basis)
     return plan_request(Request.of(store, basis, **wanted))
-
-
-def plan_request(request: Request) -> Plan:
-    """Return what building as asked would cost.
-
-    Args:
-        request: What is asked.
-
-    Returns:
-        The plan.
-    """
-    store, extra = request.store, request.method.extra_atoms
-    count = len(request.tasks) - 1 if request.num_atoms is None else request.num_atoms + extra
-    passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
-    output_bytes = 0
-    if request.method.name != "random":
-        encoder = np.zeros((len(request.tasks), count))
-        encoders = {tensor.name: encoder for tensor in request.alignment.tensors}
-        job = atom_job(request.alignment.tensors, request.forms, encoders, store.options)
-        passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))
-        output_bytes = passes[-1].written_bytes
-    if request.method.name == "random" or request.is_quantized:
-        passes.append(_plan_measuring(request, count))
-    return make_plan(passes, store.options, target=store.path, output_bytes=output_bytes)
-
-
-def _plan_measuring(request: Request, count: int) -> PlannedPass:
-    base, options = request.store.base.checkpoint, request.store.options
-    stand_ins = [zeros_like(base.tensors.values()) for _ in range(count)]
-    atoms = [Dense(Source(f"atom {m}", stand_in)) for m, stand_in in enumerate(stand_ins)]
-    allow = frozenset(use.rule for use in request.alignment.uses)
-    job = atom_products(base, atoms, request.forms, allow).job(options)
-    return plan_pass(f"measure {count} atoms", job.tensors, job.kernel, options)
 
 
 def error_curve(store: Store, tasks: Sequence[str] | None = None) -> ErrorCurve:

@@ -15,7 +15,7 @@ from taskvec.linalg.allocation import allocate, lost_energy
 from taskvec.linalg.certificate import Certificate
 from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.encoders.equalized import encode_equalized, equalized_gram, norms_of
-from taskvec.linalg.groups import Group
+from taskvec.linalg.groups import Group, make_groups
 from taskvec.linalg.request import Request
 from taskvec.linalg.spectrum import Spectrum
 
@@ -96,6 +96,14 @@ class Designer:
         self.gram: Matrix = np.sum([group.gram for group in groups], axis=0)
         self._norms = norms_of(self.gram)
         self._atoms = functools.cache(self._encode)
+
+    @classmethod
+    def of(cls, request: Request) -> Designer:
+        """Return what finds designs for a request; inner products that are not known yet are computed."""
+        gram = request.store.gram(request.tasks)
+        tensors = request.store.base.checkpoint.tensors
+        sizes = [tensors[name].num_params for name in gram.tensors]
+        return cls(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
 
     def designs(self) -> Iterator[Design]:
         """Yield designs of rising size that do before rounding; a number of atoms gives exactly one.

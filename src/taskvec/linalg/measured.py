@@ -63,8 +63,19 @@ def measure_atoms(
     Returns:
         H and C of each tensor.
     """
-    products = atom_products(base, atoms, tasks, allow).compute(options)
-    count = len(atoms)
+    return split_products(atom_products(base, atoms, tasks, allow).compute(options), len(atoms))
+
+
+def split_products(products: Mapping[str, Matrix], count: int) -> AtomProducts:
+    """Tell the products of atoms with each other from those with task vectors.
+
+    Args:
+        products: Tensor → ``(K, K + T)``.
+        count: K.
+
+    Returns:
+        H and C of each tensor.
+    """
     return AtomProducts(
         {name: product[:, :count] for name, product in products.items()},
         {name: product[:, count:] for name, product in products.items()},

@@ -6,12 +6,15 @@ unknown, and all else works.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, open_checkpoint
+from taskvec.linalg.atom_forms import describe_atoms
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.basis_group import without_nan
@@ -22,7 +25,6 @@ from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.fingerprints import digest_checkpoint
 from taskvec.vectors.forms import Dense, Source
-from taskvec.vectors.linked import describe_source
 from taskvec.vectors.manifests import BasisDocument, GroupDocument, SourceDocument, TaskDocument
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref
@@ -44,58 +46,42 @@ def import_official(store: Store, folder: Ref, name: str) -> Basis:
     source = Path(folder).expanduser().absolute()
     store.documents.check_new_basis(name)
     official = read_official(source)
-    atoms = _write_atoms(store, official, name)
-    with_vectors = all(task in store for task in official.tasks)
-    products, gram, energy = _measured(store, official, atoms) if with_vectors else _unmeasured(store, official, atoms)
-    document = _document(store, official, name, atoms, products, gram, energy)
+    target = store.documents.free_object(f"official-{name}")
+    with StagedOutput(target) as staged:  # atoms that do not fit the base go with it
+        _write_atoms(official, staged.directory)
+        with ExitStack() as stack:
+            paths = [staged.directory / atom_filename(index) for index in range(len(official.atoms))]
+            atoms = [stack.enter_context(open_checkpoint(path)) for path in paths]
+            digests = [digest_checkpoint(atom, store.options) for atom in atoms]
+            products, gram = _measured(store, official, atoms)
+        staged.publish()
+    document = _document(store, official, name, describe_atoms(target, digests, store.path), products, gram)
     store.documents.publish_basis(document)
     return Basis(store, document)
 
 
-def _write_atoms(store: Store, official: OfficialBasis, name: str) -> tuple[SourceDocument, ...]:
-    folder = store.documents.free_object(f"official-{name}")
-    with StagedOutput(folder) as staged:
-        for index, atom in enumerate(official.atoms):
-            infos = [TensorInfo(key, DType.F32, values.shape) for key, values in atom.items()]
-            with CheckpointWriter(staged.directory, infos, filename=atom_filename(index)) as writer:
-                for key, values in atom.items():
-                    writer.write(key, 0, values.reshape(-1))
-        staged.publish()
-    documents = []
-    for index in range(len(official.atoms)):
-        with open_checkpoint(folder / atom_filename(index)) as atom_file:
-            digests = digest_checkpoint(atom_file, store.options)
-            documents.append(describe_source(atom_file, digests, atom_filename(index), store.path))
-    return tuple(documents)
+def _write_atoms(official: OfficialBasis, folder: Path) -> None:
+    for index, atom in enumerate(official.atoms):
+        infos = [TensorInfo(key, DType.F32, values.shape) for key, values in atom.items()]
+        with CheckpointWriter(folder, infos, filename=atom_filename(index)) as writer:
+            for key, values in atom.items():
+                writer.write(key, 0, values.reshape(-1))
 
 
-def _measured(
-    store: Store, official: OfficialBasis, atoms: tuple[SourceDocument, ...]
-) -> tuple[AtomProducts, Matrix, Matrix]:
-    """Return inner products of atoms and task vectors, G, and the energy of each task."""
+def _measured(store: Store, official: OfficialBasis, atoms: Sequence[Checkpoint]) -> tuple[AtomProducts, Matrix]:
+    """Return inner products of atoms and task vectors, and G; what needs vectors that are not there is NaN."""
+    forms = [Dense(Source(atom.ref, atom)) for atom in atoms]
+    base, count = store.base.checkpoint, len(official.tasks)
+    if not all(task in store for task in official.tasks):
+        products = measure_atoms(base, forms, (), (), store.options)
+        unknown = np.full((len(atoms), count), np.nan)
+        return AtomProducts(products.atom_gram, dict.fromkeys(products.atom_gram, unknown)), np.full(
+            (count, count), np.nan
+        )
     documents = [store.documents.vector(task) for task in official.tasks]
     allow = frozenset(Rule(rule.rule) for document in documents for rule in document.rules)
-    forms = [store.form(document) for document in documents]
-    products = measure_atoms(store.base.checkpoint, _forms(store, atoms), forms, allow, store.options)
-    gram = store.gram(official.tasks).total
-    return products, gram, np.diag(gram)
-
-
-def _unmeasured(
-    store: Store, official: OfficialBasis, atoms: tuple[SourceDocument, ...]
-) -> tuple[AtomProducts, Matrix, Matrix]:
-    """Return inner products of the atoms alone; all that needs task vectors is NaN."""
-    products = measure_atoms(store.base.checkpoint, _forms(store, atoms), (), (), store.options)
-    count = len(official.tasks)
-    unknown = np.full((len(official.atoms), count), np.nan)
-    cross = dict.fromkeys(products.atom_gram, unknown)
-    return AtomProducts(products.atom_gram, cross), np.full((count, count), np.nan), np.full(count, np.nan)
-
-
-def _forms(store: Store, atoms: tuple[SourceDocument, ...]) -> list[Dense]:
-    opened: list[Checkpoint] = [open_checkpoint(store.path / atom.path) for atom in atoms]
-    sources = zip(atoms, opened, strict=True)
-    return [Dense(Source(atom.fingerprint, checkpoint, is_hashed=True)) for atom, checkpoint in sources]
+    products = measure_atoms(base, forms, [store.form(document) for document in documents], allow, store.options)
+    return products, store.gram(official.tasks).total
 
 
 def _document(
@@ -105,7 +91,6 @@ def _document(
     atoms: tuple[SourceDocument, ...],
     products: AtomProducts,
     gram: Matrix,
-    energy: Matrix,
 ) -> BasisDocument:
     atom_gram = np.sum(list(products.atom_gram.values()), axis=0)
     cross = np.sum(list(products.cross.values()), axis=0)
@@ -116,7 +101,7 @@ def _document(
         decoder=official.decoder.tolist(),
         atom_gram=atom_gram.tolist(),
         cross=without_nan(cross),
-        energy=without_nan(energy[None])[0],
+        energy=without_nan(np.diag(gram)[None])[0],
     )
     is_pca = official.method == "pca"
     return BasisDocument(

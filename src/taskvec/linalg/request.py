@@ -80,6 +80,11 @@ class Request:
     is_quantized: bool
     wanted: Mapping[str, Any]
 
+    @property
+    def allow(self) -> frozenset[Rule]:
+        """Rules that the vectors were added with."""
+        return frozenset(use.rule for use in self.alignment.uses)
+
     @classmethod
     def of(cls, store: Store, basis: str, **wanted: Unpack[Wanted]) -> Request:
         """Check what is asked for.
@@ -98,14 +103,9 @@ class Request:
         given = wanted.get("tasks")
         names = tuple(dict.fromkeys(store.names if given is None else given))
         method = find_method(wanted.get("method", "spectral"))
-        num_atoms, max_error = wanted.get("num_atoms"), wanted.get("max_error")
+        num_atoms, max_error, dtype = wanted.get("num_atoms"), wanted.get("max_error"), wanted.get("dtype")
         _check_size(num_atoms, max_error, method, len(names))
-        documents = [store.documents.vector(name) for name in names]
-        forms = tuple(store.form(document) for document in documents)
-        allow = frozenset(Rule(use.rule) for document in documents for use in document.rules)
-        dtype = wanted.get("dtype")
-        is_quantized = dtype is DType.I8
-        alignment = align(store.base.checkpoint, forms, allow).with_output(DType.F32 if is_quantized else dtype)
+        forms, alignment = _aligned(store, names, DType.F32 if dtype is DType.I8 else dtype)
         return cls(
             store=store,
             basis=basis,
@@ -118,10 +118,19 @@ class Request:
             grouping=_grouping(wanted.get("group", "model")),
             tasks=names,
             forms=forms,
-            alignment=Alignment(alignment.combinable, alignment.uses),
-            is_quantized=is_quantized,
+            alignment=alignment,
+            is_quantized=dtype is DType.I8,
             wanted={key: value for key, value in wanted.items() if key != "tasks" and value is not None},
         )
+
+
+def _aligned(store: Store, names: Sequence[str], dtype: DType | None) -> tuple[tuple[Form, ...], Alignment]:
+    """Return the task vectors, and their combinable tensors with output dtypes."""
+    documents = [store.documents.vector(name) for name in names]
+    forms = tuple(store.form(document) for document in documents)
+    allow = frozenset(Rule(use.rule) for document in documents for use in document.rules)
+    aligned = align(store.base.checkpoint, forms, allow).with_output(dtype)
+    return forms, Alignment(aligned.combinable, aligned.uses)
 
 
 def _options(method: Method, given: Mapping[str, Any], seed: int | None) -> MethodOptions:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.errors import BasisError, OutputError
-from taskvec.linalg.atom_forms import open_atoms
+from taskvec.linalg.atom_forms import describe_atoms, open_atoms
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.card import readme_card
-from taskvec.vectors.linked import check_content, describe_source
+from taskvec.vectors.linked import check_content
 from taskvec.vectors.manifests import BasisDocument, SharedBasisDocument, SourceDocument, document_data, load_document
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref
@@ -89,8 +89,4 @@ def _take_in_atoms(store: Store, source: Path, document: BasisDocument) -> tuple
                 check_content(checkpoint, atom.digests, f"atom {index} of {source}", str(path), store.options)
             shutil.copyfile(path, staged.directory / path.name)
         staged.publish()
-    taken = []
-    for index, atom in enumerate(document.atoms):
-        with open_checkpoint(folder / atom_filename(index)) as checkpoint:
-            taken.append(describe_source(checkpoint, atom.digests, atom_filename(index), store.path))
-    return tuple(taken)
+    return describe_atoms(folder, [atom.digests for atom in document.atoms], store.path)

@@ -154,5 +154,6 @@ def _unit_bytes(job: Job, unit: Unit) -> int:
 
 
 def _piece_bytes(job: Job, tensor: AlignedTensor, count: int) -> int:
-    written = tensor.output_dtype.itemsize * len(job.writers) if tensor.output_dtype else 0
+    rows = job.kernel.num_outputs(tensor, len(job.writers))
+    written = tensor.output_dtype.itemsize * rows if tensor.output_dtype else 0
     return tensor.read_bytes(count) + count * written

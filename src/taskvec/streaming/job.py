@@ -153,6 +153,10 @@ class Kernel(ABC):
         """Return what is kept of a tensor once its last piece is folded: a few numbers where the arrays are large."""
         return total
 
+    def num_outputs(self, tensor: AlignedTensor, writers: int) -> int:  # noqa: ARG002
+        """Return how many of the writers a tensor goes to; to all unless a kernel says otherwise."""
+        return writers
+
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""
         return num_sources * 0

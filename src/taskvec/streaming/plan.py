@@ -137,7 +137,9 @@ def plan_pass(
             f"the least that would do is {-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise --memory"
         )
     read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
-    written = sum(t.num_params * t.output_dtype.itemsize for t in tensors if t.output_dtype) * num_outputs
+    written = sum(
+        t.num_params * t.output_dtype.itemsize * kernel.num_outputs(t, num_outputs) for t in tensors if t.output_dtype
+    )
     available = available_bytes()
     forgets = available is not None and read > available // 2
     return PlannedPass(label, read, written, len(units), workers, chunk, projected, forgets)

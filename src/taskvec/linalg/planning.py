@@ -1,0 +1,77 @@
+"""What a compression would cost, from headers and what the store knows already."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskvec.checkpoints import CheckpointWriter, quantized_layout, zeros_like
+from taskvec.linalg.atoms import atom_filename, atom_job, tensors_of_atoms
+from taskvec.linalg.design import Designer
+from taskvec.linalg.measured import atom_products
+from taskvec.linalg.request import Request
+from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
+from taskvec.vectors.forms import Dense, Source
+
+Matrix = NDArray[np.float64]
+
+
+def plan_request(request: Request) -> Plan:
+    """Return what building as asked would cost.
+
+    Where an error is given, the number of atoms follows from the Gram matrix: if the store does not know it yet, the
+    plan is for the most atoms that there can be; if it does, for as many as do before rounding.
+
+    Args:
+        request: What is asked.
+
+    Returns:
+        The plan.
+    """
+    store = request.store
+    passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
+    encoders = _encoders(request, is_gram_known=not passes)
+    count = max((encoder.shape[1] for encoder in encoders.values()), default=0)
+    output_bytes = 0
+    if request.method.name != "random":
+        job = atom_job(request.alignment.tensors, request.forms, encoders, store.options)
+        passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))
+        output_bytes = _file_bytes(request, encoders)
+    if request.method.name == "random" or request.is_quantized:
+        passes.append(_plan_measuring(request, count))
+    return make_plan(passes, store.options, target=store.path, output_bytes=output_bytes)
+
+
+def _encoders(request: Request, *, is_gram_known: bool) -> Mapping[str, Matrix]:
+    """Return an encoder of the right shape for every tensor that has atoms."""
+    if request.num_atoms is None and is_gram_known:
+        return next(Designer.of(request).designs()).encoders()
+    count = len(request.tasks) - 1
+    if request.num_atoms is not None:
+        count = request.num_atoms + request.method.extra_atoms
+    group_of, sizes = request.grouping.group_of, Counter[str]()
+    for tensor in request.alignment.tensors:
+        sizes[group_of(tensor.name)] += tensor.num_params
+    encoder = np.zeros((len(request.tasks), count))
+    return {tensor.name: encoder for tensor in request.alignment.tensors if sizes[group_of(tensor.name)]}
+
+
+def _file_bytes(request: Request, encoders: Mapping[str, Matrix]) -> int:
+    """Return the bytes of all files that are there at once: for int8, also those of the atoms before rounding."""
+    total = 0
+    for index, infos in enumerate(tensors_of_atoms(request.alignment.tensors, encoders)):
+        total += CheckpointWriter.plan_bytes(infos, filename=atom_filename(index))
+        if request.is_quantized:
+            total += CheckpointWriter.plan_bytes(quantized_layout(infos), filename=atom_filename(index))
+    return total
+
+
+def _plan_measuring(request: Request, count: int) -> PlannedPass:
+    base, options = request.store.base.checkpoint, request.store.options
+    stand_ins = [zeros_like(base.tensors.values()) for _ in range(count)]
+    atoms = [Dense(Source(f"atom {m}", stand_in)) for m, stand_in in enumerate(stand_ins)]
+    job = atom_products(base, atoms, request.forms, request.allow).job(options)
+    return plan_pass(f"measure {count} atoms", job.tensors, job.kernel, options)
