@@ -20,6 +20,7 @@ CONTRACT = {
     "taskvec similarity",
     "taskvec compress",
     "taskvec decompose",
+    "taskvec attribute",
     "taskvec edit",
     "taskvec store rename",
     "taskvec store gc",

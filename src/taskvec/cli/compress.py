@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@command(app, "compress")
-def compress_vectors(
-    store: StoreArgument,
-    how: Running,
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The basis that is asked for: a field for each option."""
+
     basis: Annotated[
         str, typer.Option("--basis", metavar="NAME", help="The name of the new basis.", show_default=False)
-    ],
-    atoms: Annotated[int | None, typer.Option("--atoms", metavar="M", min=1, help="The number of atoms.")] = None,
+    ]
+    atoms: Annotated[int | None, typer.Option("--atoms", metavar="M", min=1, help="The number of atoms.")] = None
     max_error: Annotated[
         float | None,
         typer.Option("--max-error", metavar="E", help="Take the fewest atoms whose relative error is at most E."),
-    ] = None,
+    ] = None
     worst_task: Annotated[
         bool, typer.Option("--worst-task", help="Let --max-error hold for every single task, not for all together.")
-    ] = False,
+    ] = False
     method: Annotated[
         str,
         typer.Option(
@@ -46,7 +47,7 @@ def compress_vectors(
             metavar="METHOD",
             help="How the atoms are chosen: spectral, autoencoder, pca, subset, random.",
         ),
-    ] = "spectral",
+    ] = "spectral"
     options: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,20 +55,20 @@ def compress_vectors(
             metavar="NAME=VALUE",
             help="An option of the method, as taskvec methods lists them. May be repeated.",
         ),
-    ] = None,
+    ] = None
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The key of a method that draws at random.")
-    ] = None,
+    ] = None
     tasks: Annotated[
         str | None, typer.Option("--tasks", metavar="A,B,...", help="The task vectors to compress; all if not given.")
-    ] = None,
+    ] = None
     normalize: Annotated[
         bool,
         typer.Option("--normalize", help="Take all vectors with norm 1, so that large ones do not own the atoms."),
-    ] = False,
+    ] = False
     group: Annotated[
         str, typer.Option("--group", metavar="model|layer|tensor", help="What has a basis of its own.")
-    ] = "model",
+    ] = "model"
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -75,9 +76,34 @@ def compress_vectors(
             metavar="bf16|f16|f32|int8",
             help="The dtype of atoms, int8 with a scale for each row; as in the base if not given.",
         ),
-    ] = None,
-    plot: PlotOption = None,
-) -> None:
+    ] = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the same as ``compress`` takes it.
+
+        Raises:
+            typer.BadParameter: If a size is not said, or said twice.
+        """
+        from taskvec.types import DType
+
+        if (self.atoms is None) == (self.max_error is None):
+            raise typer.BadParameter("give either --atoms M or --max-error E")
+        return {
+            "num_atoms": self.atoms,
+            "max_error": self.max_error,
+            "worst_task": self.worst_task,
+            "method": self.method,
+            "options": settings_option(self.options or ()),
+            "seed": self.seed,
+            "tasks": names_option(self.tasks),
+            "normalize": self.normalize,
+            "group": self.group,
+            "dtype": DType.I8 if self.dtype == "int8" else dtype_option(self.dtype),
+        }
+
+
+@command(app, "compress")
+def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: PlotOption = None) -> None:
     """Compress task vectors to a few atoms, with the exact error.
 
     relative_error is ‖V̂ − V‖ / ‖V‖ over all task vectors as recovered from the atoms, sum_error the same for their sum,
@@ -96,27 +122,14 @@ def compress_vectors(
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress, plan_compress
     from taskvec.reports import check_figure
-    from taskvec.types import DType
     from taskvec.vectors.store import Store
 
-    _check_one_of(atoms, max_error)
-    request: dict[str, Any] = {
-        "num_atoms": atoms,
-        "max_error": max_error,
-        "worst_task": worst_task,
-        "method": method,
-        "options": settings_option(options or ()),
-        "seed": seed,
-        "tasks": names_option(tasks),
-        "normalize": normalize,
-        "group": group,
-        "dtype": DType.I8 if dtype == "int8" else dtype_option(dtype),
-    }
+    keywords = wanted.keywords()
     if plot is not None:
         check_figure(plot)
 
     def work() -> Basis:
-        made = compress(opened, basis, **request)
+        made = compress(opened, wanted.basis, **keywords)
         if plot is not None:
             _draw(made, plot)
         return made
@@ -124,22 +137,12 @@ def compress_vectors(
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_compress(opened, basis, **request),
+            plan=lambda: plan_compress(opened, wanted.basis, **keywords),
             work=work,
             data=Basis.to_json,
             text=basis_text,
             notes=lambda made: made.notes,
         )
-
-
-def _check_one_of(atoms: int | None, max_error: float | None) -> None:
-    """Refuse a size that is not said, or said twice.
-
-    Raises:
-        typer.BadParameter: With what to do.
-    """
-    if (atoms is None) == (max_error is None):
-        raise typer.BadParameter("give either --atoms M or --max-error E")
 
 
 def _draw(basis: Basis, plot: Path) -> None:

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from taskvec.cli.command import command
-from taskvec.cli.options import NamesArgument, PlotOption, Running, StoreArgument, names_option
+from taskvec.cli.options import NamesArgument, PlotOption, Running, StoreArgument
 from taskvec.cli.screen import Run
+from taskvec.cli.sharing_options import Sharing, groups_option
 
 if TYPE_CHECKING:
     from taskvec.linalg.decomposition.decomposition import Decomposition
 
 app = typer.Typer()
 
-_EDGE = "edge"
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted(Sharing):
+    """The split that is asked for: a field for each option."""
 
-@command(app, "decompose")
-def decompose_vectors(
-    store: StoreArgument,
-    how: Running,
-    names: NamesArgument = None,
-    rank: Annotated[
-        int | None, typer.Option("--rank", metavar="R", help="Keep R singular directions of each matrix; or")
-    ] = None,
-    energy: Annotated[
-        float | None, typer.Option("--energy", metavar="E", help="keep as many as hold this share of the energy.")
-    ] = None,
-    subspace: Annotated[
-        str,
-        typer.Option(
-            "--subspace",
-            metavar="mean|palindrome|chain",
-            help="How sharing is found: by the mean projector, or by products in the order of the names (chain is the "
-            "paper's).",
-        ),
-    ] = "mean",
-    threshold: Annotated[
-        str,
-        typer.Option(
-            "--threshold",
-            metavar="edge|X",
-            help="The least eigenvalue of a shared direction: just above what chance gives, or a number.",
-        ),
-    ] = _EDGE,
-    side: Annotated[
-        str,
-        typer.Option("--side", metavar="left|right|both", help="The space of outputs (left), of inputs, or both."),
-    ] = "left",
     group: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,10 +29,7 @@ def decompose_vectors(
             metavar="GROUP=A,B,...",
             help="Some of the tasks, which may share more among themselves. May be repeated.",
         ),
-    ] = None,
-    one_dimensional: Annotated[
-        bool, typer.Option("--one-dimensional", help="Also split biases and scales; they are unique otherwise.")
-    ] = False,
+    ] = None
     control: Annotated[
         str | None,
         typer.Option(
@@ -69,9 +37,17 @@ def decompose_vectors(
             metavar="random|sum",
             help="For comparison: other directions in place of the shared ones, random or those of the sum.",
         ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The key of what is random.")] = 0,
-    plot: PlotOption = None,
+    ] = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the same as ``decompose`` takes it."""
+        groups = groups_option(self.group or ())
+        return {**super().keywords(), "groups": groups, "control": self.control}
+
+
+@command(app, "decompose")
+def decompose_vectors(
+    store: StoreArgument, how: Running, wanted: Wanted, names: NamesArgument = None, plot: PlotOption = None
 ) -> None:
     """Split task vectors into what they share and what is each one's own.
 
@@ -89,18 +65,7 @@ def decompose_vectors(
     from taskvec.reports import check_figure, shared_heatmap
     from taskvec.vectors.store import Store
 
-    request: dict[str, Any] = {
-        "tasks": names or None,
-        "rank": rank,
-        "energy": energy,
-        "subspace": subspace,
-        "threshold": _threshold(threshold),
-        "side": side,
-        "groups": _groups(group or ()),
-        "one_dimensional": one_dimensional,
-        "control": control,
-        "seed": seed,
-    }
+    request = {**wanted.keywords(), "tasks": names or None}
     if plot is not None:
         check_figure(plot)
 
@@ -120,20 +85,3 @@ def decompose_vectors(
             text=decomposition_text,
             notes=lambda found: found.notes,
         )
-
-
-def _threshold(text: str) -> float | None:
-    try:
-        return None if text == _EDGE else float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither edge nor a number", param_hint="--threshold") from None
-
-
-def _groups(texts: Sequence[str]) -> dict[str, list[str]]:
-    groups = {}
-    for text in texts:
-        name, _, members = text.partition("=")
-        if not (name.isascii() and name.isidentifier()) or name in groups or not members:
-            raise typer.BadParameter(f"{text!r} is not GROUP=A,B with a name of its own", param_hint="--group")
-        groups[name] = names_option(members) or []
-    return groups

@@ -26,12 +26,12 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.composition.editing import Editing
+    from taskvec.composition.editing import Addition, Editing
     from taskvec.streaming.plan import RunOptions
     from taskvec.vectors.alignment import Rule
     from taskvec.vectors.output import EditResult, OutputOptions
 
-    Request = Callable[[OutputOptions, RunOptions], Editing]
+    Request = Callable[[OutputOptions, RunOptions, bool], Editing]
 
 app = typer.Typer()
 
@@ -122,8 +122,8 @@ def edit(
         return
     with Run(how) as run:
         run.carry_out(
-            plan=lambda: request(how_written, run.options).plan(out),
-            work=lambda: request(how_written, run.options).save(out),
+            plan=lambda: request(how_written, run.options, True).plan(out),
+            work=lambda: request(how_written, run.options, False).save(out),
             data=EditResult.to_json,
             text=_edit_text,
         )
@@ -159,8 +159,8 @@ def _save_lora(
     rule = lora_rule(*rank)
     with Run(how) as run:
         run.carry_out(
-            plan=lambda: plan_as_lora(request(output, run.options), out, rule, targets),
-            work=lambda: save_as_lora(request(output, run.options), out, rule, targets),
+            plan=lambda: plan_as_lora(request(output, run.options, True), out, rule, targets),
+            work=lambda: save_as_lora(request(output, run.options, False), out, rule, targets),
             data=LoraResult.to_json,
             text=lora_text,
         )
@@ -198,14 +198,20 @@ def _request(
 
 
 def _over_store(
-    store: str, expression: str, basis: str | None, atoms: bool, output: OutputOptions, options: RunOptions
+    store: str,
+    expression: str,
+    basis: str | None,
+    atoms: bool,
+    output: OutputOptions,
+    options: RunOptions,
+    is_plan: bool,
 ) -> Editing:
     from taskvec.composition.editing import Editing
     from taskvec.vectors.store import Store
 
-    return Editing.of_store(
-        Store(store, options), expression, basis=basis, addition="atoms" if atoms else "recovered", output=output
-    )
+    addition: Addition = "atoms" if atoms else "recovered"
+    opened = Store(store, options)
+    return Editing.of_store(opened, expression, basis=basis, addition=addition, output=output, is_plan=is_plan)
 
 
 def _over_checkpoints(
@@ -215,6 +221,7 @@ def _over_checkpoints(
     allow: Sequence[Rule],
     output: OutputOptions,
     options: RunOptions,
+    is_plan: bool,  # noqa: ARG001  # without a store, nothing has to be read to understand an expression
     tokenizer_source: str | None = None,
 ) -> Editing:
     from taskvec.composition.editing import Editing

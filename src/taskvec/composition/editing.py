@@ -12,7 +12,7 @@ from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
 from taskvec.errors import ExpressionError
-from taskvec.streaming import Plan, RunOptions
+from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.expressions import LinearForm, linear_form
@@ -38,6 +38,7 @@ class Editing:
         options: The limits.
         certificate: The errors, where the vectors come from a basis.
         merges: The merges within the expression, inner ones first, not yet computed.
+        products: The passes for inner products that are not known yet; only of what is a plan.
     """
 
     expression: str
@@ -46,6 +47,7 @@ class Editing:
     options: RunOptions
     certificate: Mapping[str, Any] | None = None
     merges: tuple[Merge, ...] = ()
+    products: tuple[PlannedPass, ...] = ()
 
     @classmethod
     def of_store(
@@ -56,6 +58,7 @@ class Editing:
         basis: str | None = None,
         addition: Addition = "recovered",
         output: OutputOptions | None = None,
+        is_plan: bool = False,
     ) -> Editing:
         """Understand an expression over a store.
 
@@ -66,21 +69,24 @@ class Editing:
             addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1,
                 as the paper's code has it.
             output: How to write.
+            is_plan: Read no weights, not even for inner products that ``orthogonal`` needs and the store does not know
+                yet; such an editing can be planned and not saved.
 
         Returns:
             The editing.
         """
         from taskvec.linalg.basis import Basis
-        from taskvec.linalg.expression_functions import store_functions
+        from taskvec.linalg.expression_functions import Products, store_functions
 
         if basis is not None:
             return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
-        merges = Merges()
-        form = linear_form(expression, store.names_and_parts, store_functions(store), merges.functions)
+        merges, products = Merges(), Products(store, is_plan=is_plan)
+        form = linear_form(expression, store.names_and_parts, store_functions(store, products), merges.functions)
         used = {name: store[name] for name in merges.names(_used(form))}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
         target = output or OutputOptions()
-        return cls._of(expression, form, merges, used, store.base, target, store.options, sources)
+        editing = cls._of(expression, form, merges, used, store.base, target, store.options, sources)
+        return replace(editing, products=products.passes)
 
     @classmethod
     def _of_basis(cls, basis: Basis, expression: str, addition: Addition, output: OutputOptions) -> Editing:
@@ -182,7 +188,7 @@ class Editing:
         """Return what writing would cost, without reading a weight."""
         limits = self.limits
         plan = self.edited.plan(Path(out), self.output, limits)
-        before = [planned for merge in self.merges for planned in merge.plan(limits)]
+        before = [*self.products, *(planned for merge in self.merges for planned in merge.plan(limits))]
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
@@ -197,7 +203,19 @@ class Editing:
         return replace(limits, held=held)
 
     def save(self, out: Ref) -> EditResult:
-        """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`."""
+        """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`.
+
+        Args:
+            out: The folder to make.
+
+        Returns:
+            What was written.
+
+        Raises:
+            ValueError: If this is a plan whose coefficients are not known yet.
+        """
+        if self.products:
+            raise ValueError("this editing was made to be planned: make it anew without is_plan")
         self.plan(out)
         limits = self.limits
         for merge in self.merges:

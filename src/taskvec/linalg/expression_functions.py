@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from taskvec.errors import DecompositionError, ExpressionError
 from taskvec.linalg.decomposition.decompose import load_decomposition
+from taskvec.streaming import PlannedPass
 from taskvec.vectors.expressions import VectorFunction
 from taskvec.vectors.manifests import DecompositionDocument
 from taskvec.vectors.store import Store
@@ -20,17 +21,37 @@ Vector = Mapping[str, float]
 _DEPENDENT = 1e-10  # relative size below which a direction of the Gram matrix counts as none
 
 
-def store_functions(store: Store) -> Mapping[str, VectorFunction]:
+class Products:
+    """The inner products that functions ask a store for: computed, or for a plan only noted.
+
+    Attributes:
+        passes: What computing those that the store does not know takes; nothing where they were computed.
+    """
+
+    def __init__(self, store: Store, *, is_plan: bool = False) -> None:
+        self.passes: tuple[PlannedPass, ...] = ()
+        self._store = store
+        self._is_plan = is_plan
+
+    def __call__(self, names: Sequence[str]) -> Matrix:
+        """Return inner products; for a plan, of unknown ones some that make every name count."""
+        unknown = self._store.plan_gram(names).passes if self._is_plan else ()
+        self.passes += unknown
+        return np.eye(len(names)) + 1.0 if unknown else self._store.gram(names).total
+
+
+def store_functions(store: Store, products: Products) -> Mapping[str, VectorFunction]:
     """Return the functions for expressions over a store.
 
     Args:
-        store: The store; inner products that it does not know are computed when a function asks for them.
+        store: The store.
+        products: Where inner products come from.
 
     Returns:
         Name → function.
     """
     return {
-        "orthogonal": partial(orthogonal, lambda names: store.gram(names).total),
+        "orthogonal": partial(orthogonal, products),
         "shared_once": partial(shared_once, store),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from planted import orthonormal
 
 from taskvec import Edited, OutputOptions, RunOptions, Store, TaskVector, compress, edit, similarity
 from taskvec.checkpoints import open_checkpoint
-from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, StoreError
+from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
 from taskvec.linalg.decomposition import reading
 from taskvec.linalg.decomposition.decompose import decompose, load_decomposition, plan_decompose
 from taskvec.linalg.decomposition.reading import MatrixReader
@@ -316,6 +317,25 @@ def test_the_plan_counts_what_is_read_and_refuses_too_little_memory(store: Store
     small = Store(store.path, replace(store.options, memory=1 << 20))
     with pytest.raises(MemoryLimitError, match=r"tensor layer\.\S+ .* raise --memory"):
         plan_decompose(small, rank=8)
+
+
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+@pytest.mark.parametrize("rule", [{"rank": 6}, {"energy": 0.5}])
+def test_the_plan_bounds_what_is_written(store: Store, rule: dict[str, float], side: str) -> None:
+    wanted = {**rule, "side": side, "threshold": 0.55, "groups": {"pair": ["a", "b"]}}
+    plan = plan_decompose(store, **wanted)
+    found = decompose(store, **wanted)
+    factors = found.document.factors
+    assert factors is not None
+    assert 0 < factors.nbytes <= plan.output_bytes == plan.passes[0].written_bytes
+
+
+def test_an_upper_bound_of_factors_is_no_reason_to_refuse(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    least = shutil.disk_usage(store.path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: least)
+    assert plan_decompose(store, energy=0.5).output_bytes > 1000
+    with pytest.raises(OutputError, match="free"):
+        plan_decompose(store, rank=6)
 
 
 def test_deltas_are_the_same_in_any_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

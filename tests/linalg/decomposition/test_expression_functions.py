@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,25 @@ def test_orthogonal_takes_sums_and_parts_and_the_same_vector_twice(store: Store)
     result = _vector(store, "orthogonal(a.unique, b + c, b + c)")
     assert abs(result.dot(store["b"] + store["c"])) < 1e-6 * store["a"].norm() ** 2
     assert _vector(store, "orthogonal(a, a)").norm() < 1e-6 * store["a"].norm()
+
+
+def test_a_plan_takes_no_inner_products(store: Store, tmp_path: Path) -> None:
+    for path in (store.path / "gram").iterdir():
+        path.unlink()
+    expression = "base + orthogonal(a, b, c)"
+    planned = Editing.of_store(store, expression, is_plan=True)
+    assert [one.label for one in planned.plan(tmp_path / "out").passes] == [
+        "inner products of 3 task vectors",
+        "combine 3 sources",
+    ]
+    assert len(planned.edited.vector.terms) == 3
+    assert not list((store.path / "gram").iterdir())
+    with pytest.raises(ValueError, match="made to be planned"):
+        planned.save(tmp_path / "out")
+    Editing.of_store(store, expression).save(tmp_path / "out")
+    again = Editing.of_store(store, expression, is_plan=True)
+    assert again.products == ()
+    assert again.edited.vector.terms == Editing.of_store(store, expression).edited.vector.terms
 
 
 def test_shared_once_counts_the_shared_part_once(store: Store) -> None:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from planted import distance, plant
 
 from taskvec.errors import DecompositionError
+from taskvec.linalg.decomposition.operators import NumpyOperator
 from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.decomposition.singular import singular_factors
+from taskvec.linalg.decomposition.singular import TOLERANCE, search_bytes, singular_factors
 
 Single = NDArray[np.float32]
 
@@ -57,6 +58,30 @@ def test_where_the_check_fails_the_exact_way_is_taken() -> None:
     factors = singular_factors(flat, RankRule(rank=5), exact_side=64, tolerance=1e-6)
     assert factors.is_exact
     np.testing.assert_allclose(factors.values, np.linalg.svd(flat, compute_uv=False)[:5], rtol=1e-5)
+
+
+def test_flat_spectra_need_no_exact_way_where_that_costs_more() -> None:
+    flat = np.random.default_rng(0).standard_normal((1200, 1200), dtype=np.float32)
+    found = singular_factors(flat, RankRule(rank=8), exact_side=64)
+    assert not found.is_exact
+    assert found.error <= TOLERANCE
+    np.testing.assert_allclose(found.values, np.linalg.svd(flat, compute_uv=False)[:8], rtol=1e-4)
+
+
+def test_what_will_not_be_reached_is_given_up_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = []
+    monkeypatch.setattr(
+        NumpyOperator, "times", lambda self, right: products.append(right) or self._matrix @ right.astype(np.float32)
+    )
+    flat = np.random.default_rng(0).standard_normal((800, 800), dtype=np.float32)
+    assert singular_factors(flat, RankRule(rank=20), exact_side=64, tolerance=1e-9).is_exact
+    assert len(products) <= 4  # of eleven blocks that there is room for
+
+
+@pytest.mark.parametrize("shape", [(4096, 4096), (4096, 14336), (128_000, 4096), (600, 700)])
+def test_a_search_takes_no_more_memory_than_the_exact_way_or_a_small_basis(shape: tuple[int, int]) -> None:
+    short = min(shape)
+    assert search_bytes(shape, 64) <= max(4 * 8 * short**2, 16 * sum(shape) * (short // 8 + 64))
 
 
 def test_equal_keys_give_equal_bits_and_other_keys_the_same_space() -> None:

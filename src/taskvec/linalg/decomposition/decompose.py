@@ -7,15 +7,16 @@ factors at a time; another over what was written, to know it again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.errors import DecompositionError
 from taskvec.linalg.decomposition.decomposition import Decomposition
-from taskvec.linalg.decomposition.matrix_pass import factor_filename, forget_notes, plan_matrices, run_matrices
+from taskvec.linalg.decomposition.matrix_pass import factor_filename, forget_notes, plan_splitting, run_matrices
 from taskvec.linalg.decomposition.request import Request, Wanted
-from taskvec.streaming import Plan, make_plan
+from taskvec.streaming import Plan, PlannedPass, make_plan
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint
 from taskvec.vectors.linked import describe_source
 from taskvec.vectors.manifests import DecompositionDocument, MatrixDocument, SourceDocument, TaskGroupDocument
@@ -40,8 +41,8 @@ def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
     there = _already_there(request)
     if there is not None:
         return Decomposition(store, request.tasks, there)
-    planned = plan_matrices(request)
-    make_plan([planned], store.options, target=store.path, output_bytes=planned.written_bytes)
+    planned = plan_splitting(request)
+    _plan(request, planned)
     key = request.key()
     folder = store.documents.free_object(key[:32])
     with StagedOutput(folder, resume_key=key) as staged:
@@ -64,13 +65,20 @@ def plan_decompose(store: Store, **wanted: Unpack[Wanted]) -> Plan:
         **wanted: As for ``decompose``.
 
     Returns:
-        The plan; without passes where it was done already.
+        The plan; without passes where it was done already. Factors are counted as if all were shared that can be.
     """
     request = Request.of(store, **wanted)
     if _already_there(request) is not None:
         return make_plan([], store.options)
-    planned = plan_matrices(request)
-    return make_plan([planned], store.options, target=store.path, output_bytes=planned.written_bytes)
+    return _plan(request, plan_splitting(request))
+
+
+def _plan(request: Request, planned: PlannedPass) -> Plan:
+    """Check memory and disk; where a share of the energy is given, factors are far smaller than they could be."""
+    is_bounded = request.rule.rank is not None
+    needed = planned.written_bytes if is_bounded else 0
+    plan = make_plan([planned], request.store.options, target=request.store.path, output_bytes=needed)
+    return replace(plan, output_bytes=planned.written_bytes)
 
 
 def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:

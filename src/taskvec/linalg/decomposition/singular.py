@@ -4,13 +4,15 @@ The range finder is a block Krylov iteration (Halko, Martinsson, Tropp, arXiv 09
 1504.05477). With Q an orthonormal basis of the blocks and B = QᵀW = ÛSVᵀ, the triplets U = QÛ, S, V satisfy WᵀU = VS
 exactly, and WV − US = (I − QQᵀ)WV is what remains. They are exact singular triplets of W − (WV − US)Vᵀ; the relative
 size of that remainder is the error that is checked *after* the fact. The next block is W times the last rows of B, so
-the check costs nothing beyond it. Where it still fails when Q is an eighth of the matrix, the exact way is taken.
+the check costs nothing beyond it. Errors fall by a factor a block, faster and faster; where the last factor would not
+bring the error down before Q is two fifths of the matrix, the exact way is taken at once.
 
 Cost for rank r and b blocks: about 4·b·r·m·n operations, beside m·n for the matrix itself (m + n)·b·r numbers.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +34,27 @@ TOLERANCE = 1e-3
 """Allowed ‖WV − US‖_F / ‖S‖_F of what is kept."""
 
 _OVERSAMPLING = 10
+_COLUMN_BYTES = 2 * 8  # of an element of a basis, and of its copy while it grows
 _FIRST_GUESS = 32  # columns of a block where the rule names no rank
-_MOST_COLUMNS = 8  # a basis of more than 1/8 of the shorter side costs as much as the exact way
+_MOST, _MOST_FOR_ENERGY = 2 / 5, 1 / 8  # of the shorter side: a larger basis costs as much as the exact way
+
+
+def search_bytes(shape: tuple[int, int], rank: int) -> int:
+    """Return the most that looking for directions holds beside the matrix."""
+    if min(shape) <= EXACT_SIDE:
+        return _exact_bytes(shape)
+    return max(_exact_bytes(shape), _COLUMN_BYTES * sum(shape) * (_most_columns(shape, rank) + rank))
+
+
+def _exact_bytes(shape: tuple[int, int]) -> int:
+    return 4 * 8 * min(shape) ** 2
+
+
+def _most_columns(shape: tuple[int, int], rank: int) -> int:
+    """Return how large a basis may become: for long matrices, not beyond the memory of the exact way."""
+    short = min(shape)
+    affordable = _exact_bytes(shape) // (_COLUMN_BYTES * sum(shape)) - rank
+    return max(int(short * _MOST_FOR_ENERGY), min(int(short * _MOST), affordable))
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,7 @@ class _RangeFinder:
 
     def __init__(self, matrix: Single, rule: RankRule, energy: float, device: str) -> None:
         self._operator = operator_for(matrix, device)
-        self._shape = matrix.shape
+        self._shape: tuple[int, int] = (matrix.shape[0], matrix.shape[1])
         self._rule = rule
         self._energy = energy
         self._range = np.zeros((matrix.shape[0], 0))
@@ -123,14 +144,20 @@ class _RangeFinder:
     def find(self, key: str, tolerance: float) -> SingularFactors | None:
         """Return the factors; None where the exact way costs less."""
         width = (self._rule.rank or _FIRST_GUESS) + _OVERSAMPLING
-        most = min(self._shape) // _MOST_COLUMNS
+        most, last = _most_columns(self._shape, self._rule.most(min(self._shape))), math.inf
         block = self._operator.times(_random(self._shape[1], width, key))
         while self._range.shape[1] + width <= most:
             block = self._operator.times(self._add(block).T)
             block -= self._range @ (self._range.T @ block)
             found = self._factors(block)
-            if found is not None and found.error <= tolerance:
+            if found is None:  # the energy that is asked for is not reached yet
+                most = min(most, int(min(self._shape) * _MOST_FOR_ENERGY))
+                continue
+            if found.error <= tolerance:
                 return found
+            if self._range.shape[1] + width * _blocks_to(tolerance, found.error, last) > most:
+                return None
+            last = found.error
         return None
 
     def _add(self, block: Matrix) -> Matrix:
@@ -156,6 +183,13 @@ class _RangeFinder:
         error = float(np.linalg.norm(remainder) / np.linalg.norm(values))
         left, right = self._range @ mixing, self._rows.T @ mixing / values
         return SingularFactors(left, values, right, self._energy, error, is_exact=False)
+
+
+def _blocks_to(tolerance: float, error: float, last: float) -> float:
+    """Return how many more blocks an error takes to a tolerance if each takes away as much as the last one did."""
+    if math.isinf(last):
+        return 0.0
+    return math.inf if error >= last else math.log(error / tolerance) / math.log(last / error)
 
 
 def _random(height: int, width: int, key: str) -> Matrix:

@@ -11,7 +11,7 @@ from taskvec.errors import MemoryLimitError
 from taskvec.linalg.decomposition.precise import WIDENED_BYTES
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.reading import CHUNK
-from taskvec.linalg.decomposition.singular import EXACT_SIDE
+from taskvec.linalg.decomposition.singular import search_bytes
 from taskvec.numerics import warm_up
 from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
 from taskvec.streaming.memory import format_size, resident_bytes
@@ -93,6 +93,5 @@ def _matrix_bytes(tensor: AlignedTensor, forms: Sequence[Form], rule: RankRule) 
         return 5 * _NUMBER * both * columns + 4 * _NUMBER * columns**2
     base = tensor.base.info.nbytes if tensor.base else 0
     rank = rule.most(short)
-    exact = 4 * _NUMBER * short**2
-    search = exact if short <= EXACT_SIDE else max(exact, 2 * _NUMBER * both * (short // 8 + rank))
+    search = search_bytes(shape, rank)
     return base + 3 * 4 * tensor.num_params + 3 * _NUMBER * both * rank + search + 3 * WIDENED_BYTES
