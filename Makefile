@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test demo bench clean
+.PHONY: help check test demo bench clean chromium
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
@@ -21,7 +21,7 @@ check: $(READY) ## lint, formatting, types and the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(READY) ## all tests
+test: $(READY) chromium ## all tests
 	$(BIN)/python -m pytest tests
 
 demo: $(DEMO_READY) ## eight real fine-tunes, compressed and merged; DEMO_TASKS=4 for less
@@ -33,6 +33,14 @@ bench: $(READY) ## time against the disk and against the peers
 clean: ## remove .venv, caches and the demo's output
 	rm -rf $(VENV) demo-output build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Pages are tested in Chromium. Root on Debian gets it; others are told, and the tests skip, except where CI is set.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing Chromium, which takes a minute" \
+	&& export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
+	&& apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+	|| echo "Chromium is missing: tests of pages in a browser cannot run (apt-get install chromium)" >&2
 
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" $(IS_NEW_ENOUGH) \

@@ -33,7 +33,7 @@ def _run() -> None:
 
     result = Demo(settings, reporter).run()
     show(result, Console(highlight=False))
-    reporter.heading(f"Done; cosine.png, error.png, accuracy.png and result.json are in {settings.out}/")
+    reporter.heading(f"Done; report.html, store.html, result.json and the pictures are in {settings.out}/")
 
 
 def _say(line: str, status: int) -> int:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from demo.evaluation import mean
-from demo.result import Result
+from demo.result import Findings
 
 # Okabe and Ito's colours, told apart by people with any common colour vision; grey for what is only a yardstick.
 COLOURS = {
@@ -20,7 +20,7 @@ COLOURS = {
 GAP = 0.22  # between groups, in groups
 
 
-def draw(result: Result, file: Path) -> None:
+def draw(result: Findings, file: Path) -> None:
     """Save the bars as a picture."""
     figure = Figure(figsize=(11, 4.6), dpi=160, layout="constrained")
     axes = figure.subplots()
@@ -37,7 +37,7 @@ def draw(result: Result, file: Path) -> None:
     figure.savefig(file)
 
 
-def _legend(label: str, result: Result) -> str:
+def _legend(label: str, result: Findings) -> str:
     if label == "sum of all":
         return f"base + λ · sum of all {len(result.tasks)} vectors"
     return f"the same from {result.compression['num_atoms']} atoms" if label == "sum from basis" else label

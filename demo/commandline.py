@@ -20,6 +20,7 @@ class CommandLine:
     def __init__(self, show: Callable[[str], None]) -> None:
         self._program = _program()
         self._show = show
+        self.said: list[str] = []
 
     def __call__(self, *words: object) -> Json:
         """Run `taskvec WORDS --json`; its progress goes to our stderr.
@@ -28,7 +29,9 @@ class CommandLine:
             DemoError: It failed (its own error line is on stderr already) or printed no JSON object.
         """
         arguments = [str(word) for word in words]
-        self._show("$ " + shlex.join(["taskvec", *arguments]).replace(str(Path.home()), "~"))
+        said = shlex.join(["taskvec", *arguments]).replace(str(Path.home()), "~")
+        self.said.append(said)
+        self._show(f"$ {said}")
         done = subprocess.run([self._program, *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise DemoError(f"taskvec {arguments[0]} ended with exit status {done.returncode}; see the line above")

@@ -12,10 +12,12 @@ from demo.commandline import CommandLine, Json
 from demo.evaluation import accuracy
 from demo.merging import Bench, merge
 from demo.progress import Reporter
-from demo.result import Result, TaskFacts
+from demo.publishing import publish
+from demo.result import Findings, TaskFacts
 from demo.settings import Settings
 from demo.study import Study, prepare
 from demo.tasks import TASKS
+from taskvec.results import Input
 
 
 class Demo:
@@ -28,8 +30,8 @@ class Demo:
         self.command = CommandLine(reporter.note)
         self.seconds: dict[str, float] = {}
 
-    def run(self) -> Result:
-        """Do it all; the output folder then holds store, checkpoints, pictures and result.json."""
+    def run(self) -> Findings:
+        """Do it all; the output folder then holds store, checkpoints, pictures, result.json and both pages."""
         out = workspace.fresh(self.settings.out)
         with self._step("Rebuild the vision transformer and compare it with its ONNX twin", "base"):
             base = checkpoints.base_folder(self.cache)
@@ -42,14 +44,14 @@ class Demo:
         with self._step("Each fine-tune on its own test pictures", "fine-tunes' accuracy"):
             counted = self.reporter.track(studies, "fine-tunes", len(studies))
             own = {study.task.name: self._own_accuracy(study, finetuned[study.task.name]) for study in counted}
-        with self._step("Keep the task vectors in a store; compare them; compress them", "store"):
+        with self._step("Keep the task vectors in a store; compare, compress and split them", "store"):
             store, similarity, compression = self._store(base, finetuned, out)
         bench = Bench(base, store, studies, self.command, self.cache, self.reporter)
         with self._step("Merge from all vectors", "merge"):
             all_vectors = merge(bench, None, out / "merged")
         with self._step(f"Merge from {compression['num_atoms']} atoms", "merge from the basis"):
             from_basis = merge(bench, self._basis, out / "merged-from-basis")
-        result = Result(
+        findings = Findings(
             tasks={study.task.name: _facts(study) for study in studies},
             pixels={study.task.name: study.pixel_accuracy for study in studies},
             base={study.task.name: study.base_accuracy for study in studies},
@@ -62,9 +64,19 @@ class Demo:
             settings=asdict(self.settings),
             seconds=self.seconds,
         )
-        bars.draw(result, out / "accuracy.png")
-        result.write(out / "result.json")
-        return result
+        bars.draw(findings, out / "accuracy.png")
+        publish(findings, self.command.said, self._inputs(store)).save(out / "result.json")
+        with self._step("Make a page of the result and a page of the store", "pages"):
+            self.command("report", out / "result.json", "-o", out / "report.html")
+            self.command("store", "report", store, "-o", out / "store.html")
+        return findings
+
+    def _inputs(self, store: Path) -> list[Input]:
+        base = self.command("store", "list", store)["base"]
+        shown = [self.command("store", "show", store, task.name) for task in TASKS[: self.settings.num_tasks]]
+        found = [("base", base["ref"], base["fingerprint"])]
+        found += [(vector["name"], vector["ref"], vector["fingerprint"]) for vector in shown]
+        return [Input(name=name, ref=Path(ref).name, fingerprint=digest) for name, ref, digest in found]
 
     @property
     def _basis(self) -> str:
@@ -103,6 +115,7 @@ class Demo:
         compression = self.command(
             "compress", store, "--basis", self._basis, "--atoms", half, "--plot", out / "error.png"
         )
+        self.command("decompose", store, "--energy", 0.9)
         return store, similarity, compression
 
 

@@ -1,17 +1,11 @@
-"""What a run found: the content of result.json, and of the table and the bars."""
+"""What a run found, and what can honestly be said of it."""
 
-import json
 import math
-import platform
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import dataclass
 
 from demo.commandline import Json
 from demo.evaluation import Accuracies, mean
 from demo.scaling import Search
-
-LIBRARIES = ("taskvec", "torch", "transformers", "numpy", "scikit-learn", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Result:
+class Findings:
     """Everything a reader may want to check; accuracies are on test pictures."""
 
     tasks: dict[str, TaskFacts]
@@ -97,13 +91,3 @@ class Result:
         return {
             name: math.sqrt(self.base[name] * (1 - self.base[name]) / facts.test) for name, facts in self.tasks.items()
         }
-
-    def write(self, file: Path) -> None:
-        """Save as JSON, with the versions that made it."""
-        versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
-        text = json.dumps(
-            asdict(self) | {"versions": versions, "verdict": self.verdict(), "noise": self.noise()},
-            indent=2,
-            default=str,
-        )
-        file.write_text(text + "\n", encoding="utf-8")

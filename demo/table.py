@@ -4,12 +4,12 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.evaluation import mean
-from demo.result import Result
+from demo.result import Findings
 
 MEGABYTE = 1e6
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: Findings, console: Console) -> None:
     """Print accuracies, bytes and the verdict."""
     console.print(accuracy_table(result))
     console.print(size_line(result), soft_wrap=True)
@@ -17,7 +17,7 @@ def show(result: Result, console: Console) -> None:
     console.print(f"{result.noise()} One seed, one split.", soft_wrap=True)
 
 
-def accuracy_table(result: Result) -> Table:
+def accuracy_table(result: Findings) -> Table:
     """A row a task, a column a model."""
     table = Table(title="Test accuracy, %: linear heads fixed, one backbone a column", title_justify="left")
     table.add_column("task")
@@ -31,12 +31,12 @@ def accuracy_table(result: Result) -> Table:
     return table
 
 
-def _headings(result: Result) -> list[str]:
+def _headings(result: Findings) -> list[str]:
     scalings = {"sum of all": result.all_vectors, "sum from basis": result.from_basis}
     return [f"{name}\nλ = {scalings[name].search.scaling:g}" if name in scalings else name for name in result.rows()]
 
 
-def size_line(result: Result) -> str:
+def size_line(result: Findings) -> str:
     """Bytes of the task vectors against bytes of the atoms, with the certificate's errors."""
     found = result.compression
     before, after = found["original_bytes"] / MEGABYTE, found["bytes"] / MEGABYTE

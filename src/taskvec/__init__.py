@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from taskvec.linalg.decomposition.decompose import decompose
     from taskvec.linalg.decomposition.decomposition import Decomposition
     from taskvec.linalg.similarity import similarity
+    from taskvec.results import Result
     from taskvec.streaming import RunOptions
     from taskvec.vectors.edited import Edited
     from taskvec.vectors.output import OutputOptions
@@ -27,6 +28,7 @@ __all__ = [
     "Decomposition",
     "Edited",
     "OutputOptions",
+    "Result",
     "RunOptions",
     "Store",
     "TaskVector",
@@ -44,6 +46,7 @@ _HOMES = {
     "Decomposition": "taskvec.linalg.decomposition.decomposition",
     "Edited": "taskvec.vectors.edited",
     "OutputOptions": "taskvec.vectors.output",
+    "Result": "taskvec.results",
     "RunOptions": "taskvec.streaming",
     "Store": "taskvec.vectors.store",
     "TaskVector": "taskvec.vectors.task_vector",

@@ -47,6 +47,14 @@ class CompositionError(TaskvecError):
     """Task vectors cannot be put together as asked (an option out of range, no task, values that are not finite)."""
 
 
+class ResultError(TaskvecError):
+    """A result file cannot be read, or does not say what a result says."""
+
+
+class ReportError(TaskvecError):
+    """A page cannot be made as asked (no result, more numbers than one page may hold)."""
+
+
 class OutputError(TaskvecError):
     """The output cannot be written (it exists, the disk is full, the target is not writable)."""
 

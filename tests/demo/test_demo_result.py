@@ -6,16 +6,16 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("transformers")
 
-from demo.result import Merge, Result, TaskFacts
+from demo.result import Findings, Merge, TaskFacts
 from demo.scaling import Search
 
 
-def result(*edited: float) -> Result:
+def result(*edited: float) -> Findings:
     names = ("first", "second")
     merge = Merge("base + 0.25*(first + second)", Search(0.25, {}), dict(zip(names, edited, strict=True)))
     base = dict.fromkeys(names, 0.5)
     facts = {name: TaskFacts(name, 2, 100, 100, 100) for name in names}
-    return Result(facts, base, base, base, merge, merge, {}, {"num_atoms": 1}, 0.0, {}, {})
+    return Findings(facts, base, base, base, merge, merge, {}, {"num_atoms": 1}, 0.0, {}, {})
 
 
 def test_a_success_is_told_plainly() -> None:

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from taskvec._version import __version__
-from taskvec.cli import attribute, basis, compress, decompose, edit, extract_lora, inspect, methods, similarity, store
+from taskvec.cli import (
+    attribute,
+    basis,
+    compress,
+    decompose,
+    edit,
+    extract_lora,
+    inspect,
+    methods,
+    report,
+    similarity,
+    store,
+)
 from taskvec.cli.help import HelpOption
 
 _FEW_COLLECTIONS = (50_000, 20, 50)  # imports make many objects and no garbage
@@ -23,7 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(store.app, name="store")
 app.add_typer(basis.app, name="basis")
-for verb in (similarity, compress, decompose, attribute, edit, extract_lora, methods, inspect):
+for verb in (similarity, compress, decompose, attribute, edit, extract_lora, methods, inspect, report):
     app.add_typer(verb.app)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.display import Displayed
 from taskvec.errors import BasisError
 from taskvec.linalg.atom_forms import open_atoms
 from taskvec.linalg.basis_group import BasisGroup, with_unknown
@@ -26,7 +27,7 @@ Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Basis:
+class Basis(Displayed):
     """Atoms for T task vectors of a store, and how to recover these: V̂ = ŜW in every group of tensors.
 
     Attributes:

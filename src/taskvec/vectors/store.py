@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.display import Displayed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
 from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan
 from taskvec.vectors.adapter_intake import AdapterIntake, sorted_out
@@ -65,7 +66,7 @@ class StoreGram:
         return total
 
 
-class Store:
+class Store(Displayed):
     """Many task vectors of one base, linked by default: adding a checkpoint copies no weights.
 
     Attributes:

@@ -69,7 +69,7 @@ class Decomposition:
         Only matrices count; NaN where a task did not change a layer.
         """
         found = {Grouping.LAYER.group_of(matrix.name) for matrix in self.document.matrices}
-        layers = sorted(found, key=_by_numbers)
+        layers = sorted(found, key=by_numbers)
         shared, whole = (np.zeros((len(layers), len(self.tasks))) for _ in range(2))
         for matrix in self.document.matrices:
             row = layers.index(Grouping.LAYER.group_of(matrix.name))
@@ -105,7 +105,7 @@ class Decomposition:
         }
 
 
-def _by_numbers(name: str) -> list[tuple[int, str]]:
+def by_numbers(name: str) -> list[tuple[int, str]]:
     """Return what sorts layer 2 before layer 10."""
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
 

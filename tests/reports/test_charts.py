@@ -1,0 +1,123 @@
+"""Charts draw what they are given, alike each time, and names stay text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET  # noqa: S405 (our own charts)
+
+import numpy as np
+import pytest
+
+from example_results import HOSTILE, curves, matrix, table
+from taskvec.errors import OutputError
+from taskvec.reports import Chart, angles_chart, atoms_chart, cells_chart, cosine_map, lines_chart, points_chart, tree
+from taskvec.reports.charts.theme import DARK, LIGHT
+from taskvec.reports.likeness import cosines
+
+Names = tuple[str, ...]
+
+
+def cosines_of(names: Names) -> Chart:
+    dense = np.random.default_rng(0).normal(size=(len(names), 30)) + 0.2
+    gram = dense @ dense.T
+    return cosine_map(names, cosines(gram), tree(gram))
+
+
+def atoms_of(names: Names) -> Chart:
+    errors = np.linspace(1, 0, len(names))
+    grid = range(1, len(names) + 1)
+    made = [(names[0], 2, 0.5)]
+    return atoms_chart(grid, np.tile(errors[:, None], len(names)), errors.tolist(), names, [100] * len(names), made)
+
+
+def angles_of(names: Names) -> Chart:
+    return angles_chart(names, [(name, name, 10.0 * k) for k, name in enumerate(names)], "Angles")
+
+
+CHARTS: dict[str, Callable[[Names], Chart]] = {
+    "points": lambda names: points_chart(table(names)),
+    "lines": lambda names: lines_chart(curves(names)),
+    "cells": lambda names: cells_chart(matrix(names)),
+    "cosines": cosines_of,
+    "atoms": atoms_of,
+    "angles": angles_of,
+}
+charts = pytest.mark.parametrize("make", CHARTS.values(), ids=CHARTS)
+
+
+def texts(svg: str) -> list[str]:
+    return [text for element in ET.fromstring(svg).iter() for text in element.itertext()]  # noqa: S314
+
+
+@charts
+def test_names_are_on_the_chart(make: Callable[[Names], Chart]) -> None:
+    svg = make(("mnist", "emoji", "latin")).svg()
+    assert "mnist" in "".join(texts(svg)) or "mnist" in svg
+
+
+@charts
+def test_names_are_text_and_never_markup(make: Callable[[Names], Chart]) -> None:
+    svg = make(HOSTILE).svg()
+    tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(svg).iter()}  # noqa: S314
+    assert not tags & {"script", "img", "image", "foreignObject", "a"}
+    assert "49" not in "".join(text for text in texts(svg) if "7 * 7" in text)
+
+
+@charts
+def test_the_same_numbers_give_the_same_bytes(make: Callable[[Names], Chart]) -> None:
+    names = ("mnist", "emoji", "latin")
+    assert make(names).svg() == make(names).svg()
+
+
+@charts
+def test_a_specification_is_plain_data_without_colours_or_addresses(make: Callable[[Names], Chart]) -> None:
+    spec = make(("mnist", "emoji", "latin")).complete()
+    text = json.dumps(spec, allow_nan=False)
+    assert "#" not in text
+    assert text.count("http") == 1
+    assert "https://vega.github.io/schema/vega-lite" in text
+    assert spec["description"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".svg", b"<svg"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".json", b"{")]
+)
+def test_the_suffix_is_the_format(suffix: str, start: bytes, tmp_path: Path) -> None:
+    path = lines_chart(curves()).save(tmp_path / f"chart{suffix}")
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"chart\.gif: cannot draw a chart as '\.gif'"):
+        lines_chart(curves()).save(tmp_path / "chart.gif")
+    with pytest.raises(OutputError, match="cannot write the chart"):
+        lines_chart(curves()).save(tmp_path / "none" / "chart.svg")
+
+
+def test_error_bars_end_where_the_spread_does() -> None:
+    rows = points_chart(table()).spec["data"]["values"]
+    (first,) = [row for row in rows if row["row"] == "mnist" and row["column"] == "merged"]
+    assert (first["low"], first["high"], first["n"]) == (pytest.approx(0.88), pytest.approx(0.92), 384)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("paper", "ground"), [(LIGHT, "#ffffff"), (DARK, "#14171a")], ids=["light", "dark"])
+def test_text_and_lines_can_be_seen(paper: object, ground: str) -> None:
+    assert contrast(paper.ink, ground) > 7
+    assert contrast(paper.muted, ground) > 4.5
+    assert min(contrast(colour, ground) for colour in paper.lines[:3]) > 3
+    assert min(contrast(paper.on_strong, paper.signed[k]) for k in (0, -1)) > 4.5
+    assert contrast(paper.on_strong, paper.rising[-1]) > 4.5
