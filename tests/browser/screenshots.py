@@ -8,7 +8,7 @@ from pathlib import Path
 from browser_pages import open_page
 from playwright.sync_api import sync_playwright
 
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1060, "height": 860}
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1060, "height": 800}
 
 
 def main(words: list[str]) -> None:
@@ -22,8 +22,7 @@ def main(words: list[str]) -> None:
         )
         opened = open_page(context, Path(page).resolve())
         if selector:
-            opened.page.locator(selector[0]).scroll_into_view_if_needed()
-            opened.page.locator(selector[0]).evaluate("element => element.scrollIntoView()")
+            opened.page.locator(selector[0]).first.evaluate("element => element.scrollIntoView()")
         opened.page.wait_for_timeout(300)
         opened.page.screenshot(path=out)
 

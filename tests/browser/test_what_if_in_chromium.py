@@ -61,3 +61,19 @@ def test_any_combination_has_its_norm_cosines_and_errors(opened: Open, store: St
     half = Basis.load(store, "half").certificate.error_of_expression(DIALLED)
     assert float(errors["half"]) == pytest.approx(half, rel=1e-5)
     assert errors["some"] == "does not hold them"
+
+
+def test_the_names_of_all_bars_are_whole(opened: Open) -> None:
+    found = opened("store", viewport={"width": 1060, "height": 800}, device_scale_factor=1.5)
+    dial(found, DIALLED)
+    chart = found.page.locator("#what-if [data-chart] svg.marks")
+    found.page.wait_for_function(
+        """() => {
+            const chart = document.querySelector("#what-if [data-chart] svg.marks");
+            const labels = [...chart.querySelectorAll(".role-axis-label text")];
+            const names = labels.filter((text) => text.textContent.includes("_"));
+            const left = Math.min(...names.map((text) => text.getBoundingClientRect().left));
+            return names.length === 8 && left >= chart.getBoundingClientRect().left;
+        }"""
+    )
+    assert chart.count() == 1

@@ -24,6 +24,8 @@ CONTRACT = {
     "taskvec edit",
     "taskvec store rename",
     "taskvec store gc",
+    "taskvec store report",
+    "taskvec report",
     "taskvec basis show",
     "taskvec basis add",
     "taskvec basis remove",

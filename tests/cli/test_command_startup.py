@@ -66,7 +66,7 @@ def test_the_version(program: Program) -> None:
 def test_every_command_takes_the_shared_options() -> None:
     root = get_command(app)
     of_documents = {("store", verb) for verb in ("list", "show", "remove", "rename", "gc")}
-    weightless = of_documents | {("basis", "show"), ("basis", "remove"), ("inspect",), ("methods",)}
+    weightless = of_documents | {("basis", "show"), ("basis", "remove"), ("inspect",), ("methods",), ("report",)}
     for path in command_paths():
         command = root
         for word in path:

@@ -156,6 +156,7 @@ IncludeOption = Annotated[
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="PATTERN", help="For an adapter: no tensors of such names. May be repeated."),
+]
 PageOption = Annotated[
     Path, typer.Option("-o", "--out", metavar="PAGE", help="Where the page goes: an .html file.", show_default=False)
 ]

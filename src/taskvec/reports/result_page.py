@@ -37,7 +37,7 @@ def report_page(results: Sequence[Result]) -> str:
 
 
 def _when(result: Result) -> str:
-    seeds = f"seeds {', '.join(map(str, result.seeds))}" if result.seeds else "nothing random"
+    seeds = f"seeds: {', '.join(map(str, result.seeds))}" if result.seeds else "nothing random"
     return f"{result.date:%Y-%m-%d} · {seeds}"
 
 

@@ -62,13 +62,13 @@ def _places(table: Table, names: list[str], unit: Unit, rows: list[dict[str, Any
             "type": "nominal",
             "sort": names,
             "scale": {"domain": names},
-            "legend": {"title": None, "columns": FEW_COLUMNS},
+            "legend": {"title": None, "columns": FEW_COLUMNS, "orient": "top"},
         },
         "x": {
             "field": "value",
             "type": "quantitative",
             "scale": {"zero": False, "nice": True},
-            "axis": {"format": FORMATS[unit], "grid": True, "title": titled("", unit) or None},
+            "axis": {"format": FORMATS[unit], "grid": True, "tickCount": 6, "title": titled("", unit) or None},
         },
     }
 

@@ -101,7 +101,7 @@ function startWhatIf() {
     const name = find("[data-chart]").dataset.chart;
     const rows = panel.names.map((task, i) => ({ task, cosine: cosines[i] })).filter((row) => Number.isFinite(row.cosine));
     if (rows.length > panel.mostBars) rows.sort((one, other) => Math.abs(other.cosine) - Math.abs(one.cosine));
-    views.get(name)?.data("cosines", rows.slice(0, panel.mostBars)).runAsync();
+    views.get(name)?.data("cosines", rows.slice(0, panel.mostBars)).resize().runAsync();
   }
 
   function showBases() {
