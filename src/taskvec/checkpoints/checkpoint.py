@@ -11,7 +11,7 @@ import numpy as np
 
 from taskvec.checkpoints.descriptors import READ_POOL
 from taskvec.checkpoints.quoting import quoted
-from taskvec.checkpoints.table import FileSpan, RawArray, TensorTable
+from taskvec.checkpoints.table import FileSpan, RawArray, TensorSource, TensorTable
 from taskvec.errors import CheckpointError
 from taskvec.types import TensorInfo
 
@@ -104,6 +104,10 @@ class Checkpoint:
         flat = np.empty(info.num_params, info.dtype.storage)
         self.read_into(name, 0, flat)
         return flat.reshape(info.shape)
+
+    def source(self, name: str) -> TensorSource:
+        """Return where the bytes of a tensor come from; reading it must not outlive the checkpoint."""
+        return self._table.sources[name]
 
     def forget(self, name: str, start: int, count: int) -> None:
         """Tell the system that the elements ``start … start + count`` will not be read again soon."""

@@ -36,10 +36,6 @@ class DerivedCheckpoint(Checkpoint):
         super().__init__(ref, Path(ref), table, settings=settings)
         self.files = tuple(dict.fromkeys(path for origin in origins for path in origin.files))
 
-    def source(self, name: str) -> TensorSource:
-        """Return what computes a tensor."""
-        return self._table.sources[name]
-
     def products(self, name: str) -> tuple[Product, ...] | None:
         """Return the products that a tensor is the sum of; () where it is not there, None where it is more."""
         source = self._table.sources.get(name, SumOfProducts(()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from taskvec.cli.options import (
     IncludeOption,
     MaxErrorOption,
     RankOption,
+    RenameOption,
     Running,
     dtype_option,
     named_refs,
@@ -79,6 +81,7 @@ def edit(
         typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
     ] = None,
     allow: AllowOption = None,
+    rename: RenameOption = None,
     tokenizer_source: Annotated[
         str | None,
         typer.Option(
@@ -113,8 +116,9 @@ def edit(
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
-    if tokenizer_source is not None:
-        request = _with_tokenizer(base, named_refs(vector or ()), words, rules_option(allow or ()), tokenizer_source)
+    if tokenizer_source is not None or rename:
+        names = _Names(tokenizer_source, tuple(rename or ()))
+        request = _with_names(base, named_refs(vector or ()), words, rules_option(allow or ()), names)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     how_written = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
     if _is_lora(output, rank, max_error, include, exclude):
@@ -222,26 +226,44 @@ def _over_checkpoints(
     output: OutputOptions,
     options: RunOptions,
     is_plan: bool,  # noqa: ARG001  # without a store, nothing has to be read to understand an expression
-    tokenizer_source: str | None = None,
+    names: _Names | None = None,
 ) -> Editing:
     from taskvec.composition.editing import Editing
 
+    names = names or _Names()
     return Editing.of_checkpoints(
-        base, refs, expression, allow=allow, output=output, options=options, tokenizer_source=tokenizer_source
+        base,
+        refs,
+        expression,
+        allow=allow,
+        output=output,
+        options=options,
+        tokenizer_source=names.tokenizer_source,
+        renames=names.renames,
     )
 
 
-def _with_tokenizer(
-    base: str | None, refs: Mapping[str, str], words: Sequence[str], allow: Sequence[Rule], tokenizer_source: str
+@dataclass(frozen=True)
+class _Names:
+    """How tokens and tensors of fine-tuned models are called in the base."""
+
+    tokenizer_source: str | None = None
+    renames: tuple[str, ...] = ()
+
+
+def _with_names(
+    base: str | None, refs: Mapping[str, str], words: Sequence[str], allow: Sequence[Rule], names: _Names
 ) -> Request:
-    """Edit models whose vocabularies may differ.
+    """Edit models whose tokens or tensors may be called otherwise.
 
     Raises:
-        typer.BadParameter: If there is a store: its vectors have the base's vocabulary.
+        typer.BadParameter: If there is a store: its vectors have the base's names.
     """
     if base is None:
-        raise typer.BadParameter("--tokenizer-source goes with --base and --vector: a store has one vocabulary")
-    return partial(_over_checkpoints, base, refs, words[0], allow, tokenizer_source=tokenizer_source)
+        raise typer.BadParameter(
+            "--tokenizer-source and --rename go with --base; for a store, give --rename to taskvec store add"
+        )
+    return partial(_over_checkpoints, base, refs, words[0], allow, names=names)
 
 
 def _edit_text(result: EditResult) -> Iterator[str]:

@@ -126,7 +126,19 @@ AllowOption = Annotated[
         metavar="RULE",
         help="Let a named rule cover what is otherwise an error, and record it: missing (a tensor that a fine-tuned "
         "model lacks counts as unchanged), extra (a tensor that only it has is left out), integers (where integer "
-        "tensors differ, the base's are kept), non-finite (NaN and infinity are let through). May be repeated.",
+        "tensors differ, the base's are kept), non-finite (NaN and infinity are let through). Used "
+        "unasked, and recorded too: prefix (names that differ by model., module. or a wrapper are the same), tied (one "
+        "tensor under two names with equal values), buffers (what is computed from the configuration), training "
+        "(states of optimizers). May be repeated.",
+    ),
+]
+RenameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rename",
+        metavar="OLD=NEW",
+        help="Take tensors of fine-tuned models under the names that the base has, with * for what stays, as in "
+        "'lm.layers.*=model.layers.*'. May be repeated; the first that matches counts.",
     ),
 ]
 DtypeOption = Annotated[

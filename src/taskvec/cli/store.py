@@ -16,6 +16,7 @@ from taskvec.cli.options import (
     NameArgument,
     NamedRefsArgument,
     PageOption,
+    RenameOption,
     Reporting,
     Running,
     StoreArgument,
@@ -68,10 +69,12 @@ def add(
         bool, typer.Option("--copy", help="Keep a copy of the weights in the store instead of a link.")
     ] = False,
     allow: AllowOption = None,
+    rename: RenameOption = None,
 ) -> None:
     """Add fine-tuned models under names.
 
-    They are linked, not copied, and known again by content. Each is read once.
+    They are linked, not copied, and known again by content. Each is read once. A LoRA adapter is one
+    too: its factors are kept.
 
     With --json: vectors, one for each added, as in store list.
     """
@@ -82,8 +85,10 @@ def add(
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: opened.plan_add(refs, rules),
-            work=lambda: [_row(opened, document) for document in opened.add(refs, copy=copy, allow=rules)],
+            plan=lambda: opened.plan_add(refs, rules, rename or ()),
+            work=lambda: [
+                _row(opened, document) for document in opened.add(refs, copy=copy, allow=rules, renames=rename or ())
+            ],
             data=lambda rows: {"vectors": rows},
             text=lambda rows: [f"added to {opened.path}:", vectors_table(rows)],
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
@@ -125,6 +126,7 @@ class Editing:
         output: OutputOptions | None = None,
         options: RunOptions | None = None,
         tokenizer_source: str | None = None,
+        renames: Sequence[str] = (),
     ) -> Editing:
         """Understand an expression over checkpoints, without a store.
 
@@ -137,6 +139,7 @@ class Editing:
             options: The limits.
             tokenizer_source: Where vocabularies differ, whose tokens the result has: ``base``, ``union`` or a name; see
                 :func:`taskvec.checkpoints.vocabulary.align_vocabularies`.
+            renames: ``OLD=NEW`` for names that the base has otherwise, ``*`` for what stays.
 
         Returns:
             The editing.
@@ -146,10 +149,9 @@ class Editing:
         opened = open_checkpoint(base)
         names = merges.names(form.coefficients)
         output, options = output or OutputOptions(), options or RunOptions()
-        models: Mapping[str, Ref | Checkpoint] = {name: vectors[name] for name in names}
+        models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in names}
         if tokenizer_source is not None:
-            checkpoints = {name: open_checkpoint(vectors[name]) for name in names}
-            aligned = align_vocabularies(opened, checkpoints, tokenizer_source)
+            aligned = align_vocabularies(opened, models, tokenizer_source)
             opened, models = aligned.base, aligned.models
             output = replace(output, record={**output.record, "vocabulary": aligned.report.to_json()})
         used = {name: TaskVector(opened, model, allow=allow) for name, model in models.items()}

@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from taskvec.checkpoints import Checkpoint, zeros_like
+from taskvec.checkpoints.model_layouts import difference
 from taskvec.errors import AlignmentError
 from taskvec.streaming import AlignedTensor, Located
 from taskvec.types import DType, TensorInfo
+from taskvec.vectors.counterparts import Counterparts, split_names
 from taskvec.vectors.forms import Form
 
 
@@ -21,12 +23,23 @@ class Rule(StrEnum):
     ``extra``: a tensor that only a fine-tuned model has is left out.
     ``integers``: where integer tensors differ, the base's are kept.
     ``non-finite``: NaN and infinity are let through.
+
+    These are used unasked, for nothing is lost by them:
+
+    ``prefix``: names that differ by a prefix (``model.``, ``module.``) or a wrapper (``_orig_mod.``) are the same.
+    ``tied``: a tensor that one model has twice with equal values, and the other once, is one tensor.
+    ``buffers``: tensors that are computed from the configuration are left out, or kept as in the base.
+    ``training``: states of optimizers and schedulers beside the weights are left out.
     """
 
     MISSING = "missing"
     EXTRA = "extra"
     INTEGERS = "integers"
     NON_FINITE = "non-finite"
+    PREFIX = "prefix"
+    TIED = "tied"
+    BUFFERS = "buffers"
+    TRAINING = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +116,55 @@ def describe_changed_copy(located: Located, name: str) -> str:
 def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[list[Located], list[RuleUse]]:
     checkpoint = form.source.checkpoint
     absent = zeros_like(base.tensors.values()) if form.is_partial else base
+    counterparts = Counterparts(base, checkpoint)
     column: list[Located] = []
-    missing: list[str] = []
+    covered: dict[Rule, list[str]] = {Rule.PREFIX: [], Rule.TIED: []}
+    missing: list[TensorInfo] = []
     for info in base.tensors.values():
-        found = _counterpart(base, info, checkpoint)
+        found = counterparts.of(info)
+        if found is None and form.is_centered and (found := counterparts.tied_copy(info)):
+            covered[Rule.TIED].append(info.name)
         if found is None:
-            missing.append(info.name)
+            missing.append(info)
             column.append(Located(absent if info.dtype.is_combinable else base, info))
-        else:
-            _check_same(base, info, checkpoint, found)
-            column.append(Located(checkpoint, found))
+            continue
+        _check_same(base, info, checkpoint, found)
+        column.append(Located(checkpoint, found))
+        if counterparts.is_prefixed(info, found):
+            covered[Rule.PREFIX].append(info.name)
     used = {located.info.name for located in column if located.checkpoint is checkpoint}
-    extra = [name for name in checkpoint.tensors if name not in used]
+    extra = [info for name, info in checkpoint.tensors.items() if name not in used]
     if not form.is_centered:  # a stored delta has no integer tensors, and no rule can make up for the others
-        missing = [name for name in missing if base.tensors[name].dtype.is_combinable and not form.is_partial]
+        missing = [info for info in missing if info.dtype.is_combinable and not form.is_partial]
         allow = frozenset()
-    uses = [
-        *_cover(
-            Rule.MISSING, missing, allow, f"is in the base {base.ref} and missing from {checkpoint.ref}", checkpoint
-        ),
-        *_cover(Rule.EXTRA, extra, allow, _describe_extra(base, checkpoint, extra), checkpoint),
+    uses = [RuleUse(rule, checkpoint.ref, tuple(names)) for rule, names in covered.items() if names]
+    return column, [*uses, *_cover_mismatches(counterparts, missing, extra, allow)]
+
+
+def _cover_mismatches(
+    counterparts: Counterparts, missing: Sequence[TensorInfo], extra: Sequence[TensorInfo], allow: frozenset[Rule]
+) -> list[RuleUse]:
+    """Cover what has no counterpart by rules: first those that are always used, then those that are allowed."""
+    base, checkpoint = counterparts.base, counterparts.checkpoint
+    kept_buffers, _, missing_names = split_names(missing)
+    buffers, states, extra_names = split_names(extra)
+    copies = [name for name in extra_names if counterparts.is_equal_copy(name)]
+    extra_names = [name for name in extra_names if name not in copies]
+    unasked = {Rule.BUFFERS: [*kept_buffers, *buffers], Rule.TRAINING: states, Rule.TIED: copies}
+    absence = f"is in the base {base.ref} and missing from {checkpoint.ref}{_layout_hint(base, checkpoint)}"
+    return [
+        *(RuleUse(rule, checkpoint.ref, tuple(names)) for rule, names in unasked.items() if names),
+        *_cover(Rule.MISSING, missing_names, allow, absence, checkpoint),
+        *_cover(Rule.EXTRA, extra_names, allow, _describe_extra(base, checkpoint, extra_names), checkpoint),
     ]
-    return column, uses
+
+
+def _layout_hint(base: Checkpoint, checkpoint: Checkpoint) -> str:
+    """Say so where two models are laid out differently, and what to do."""
+    found = difference(base.tensors, checkpoint.tensors)
+    if found is None:
+        return ""
+    return f" ({base.ref} is in {found[0].name}, {checkpoint.ref} in {found[1].name}: {found[1].remedy})"
 
 
 def _describe_extra(base: Checkpoint, checkpoint: Checkpoint, extra: Sequence[str]) -> str:
@@ -132,12 +172,6 @@ def _describe_extra(base: Checkpoint, checkpoint: Checkpoint, extra: Sequence[st
     if kept is not None:
         return f"has weights of its own in {checkpoint.ref} and is tied to {kept} in the base {base.ref}"
     return f"is in {checkpoint.ref} and not in the base {base.ref}"
-
-
-def _counterpart(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint) -> TensorInfo | None:
-    candidates = [info.name, checkpoint.tied.get(info.name, info.name)]
-    candidates += [other for other, kept in base.tied.items() if kept == info.name]
-    return next((checkpoint.tensors[name] for name in candidates if name in checkpoint.tensors), None)
 
 
 def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, found: TensorInfo) -> None:

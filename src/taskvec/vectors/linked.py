@@ -10,6 +10,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
+from taskvec.checkpoints.renaming import RenamedCheckpoint, renamed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint, fingerprint
@@ -37,7 +38,13 @@ def describe_source(checkpoint: Checkpoint, digests: Digests, ref: str, root: Pa
         num_params=checkpoint.num_params,
         nbytes=checkpoint.nbytes,
         files=file_states(checkpoint, root),
+        renames=checkpoint.renames if isinstance(checkpoint, RenamedCheckpoint) else (),
     )
+
+
+def open_document(document: SourceDocument, root: Path) -> Checkpoint:
+    """Open a source as it was when it was described, whatever it holds now."""
+    return renamed(open_checkpoint(root / document.path), document.renames)
 
 
 def file_states(checkpoint: Checkpoint, root: Path) -> tuple[FileState, ...]:
@@ -77,7 +84,7 @@ def open_source(document: SourceDocument, root: Path, owner: str, options: RunOp
         SourceChangedError: If its content is no longer what was added.
     """
     try:
-        checkpoint = open_checkpoint(root / document.path)
+        checkpoint = open_document(document, root)
     except CheckpointError as error:
         raise StoreError(f"{owner}: its source {document.ref} cannot be opened: {error}") from error
     if file_states(checkpoint, root) != document.files:

@@ -46,6 +46,7 @@ class SourceDocument(_Document):
         num_params: Elements of all tensors.
         nbytes: Bytes of all tensors.
         files: State of every file that matters.
+        renames: Under which other names its tensors are taken, as ``OLD=NEW``; digests are under the new ones.
     """
 
     ref: str
@@ -55,6 +56,7 @@ class SourceDocument(_Document):
     num_params: int
     nbytes: int
     files: tuple[FileState, ...]
+    renames: tuple[str, ...] = ()
 
 
 class RuleDocument(_Document):

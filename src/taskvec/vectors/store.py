@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
 from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan
@@ -28,7 +28,7 @@ from taskvec.vectors.forms import Dense, Form, LowRank, Source
 from taskvec.vectors.gram_cache import GramCache, covering_rows, in_turns
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.intake import Intake, Measured, split, total_gram
-from taskvec.vectors.linked import check_content, describe_source, is_same_source, keep_copy, open_source
+from taskvec.vectors.linked import check_content, describe_source, is_same_source, keep_copy, open_document, open_source
 from taskvec.vectors.manifests import (
     RuleDocument,
     SourceDocument,
@@ -38,32 +38,10 @@ from taskvec.vectors.manifests import (
 )
 from taskvec.vectors.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
+from taskvec.vectors.store_gram import StoreGram
 from taskvec.vectors.task_vector import Ref, TaskVector
 
 _BATCH = 8  # vectors that are added in one pass over the base
-
-
-@dataclass(frozen=True)
-class StoreGram:
-    """Inner products of named vectors, kept per tensor.
-
-    Attributes:
-        names: The T names.
-        tensors: The N combinable tensors of the base.
-        per_tensor: Float64 ``(N, T, T)``.
-    """
-
-    names: tuple[str, ...]
-    tensors: tuple[str, ...]
-    per_tensor: NDArray[np.float64]
-
-    @cached_property
-    def total(self) -> NDArray[np.float64]:
-        """VᵀV over all tensors, float64 ``(T, T)``, summed in the base's order."""
-        total = np.zeros(self.per_tensor.shape[1:])
-        for gram in self.per_tensor:
-            total += gram
-        return total
 
 
 class Store(Displayed):
@@ -142,13 +120,21 @@ class Store(Displayed):
         """The base model, certain to be what the store was made for."""
         return open_source(self._document.base, self.path, "the base", self.options)
 
-    def add(self, refs: Mapping[str, Ref], *, copy: bool = False, allow: Collection[Rule] = ()) -> list[VectorDocument]:
+    def add(
+        self,
+        refs: Mapping[str, Ref],
+        *,
+        copy: bool = False,
+        allow: Collection[Rule] = (),
+        renames: Sequence[str] = (),
+    ) -> list[VectorDocument]:
         """Add fine-tuned models (or stored task vectors) under names; each is read once, the base once per eight.
 
         Args:
             refs: Name → reference.
             copy: Keep a copy of the weights in the store instead of a link.
             allow: Rules for tensors that do not match the base.
+            renames: ``OLD=NEW`` for names that the base has otherwise, ``*`` for what stays.
 
         Returns:
             What is now known of each.
@@ -159,25 +145,26 @@ class Store(Displayed):
         there = self._already_added(refs)
         documents = dict(there)
         new = {name: ref for name, ref in refs.items() if name not in there}
-        intakes = self._intakes(new, allow)
+        intakes = self._intakes(new, allow, renames)
         with ExitStack() as notes:  # nothing is published before everything was read and found right
             measured = [(intake, self._measure(intake, notes)) for intake in intakes]
             for intake, result in measured:
                 documents |= self._record(intake, result, copy=copy)
         return [documents[name] for name in refs]
 
-    def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = ()) -> Plan:
+    def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = (), renames: Sequence[str] = ()) -> Plan:
         """Return what adding would cost, without reading a weight.
 
         Args:
             refs: Name → reference.
             allow: Rules for tensors that do not match the base.
+            renames: As for :meth:`add`.
 
         Returns:
             The plan.
         """
         new = {name: ref for name, ref in refs.items() if name not in self._already_added(refs)}
-        passes = [planned for intake in self._intakes(new, allow) for planned in intake.plan(self.options)]
+        passes = [planned for intake in self._intakes(new, allow, renames) for planned in intake.plan(self.options)]
         return make_plan(passes, self.options)
 
     def remove(self, name: str) -> tuple[str, ...]:
@@ -236,7 +223,7 @@ class Store(Displayed):
         problems: list[str] = []
         for owner, document in self._sources(problems).items():
             try:
-                with open_checkpoint(self.path / document.path) as checkpoint:
+                with open_document(document, self.path) as checkpoint:
                     check_content(checkpoint, document.digests, owner, document.ref, self.options)
             except (CheckpointError, SourceChangedError) as error:
                 problems.append(str(error) if owner in str(error) else f"{owner}: {error}")
@@ -287,8 +274,10 @@ class Store(Displayed):
             raise
         path.unlink(missing_ok=True)
 
-    def _intakes(self, refs: Mapping[str, Ref], allow: Collection[Rule]) -> list[Intake | AdapterIntake]:
-        opened = {name: open_checkpoint(ref) for name, ref in refs.items()}
+    def _intakes(
+        self, refs: Mapping[str, Ref], allow: Collection[Rule], renames: Sequence[str]
+    ) -> list[Intake | AdapterIntake]:
+        opened = {name: renamed(open_checkpoint(ref), renames) for name, ref in refs.items()}
         forms = {name: form_of(checkpoint, self.base, self.options) for name, checkpoint in opened.items()}
         models, adapters = sorted_out(forms)
         return [
