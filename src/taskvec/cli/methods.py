@@ -13,30 +13,83 @@ from taskvec.cli.options import Reporting
 from taskvec.cli.screen import show
 
 if TYPE_CHECKING:
-    from taskvec.linalg.encoders import Method
+    from taskvec.linalg.encoders import Method as Encoder
+    from taskvec.methods import Method
+    from taskvec.methods.parameter import Parameter
 
 app = typer.Typer()
+
+Row = dict[str, Any]
 
 
 @command(app, "methods")
 def methods(how: Reporting) -> None:
-    """List the methods of compress, with their options and papers.
+    """List the methods of compress and the merges of expressions and recipes, with their options and papers.
 
-    With --json: methods (name, summary, paper, options by name with their defaults).
+    With --json: methods, those of compress (name, summary, paper, options by name with their defaults), and merges
+    (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters).
     """
-    from taskvec.linalg.encoders import METHODS
+    from taskvec.linalg.encoders import METHODS as ENCODERS
+    from taskvec.methods import METHODS
 
-    rows = [_row(method) for method in METHODS.values()]
-    show(how, {"methods": rows}, lambda: _lines(rows))
+    encoders = [_encoder(method) for method in ENCODERS.values()]
+    merges = [_merge(method) for method in METHODS.values()]
+    show(how, {"methods": encoders, "merges": merges}, lambda: _lines(encoders, merges))
 
 
-def _row(method: Method) -> dict[str, Any]:
+def _encoder(method: Encoder) -> Row:
     options = dataclasses.asdict(method.options())
     return {"name": method.name, "summary": method.summary, "paper": method.paper, "options": options}
 
 
-def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _merge(method: Method) -> Row:
+    parameters = [_parameter(one) for one in method.parameters]
+    return {
+        "name": method.name,
+        "summary": method.summary,
+        "formula": method.formula,
+        "paper": method.paper,
+        "when": method.when,
+        "needs": method.needs,
+        "takes": method.takes,
+        "inputs": method.inputs,
+        "needs_base": method.needs_base,
+        "mergekit": method.mergekit,
+        "options": {one["name"]: one["default"] for one in parameters},
+        "parameters": parameters,
+    }
+
+
+def _parameter(parameter: Parameter) -> Row:
+    return {
+        "name": parameter.name,
+        "kind": parameter.kind,
+        "default": parameter.shown_default(),
+        "is_required": parameter.is_required,
+        "mergekit_default": parameter.shown_default("mergekit"),
+        "per_vector": parameter.per_vector,
+        "range": str(parameter.bounds) or None,
+        "choices": list(parameter.choices),
+        "alias": parameter.alias,
+        "doc": parameter.doc,
+    }
+
+
+def _lines(encoders: list[Row], merges: list[Row]) -> Iterator[str]:
+    yield "taskvec compress --method"
+    yield from _listed(encoders)
+    yield ""
+    yield "merges, in expressions such as base + 0.5*ties(math, code, density=0.2)"
+    yield from _listed(merges)
+
+
+def _listed(rows: list[Row]) -> Iterator[str]:
     for row in rows:
-        yield f"{row['name']:<12} {row['summary']} ({row['paper']})"
-        if row["options"]:
-            yield " " * 13 + " ".join(f"{name}={value}" for name, value in row["options"].items())
+        yield f"  {row['name']:<18} {row['summary']} ({row['paper']})"
+        shown = {name: value for name, value in row["options"].items() if name != "semantics"}
+        if shown:
+            yield " " * 21 + " ".join(f"{name}={_text(value)}" for name, value in shown.items())
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else "…" if value is None else str(value)

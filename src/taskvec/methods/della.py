@@ -14,7 +14,7 @@ import numpy as np
 
 from taskvec.methods.dropping import dropped
 from taskvec.methods.electing import agreeing, weighted_sum
-from taskvec.methods.method import Formula, Method, Needs
+from taskvec.methods.method import Formula, Method
 from taskvec.methods.options import Seeded, normalize_flag
 from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Doubles, Grain, Part
@@ -100,7 +100,6 @@ della = Method(
     "pₜᵢ = density − ε/2 + ε rankₜᵢ/(n − 1); m ~ Bernoulli(p); τ̃ₜ = mₜ ⊙ τₜ / pₜ; then as TIES",
     "arXiv 2406.11617",
     "As dare_ties, with the large changes kept more often.",
-    needs=Needs.TENSOR,
     mergekit=_MERGEKIT,
     ignored=("int8_mask",),
 )
@@ -113,7 +112,6 @@ della_linear = Method(
     "τ̃ₜ as in della; τ = λ Σ wₜτ̃ₜ",
     "arXiv 2406.11617",
     "As dare_linear, with the large changes kept more often.",
-    needs=Needs.TENSOR,
     mergekit=_MERGEKIT,
     ignored=("int8_mask",),
 )

@@ -16,7 +16,7 @@ from taskvec.methods.part import Array, Doubles, Part
 from taskvec.numerics.consensus import drop
 
 
-def dropped(part: Part, method: str, seed: float, keep: Sequence[Array | float]) -> Array:
+def dropped(part: Part, method: str, seed: int, keep: Sequence[Array | float]) -> Array:
     """Return the rows with elements dropped by chance.
 
     Args:
@@ -55,8 +55,8 @@ def l1_ratios(sums: Doubles) -> Doubles:
     return np.where(is_something, before / np.where(is_something, after, 1.0), 1.0)
 
 
-def _key(seed: float, method: str, task: str, tensor: str) -> NDArray[np.uint64]:
-    digest = blake3(f"{seed:g}\0{method}\0{task}\0{tensor}".encode()).digest(length=16)
+def _key(seed: int, method: str, task: str, tensor: str) -> NDArray[np.uint64]:
+    digest = blake3(f"{seed}\0{method}\0{task}\0{tensor}".encode()).digest(length=16)
     return np.frombuffer(digest, "<u8").astype(np.uint64)
 
 

@@ -168,6 +168,11 @@ class Method:
         return Settings.of(self.name, self.options, names, given)
 
     @property
+    def has_peer(self) -> bool:
+        """Whether mergekit has it too."""
+        return self.mergekit is not None
+
+    @property
     def inputs(self) -> str:
         """How many task vectors it takes, in words."""
         least, most = _NUMBERS[self.min_inputs], self.max_inputs

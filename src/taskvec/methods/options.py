@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskvec.methods.parameter import Unset, flag, number, word
+from taskvec.methods.parameter import Unset, count, flag, number, word
 
 SEMANTICS = ("paper", "mergekit")
 
@@ -62,7 +62,7 @@ class Seeded(MergeOptions):
         seed: Their key.
     """
 
-    seed: float = number(0, "the key of the random masks", least=0)
+    seed: int = count(0, "the key of the random masks")
 
 
 def normalize_flag(default: bool, mergekit: bool | Unset = Unset.SAME) -> bool:

@@ -82,6 +82,16 @@ class Parameter:
         """Return the default under given semantics."""
         return self.mergekit if semantics == "mergekit" and self.mergekit is not Unset.SAME else self.default
 
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is Unset.REQUIRED
+
+    def shown_default(self, semantics: str = "paper") -> Plain:
+        """Return the default under given semantics as plain data; None where it must be given, or stands for itself."""
+        default = self.default_for(semantics)
+        return None if isinstance(default, Unset) else default
+
     def checked(self, value: object, method: str, names: Sequence[str]) -> Plain:
         """Return a value as the method takes it; one number for all vectors becomes one for each.
 
