@@ -13,7 +13,8 @@ from taskvec.linalg.basis import Basis
 from taskvec.linalg.decomposition.decomposition import Decomposition
 from taskvec.reports.likeness import Tree, cosines, tree
 from taskvec.vectors.manifests import VectorDocument
-from taskvec.vectors.store import Store, StoreGram
+from taskvec.vectors.store import Store
+from taskvec.vectors.store_gram import StoreGram
 
 Matrix = NDArray[np.float64]
 
