@@ -66,6 +66,11 @@ def _edit(folder: Path, options: RunOptions) -> None:
     edit(_store(folder, options), "base + 0.5*sum(a, b, c)", folder / "edited", output=output)
 
 
+def _merge(folder: Path, options: RunOptions) -> None:
+    expression = "base + 0.5*ties(a, b, c, density=0.3) + 0.1*model_stock(a, b)"
+    edit(_store(folder, options), expression, folder / "edited")
+
+
 def _decompose(folder: Path, options: RunOptions) -> None:
     decompose(_store(folder, options), rank=24, threshold=0.4)
 
@@ -81,8 +86,8 @@ OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
 WHOLE_MATRICES: dict[str, Callable[[Path, RunOptions], None]] = {"decompose": _decompose}
 """What finishes one matrix after another, three in all."""
 
-IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {"compress to int8": _compress_to_int8}
-"""What takes several passes over what it has written itself."""
+IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {"compress to int8": _compress_to_int8, "merge": _merge}
+"""What takes several passes before it is done."""
 
 
 def main() -> None:

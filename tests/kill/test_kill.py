@@ -115,6 +115,24 @@ def test_int8_atoms_go_on_from_any_step(folder: Path) -> None:
     assert taken_up[1] > 1.5 * taken_up[0], "what was done before the rounding was done again"
 
 
+def test_merges_go_on_from_what_they_had_measured(folder: Path) -> None:
+    before = set(folder.rglob("*"))
+    assert _run("merge", folder, NEVER).returncode == 0
+    undisturbed = _snapshot(folder)
+    assert not list(folder.glob(".edited*")), "notes are left beside a finished output"
+    units = len(make_units([math.prod(shape) for shape in SHAPES.values()]))
+    taken_up = []
+    for step in (units - 2, 2 * units):  # while magnitudes are counted, and in the passes after it
+        _forget(folder, before)
+        assert _run("merge", folder, step).returncode == -signal.SIGKILL
+        assert not (folder / "edited").exists()
+        finished = _run("merge", folder, NEVER)
+        assert finished.returncode == 0, finished.stderr
+        assert _snapshot(folder) == undisturbed
+        taken_up.append(int(finished.stdout))
+    assert 0 < 1.5 * taken_up[0] < taken_up[1], "what was measured before was measured again"
+
+
 @pytest.mark.parametrize("operation", WHOLE_MATRICES)
 def test_killed_between_matrices_goes_on_with_the_next(operation: str, folder: Path) -> None:
     before = set(folder.rglob("*"))

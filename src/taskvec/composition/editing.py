@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.merge import Merge
@@ -219,13 +220,22 @@ class Editing:
         if self.products:
             raise ValueError("this editing was made to be planned: make it anew without is_plan")
         self.plan(out)
-        limits = self.limits
-        for merge in self.merges:
-            merge.prepare(limits)
-        result = self.edited.save(out, self.output, limits)
+        with notes_beside(out) if self.merges else nullcontext() as notes:
+            limits = replace(self.limits, notes=notes)
+            for merge in self.merges:
+                merge.prepare(limits)
+            result = self.edited.save(out, self.output, limits)
         rules = [rule for merge in self.merges for rule in merge.rules]
         vocabulary = self.output.record.get("vocabulary")
         return replace(result, certificate=self.certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
+
+
+@contextmanager
+def notes_beside(out: Ref) -> Generator[Path]:
+    """Give the passes of merges a hidden folder beside an output for their notes; only an interruption leaves it."""
+    target = Path(out).absolute()
+    with StagedOutput(target.with_name(f".{target.name}.notes"), resume_key="notes") as staged:
+        yield staged.directory
 
 
 def _used(form: LinearForm) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
-from taskvec.composition.editing import Editing
+from taskvec.composition.editing import Editing, notes_beside
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.low_rank import Extraction, LoraResult, Targets
 from taskvec.streaming import Plan
@@ -32,9 +34,10 @@ def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -
     """
     extraction = _extraction(editing, rule, targets)
     extraction.plan(out)
-    for merge in editing.merges:
-        merge.prepare(editing.limits)
-    return extraction.save(out)
+    with notes_beside(out) if editing.merges else nullcontext() as notes:
+        for merge in editing.merges:
+            merge.prepare(replace(editing.limits, notes=notes))
+        return extraction.save(out)
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets) -> Extraction:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import AlignmentError, NonFiniteError
 from taskvec.numerics.trimming import HIGH_BINS, LOW_BINS, LOW_BITS, NON_FINITE, count_high, count_low, occurring
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel, Notes
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
@@ -45,6 +45,7 @@ class State(NamedTuple):
 class CountingKernel(Kernel):
     """Counts bins of magnitudes; a piece's result is the sorted keys ``task · bins + bin`` and their counts."""
 
+    notes = Notes.TENSORS
     bins: int
 
     def __init__(self, inputs: MergeInputs) -> None:
@@ -105,6 +106,11 @@ class HighKernel(CountingKernel):
     def __init__(self, inputs: MergeInputs, kept: Kept) -> None:
         super().__init__(inputs)
         self.kept = kept
+
+    def parameters(self) -> bytes:
+        """Return what is counted, and how many are kept."""
+        kept = [self.kept(tensor).tobytes() for tensor in self.inputs.alignment.combinable]
+        return b"\0".join([super().parameters(), *kept])
 
     def count(self, chunk: Chunk, state: State) -> None:
         """Count one chunk."""
@@ -184,6 +190,10 @@ class LowKernel(CountingKernel):
     def __init__(self, inputs: MergeInputs, highs: Highs) -> None:
         super().__init__(inputs)
         self.highs = highs
+
+    def parameters(self) -> bytes:
+        """Return what is counted, and within which bins."""
+        return b"\0".join([super().parameters(), *(array.tobytes() for part in self.highs.values() for array in part)])
 
     def count(self, chunk: Chunk, state: State) -> None:
         """Count one chunk."""

@@ -14,11 +14,13 @@ from taskvec.composition.cuts import Cut, cut_at
 from taskvec.composition.inputs import MergeInputs
 from taskvec.composition.magnitudes import Counts, HighKernel, LowKernel, State, counted, select, tied_ends
 from taskvec.numerics.trimming import LOW_BITS
-from taskvec.streaming import AlignedTensor, Arrays, Job, PlannedPass, RunOptions, plan_pass, run
+from taskvec.streaming import AlignedTensor, Arrays, Job, Notes, PlannedPass, RunOptions, plan_pass, run
 
 
 class _ModelHigh(HighKernel):
     """Counts high bits over the model."""
+
+    notes = Notes.NOTHING
 
     def __init__(self, inputs: MergeInputs) -> None:
         super().__init__(inputs, lambda _: np.zeros(0, np.int64))
@@ -34,6 +36,8 @@ class _ModelHigh(HighKernel):
 
 class _ModelLow(LowKernel):
     """Counts low bits over the model, of magnitudes with given high bits."""
+
+    notes = Notes.NOTHING
 
     def __init__(self, inputs: MergeInputs, highs: Counts) -> None:
         super().__init__(inputs, dict.fromkeys((tensor.name for tensor in inputs.alignment.combinable), (highs,)))
@@ -56,6 +60,10 @@ class _Equal(LowKernel):
     def __init__(self, inputs: MergeInputs, highs: Counts, lows: Counts) -> None:
         super().__init__(inputs, dict.fromkeys((tensor.name for tensor in inputs.alignment.combinable), (highs,)))
         self.lows = lows
+
+    def parameters(self) -> bytes:
+        """Return what is counted, and which thresholds."""
+        return super().parameters() + self.lows.tobytes()
 
     def finish(self, state: State | None) -> Arrays:
         """Return how many of a piece equal each threshold, ``(1, T)``."""

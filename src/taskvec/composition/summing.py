@@ -63,7 +63,11 @@ class SumsKernel(Kernel):
 
     def parameters(self) -> bytes:
         """Return what is summed."""
-        return f"{self._settings.method} {self._settings.text} {self._inputs.identity}".encode()
+        known = [
+            f"{self._settings.at(tensor.name)} {self._before.get(tensor.name)}"
+            for tensor in self._inputs.alignment.combinable
+        ]
+        return "\0".join([self._settings.method, self._sums.terms.__qualname__, self._inputs.identity, *known]).encode()
 
     def _parts(self, chunk: Chunk) -> Iterator[Part]:
         if self._grain is Grain.ELEMENTS:

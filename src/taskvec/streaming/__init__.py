@@ -2,7 +2,7 @@
 
 from taskvec.streaming.engine import run
 from taskvec.streaming.identity import job_key
-from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, TensorSink
+from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, Notes, TensorSink
 from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 
@@ -14,6 +14,7 @@ __all__ = [
     "Journal",
     "Kernel",
     "Located",
+    "Notes",
     "Plan",
     "PlannedPass",
     "RunOptions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -11,8 +12,8 @@ import numpy as np
 
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS
-from taskvec.streaming.identity import check_unchanged, source_states
-from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, RawRow
+from taskvec.streaming.identity import check_unchanged, job_key, source_states
+from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Notes, RawRow
 from taskvec.streaming.journal import Journal, Parts
 from taskvec.streaming.plan import PlannedPass, RunOptions, plan_pass
 from taskvec.streaming.units import Piece, Unit, make_units
@@ -24,7 +25,8 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
     Args:
         job: What to read, compute and write.
         options: The limits and the listener.
-        journal: Where to note finished units; the pass goes on from those that are noted already.
+        journal: Where to note what is finished; the pass goes on from there. If not given, in the folder of
+            ``options.notes``, if there is one.
 
     Returns:
         For each tensor that the kernel reduces, its small arrayss; sums are taken per piece and then in order.
@@ -33,7 +35,8 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
     started = time.perf_counter()
     options.listener(PassStarted(job.label, planned.read_bytes + planned.written_bytes))
     before = source_states(job)
-    totals = _run_units(job, options, planned, journal)
+    with _own_notes(job, options) if journal is None else nullcontext(journal) as notes:
+        totals = (_run_tensors if job.kernel.notes is Notes.TENSORS else _run_units)(job, options, planned, notes)
     check_unchanged(job, before)
     options.listener(PassFinished(job.label, time.perf_counter() - started))
     return totals
@@ -64,11 +67,42 @@ def _run_units(job: Job, options: RunOptions, planned: PlannedPass, journal: Jou
     return totals
 
 
-def _fold(job: Job, piece: Piece, part: Arrays, totals: dict[str, Arrays]) -> None:
+def _own_notes(job: Job, options: RunOptions) -> AbstractContextManager[Journal | None]:
+    """Return where a pass that nobody gave a journal notes what it has finished."""
+    if options.notes is None or job.writers or job.kernel.notes is Notes.NOTHING:
+        return nullcontext()
+    key = job_key(job)
+    return Journal(options.notes / f"{key}.journal", key)
+
+
+def _run_tensors(job: Job, options: RunOptions, planned: PlannedPass, journal: Journal | None) -> dict[str, Arrays]:
+    noted = journal.done if journal else {}
+    totals = {job.tensors[tensor].name: parts[0] for tensor, parts in noted.items()}
+    units = make_units([tensor.num_params for tensor in job.tensors])
+    waiting = [unit for unit in units if any(piece.tensor not in noted for piece in unit.pieces)]
+    if journal:
+        journal.start(job.sync)
+    if noted:
+        done = sum(_unit_bytes(job, unit) for unit in units) - sum(_unit_bytes(job, unit) for unit in waiting)
+        options.listener(Resumed(job.label, done))
+    for unit, parts in zip(waiting, _results(job, options, planned, waiting), strict=True):
+        options.listener(BytesDone(job.label, _unit_bytes(job, unit)))
+        for piece, part in zip(unit.pieces, parts, strict=True):
+            if not part or piece.tensor in noted:
+                continue
+            is_over = _fold(job, piece, part, totals)
+            if is_over and journal:
+                journal.record(piece.tensor, [totals[job.tensors[piece.tensor].name]])
+    return totals
+
+
+def _fold(job: Job, piece: Piece, part: Arrays, totals: dict[str, Arrays]) -> bool:
+    """Join the arrays of a piece to those before it; returns whether it was the last of its tensor."""
     tensor = job.tensors[piece.tensor]
     total = job.kernel.fold(totals.get(tensor.name, ()), part)
     is_last = piece.stop == tensor.num_params
     totals[tensor.name] = job.kernel.conclude(tensor, total) if is_last else total
+    return is_last
 
 
 def _results(job: Job, options: RunOptions, planned: PlannedPass, units: Sequence[Unit]) -> Iterator[Parts]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,13 +127,30 @@ class Chunk:
         return self.stop - self.start
 
 
+class Notes(StrEnum):
+    """What a journal keeps of a pass: what its pieces were reduced to; what its tensors were; or nothing.
+
+    Tensors where the arrays of a piece are large and those of a tensor small; nothing where results are gathered
+    elsewhere. Such passes write no output.
+    """
+
+    PIECES = "pieces"
+    TENSORS = "tensors"
+    NOTHING = "nothing"
+
+
 class Kernel(ABC):
     """What a pass computes: a map (chunk to output rows), a reduce (chunk to small arrays), or both at once.
 
     ``begin`` opens the state of one piece, ``process`` takes its chunks in order, ``finish`` returns its small arrays;
     ``fold`` adds the arrays of a tensor's pieces up in order, ``conclude`` makes of them what the pass returns. A
     kernel is shared by workers and keeps no state itself.
+
+    Attributes:
+        notes: What a journal keeps of a pass with this kernel.
     """
+
+    notes: ClassVar[Notes] = Notes.PIECES
 
     def begin(self, tensor: AlignedTensor) -> Any:
         """Open the state of a piece; None where nothing is reduced."""

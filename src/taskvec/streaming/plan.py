@@ -39,6 +39,7 @@ class RunOptions:
         max_chunk: Elements read at once at most; results do not depend on it.
         listener: Called with every event.
         held: Bytes that something beside the passes holds while they run, such as a merge that they read from.
+        notes: A folder where passes that write nothing note what they have finished; nowhere if not given.
     """
 
     memory: int = 1 << 30
@@ -48,6 +49,7 @@ class RunOptions:
     max_chunk: int = MAX_CHUNK
     listener: Listener = ignore
     held: int = 0
+    notes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
