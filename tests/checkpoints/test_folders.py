@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from checkpoint_formats import torch_state_dict, write_index
 
-from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints import open_checkpoint, opening
 from taskvec.errors import CheckpointError
 from taskvec.testing.checkpoints import save_folder, save_safetensors
 
@@ -185,10 +185,13 @@ class TestReferences:
         assert value(Path("~/model")) == 2
 
     @pytest.mark.parametrize("ref", ["org/name", "org/name@main", "Org-1/name_2.5-b"])
-    def test_a_hub_id_is_not_downloaded(self, ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_hub_id_is_asked_of_the_hub(self, ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        save_folder(tmp_path / "snapshot", {"a": TWOS})
+        asked = []
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(CheckpointError, match=f"{ref}: no such file or folder; if it is a hub id, download"):
-            open_checkpoint(ref)
+        monkeypatch.setattr(opening, "fetched", lambda hub_id: asked.append(str(hub_id)) or tmp_path / "snapshot")
+        assert value(ref) == 2
+        assert asked == [ref]
 
     @pytest.mark.parametrize("ref", ["nowhere", "/nowhere/at/all", "./org/name", "~/nowhere/at/all"])
     def test_a_missing_path(self, ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from taskvec.checkpoints.adapter_references import split_adapters
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.hub import HubId, fetched
 from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of
 from taskvec.checkpoints.lora import (
     AdaptedCheckpoint,
@@ -25,7 +25,6 @@ from taskvec.checkpoints.table import TensorTable
 from taskvec.checkpoints.torch_file import torch_table
 from taskvec.errors import CheckpointError
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _FILE_FORMATS: Mapping[str, Callable[[Path], TensorTable]] = {
     ".safetensors": safetensors_table,
     ".bin": torch_table,
@@ -40,7 +39,8 @@ def open_checkpoint(ref: str | os.PathLike[str]) -> Checkpoint:
     Args:
         ref: A folder as model hubs lay it out, or a ``.safetensors``, ``.bin``, ``.pt`` or ``.pth`` file; ``~`` is
             expanded. A LoRA adapter, as a folder or a file, is opened as its factors; ``REF+LORA`` is a model with an
-            adapter on it.
+            adapter on it. What is no path and looks like ``org/name[@revision]`` is fetched from the hub, or found in
+            its cache.
 
     Returns:
         The checkpoint; close it, or use it as a context manager.
@@ -102,9 +102,12 @@ def _existing_path(text: str) -> Path:
         exists = path.exists()
     except (ValueError, RuntimeError, OSError) as error:
         raise CheckpointError(f"{quoted(text)}: is no path: {error}") from None
-    if not exists:
-        raise CheckpointError(f"{text}: no such file or folder{_hub_hint(text)}")
-    return path
+    if exists:
+        return path
+    hub_id = HubId.parse(text)
+    if hub_id is None:
+        raise CheckpointError(f"{text}: no such file or folder")
+    return fetched(hub_id)
 
 
 def _file_table(path: Path) -> TensorTable:
@@ -115,11 +118,3 @@ def _file_table(path: Path) -> TensorTable:
         known = ", ".join(_FILE_FORMATS)
         raise CheckpointError(f"{path}: files of this kind are not supported; name a folder or one of {known}")
     return read(path)
-
-
-def _hub_hint(text: str) -> str:
-    if not _HUB_ID.fullmatch(text):
-        return ""
-    return (
-        "; if it is a hub id, download the model first and name its folder (hub references come with a later version)"
-    )

@@ -32,16 +32,16 @@ def inspect(
     shape), tied, files, metadata. For two: first, second, same, only_in_first, only_in_second, shapes, dtypes (name,
     first, second).
     """
-    from taskvec.checkpoints import open_checkpoint
     from taskvec.checkpoints.comparison import compare
+    from taskvec.checkpoints.remote import open_header
     from taskvec.cli.inspect_text import checkpoint_text, comparison_text
 
-    with open_checkpoint(ref) as first:
+    with open_header(ref) as first:
         if other is None:
             description = _describe(first)
             show(how, description, lambda: checkpoint_text(first, description["dtypes"]))
             return
-        with open_checkpoint(other) as second:
+        with open_header(other) as second:
             comparison = compare(first, second)
     refs = {"first": ref, "second": other}
     show(how, {**refs, **comparison.to_json()}, lambda: comparison_text(comparison, ref, other))
