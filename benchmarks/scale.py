@@ -22,6 +22,9 @@ class Scale:
         shards: A model in very many files.
         growing: Models that differ in P alone.
         encoder_steps: Steps that the published encoder is trained for.
+        collection: A small model, for collections of hundreds of fine-tunes.
+        collections: T, the numbers of those fine-tunes.
+        billions: A model of more than a billion weights.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Scale:
     shards: Layout
     growing: tuple[Layout, ...]
     encoder_steps: int
+    collection: Layout
+    collections: tuple[int, ...]
+    billions: Layout
 
 
 FULL = Scale(
@@ -47,6 +53,9 @@ FULL = Scale(
     shards=even(300, 1 << 16, num_shards=300),
     growing=tuple(even(count, 1 << 20) for count in (16, 32, 64, 128, 256)),
     encoder_steps=6000,
+    collection=even(16, 1 << 17),
+    collections=(8, 16, 32, 64, 128, 200),
+    billions=even(24, 1 << 26),
 )
 
 TOY = Scale(
@@ -60,4 +69,7 @@ TOY = Scale(
     shards=even(6, 64, num_shards=3),
     growing=tuple(even(count, 1 << 10) for count in (4, 8)),
     encoder_steps=30,
+    collection=even(4, 1 << 10),
+    collections=(2,),
+    billions=even(2, 1 << 10),
 )

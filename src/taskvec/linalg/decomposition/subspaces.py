@@ -10,6 +10,7 @@ comes first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import DecompositionError
-from taskvec.linalg.decomposition.edge import above, mean_edge, product_edge
+from taskvec.linalg.decomposition.edge import above, mean_edge, meet_by_necessity, product_edge
 
 Matrix = NDArray[np.float64]
 
@@ -185,9 +186,11 @@ class SubspaceRule:
         """
         method = METHODS[self.subspace]
         density = sum(basis.shape[1] for basis in bases) / len(bases) / max(dimension, 1)
-        edge = method.edge(density, len(bases))
-        limit = above(edge) if self.threshold is None or edge >= 1 else self.threshold
-        found = method.find(bases, limit)
+        if meet_by_necessity(density, len(bases)):
+            limit, found = 1.0, method.find(bases, math.inf)  # an eigenvalue of 1 may be rounded up
+        else:
+            limit = above(method.edge(density, len(bases))) if self.threshold is None else self.threshold
+            found = method.find(bases, limit)
         return Shared(found, limit, agreement(bases, found.vectors))
 
 

@@ -1,0 +1,153 @@
+"""How far it scales: more and more task vectors of one model, and models of more than a billion weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.families import make_family
+from benchmarks.measuring import Contender, Run, measure
+from benchmarks.pictures import OURS, PEER
+from benchmarks.results import Answer, Target
+from benchmarks.setting import Setting, taskvec
+from benchmarks.stores import Stores
+from benchmarks.tables import Cell, Column, Table, Unit
+
+TITLE = "How far does it scale?"
+HEIGHT = 3.0
+MATRIX, ATOMS = "Gram matrix", "atoms"
+STYLES = {MATRIX: OURS, ATOMS: PEER}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One command.
+
+    Attributes:
+        label: What was done.
+        count: T.
+        allowed_bytes: What the process may hold.
+        projected_bytes: What ``--dry-run`` says.
+        run: What was measured.
+    """
+
+    label: str
+    count: int
+    allowed_bytes: int
+    projected_bytes: int
+    run: Run
+
+
+def ask(setting: Setting) -> Answer:
+    """Compress more and more vectors to half as many atoms; then do everything once with large models."""
+    many = list(_collections(setting))
+    large = list(_large(setting))
+    worst = max([*many, *large], key=lambda case: case.run.peak_bytes / case.allowed_bytes)
+    collection, billions = setting.scale.collection, setting.scale.billions
+    return Answer(
+        setup=f"Fine-tunes of {collection.num_params:,} weights compressed to half as many atoms: the Gram matrix, and "
+        f"the atoms when it is known; then a base and two fine-tunes of {billions.num_params:,} weights, made for "
+        "this and removed. bfloat16, the limit of 1 GiB, whole processes, each once.",
+        tables=(_growth(many), _sizes(f"{billions.num_params / 1e9:.2g} billion weights", large)),
+        targets=(
+            Target(f"Within --memory (worst: {worst.label}, T = {worst.count})", worst.run.peak_bytes,
+                   worst.allowed_bytes, Unit.BYTES),
+        ),
+        notes=tuple(_sentence(label, many) for label in STYLES if len({case.count for case in many}) > 2),
+        runs={f"{case.label}, T = {case.count}": (case.run,) for case in [*many, *large]},
+    )  # fmt: skip
+
+
+def draw(axes: Any, answer: Answer) -> None:
+    """Seconds over T, with the slopes of T and T²."""
+    rows = answer.tables[0].rows
+    for label, colour in STYLES.items():
+        points = [(row[1], row[2]) for row in rows if row[0] == label]
+        axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, linewidth=1, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set_xlabel("task vectors")
+    axes.set_ylabel("seconds, whole process")
+    axes.set_title("Time over the number of task vectors")
+    axes.legend(fontsize=7)
+
+
+def _collections(setting: Setting) -> Iterator[Case]:
+    counts = setting.scale.collections
+    family = setting.family(setting.scale.collection, max(counts) + 1)
+    for count in counts:
+        stores = Stores(setting, family.first(count + 1), f"-{count}")
+        yield _case(setting, stores.similarity(MATRIX), count)
+        yield _case(setting, stores.compress(count // 2, ATOMS, gram_known=True), count)
+
+
+def _large(setting: Setting) -> Iterator[Case]:
+    folder = setting.fresh("billions")
+    family = make_family(folder, setting.scale.billions, 2)
+    store, out = setting.fresh("store-billions"), setting.scratch / "edited"
+    commands: Mapping[str, list[Any]] = {
+        "store init": ["store", "init", store, "--base", family.base],
+        "store add": ["store", "add", store, *family.named_refs],
+        "similarity": ["similarity", store],
+        "compress, 1 atom": ["compress", store, "--basis", "one", "--atoms", "1"],
+        "edit": ["edit", store, family.sum_expression(0.5), "-o", out],
+    }
+    for label, words in commands.items():
+        yield _case(setting, Contender(label, [taskvec(), *words, "-q"]), 2)
+    shutil.rmtree(folder)
+
+
+def _case(setting: Setting, contender: Contender, count: int) -> Case:
+    contender.prepare()
+    command = [word for word in contender.command if word not in {"-q", "--json"}]
+    plan = json.loads(measure(Contender(contender.label, [*command, "--dry-run", "--json"])).stdout)["plan"]
+    run = measure(Contender(contender.label, contender.command)).run
+    setting.say(f"{contender.label}, T = {count}: {run.seconds:.2f} s")
+    return Case(contender.label, count, plan["allowed_bytes"], plan["projected_bytes"], run)
+
+
+def _growth(cases: Sequence[Case]) -> Table:
+    columns = (
+        Column("what"), Column("T", Unit.COUNT), Column("seconds", Unit.SECONDS), Column("a task", Unit.SECONDS),
+        Column("projected", Unit.BYTES), Column("measured", Unit.BYTES),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (case.label, case.count, case.run.seconds, case.run.seconds / case.count, case.projected_bytes,
+         case.run.peak_bytes)
+        for case in cases
+    ]  # fmt: skip
+    return Table("More and more task vectors", columns, tuple(rows))
+
+
+def _sizes(title: str, cases: Sequence[Case]) -> Table:
+    columns = (
+        Column("command"), Column("seconds", Unit.SECONDS), Column("read", Unit.BYTES), Column("written", Unit.BYTES),
+        Column("projected", Unit.BYTES), Column("measured", Unit.BYTES), Column("allowed", Unit.BYTES),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (case.label, case.run.seconds, case.run.read_bytes, case.run.written_bytes, case.projected_bytes,
+         case.run.peak_bytes, case.allowed_bytes)
+        for case in cases
+    ]  # fmt: skip
+    return Table(title, columns, tuple(rows))
+
+
+def _sentence(label: str, cases: Sequence[Case]) -> str:
+    """Fit a + b·T + c·T² to relative deviations, and say where T² takes as long as T."""
+    mine = [case for case in cases if case.label == label]
+    counts, seconds = (
+        np.array(values, float) for values in zip(*((c.count, c.run.seconds) for c in mine), strict=True)
+    )
+    design = np.stack([np.ones_like(counts), counts, counts**2], axis=1) / seconds[:, None]
+    (start, linear, square), *_ = np.linalg.lstsq(design, np.ones_like(seconds))
+    if linear <= 0 or square <= 0:
+        return f"{label}: no sum of T and T² with positive parts fits these times."
+    return (
+        f"{label}: {start:.2g} s, {1e3 * linear:.2g} ms a task and {1e3 * square:.2g} ms for every pair fit these "
+        f"times; from T = {linear / square:.0f} on the pairs take longer."
+    )
