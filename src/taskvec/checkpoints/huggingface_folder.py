@@ -21,6 +21,7 @@ _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight")
 _WEIGHTS = re.compile(
     r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|ot|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
 )
+_VARIANT = re.compile(r"\.(fp16|bf16|fp32|non_ema)\b")
 _LEFT_BEHIND = re.compile(r"\..*|README\.md", re.IGNORECASE)
 
 
@@ -66,6 +67,8 @@ def _weights(folder: Path) -> TensorTable:
     )
     for pattern, read in formats:
         found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+        if len(found) > 1:  # the same model in another dtype lies beside it, and is not meant
+            found = [path for path in found if not _VARIANT.search(path.name)] or found
         if len(found) > 1:
             raise CheckpointError(
                 f"{folder}: holds {listed(path.name for path in found)} and nothing says which is the model; "

@@ -18,6 +18,7 @@ from taskvec.checkpoints.lora import (
     open_adapter_folder,
     opened_table,
 )
+from taskvec.checkpoints.pipeline_folder import is_pipeline_folder, open_pipeline
 from taskvec.checkpoints.quantized import GGUF, check_not_quantized
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.safetensors_file import safetensors_table
@@ -63,6 +64,8 @@ def _open(text: str) -> Checkpoint:
             table = _file_table(path)
             check_not_quantized(path, table.tensors)
             return opened_table(text, path, table)
+        if is_pipeline_folder(path):
+            return open_pipeline(text, path)
         if is_adapter_folder(path):
             return open_adapter_folder(text, path)
         return _open_folder(text, path)

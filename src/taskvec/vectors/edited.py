@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from taskvec._version import __version__
 from taskvec.checkpoints import CheckpointWriter, StagedOutput
+from taskvec.checkpoints.pipeline_writer import writer_like
 from taskvec.errors import AlignmentError, OutputError
 from taskvec.numerics import backend_for
 from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run
@@ -88,7 +89,8 @@ class Edited:
         key = job_key(job, f"{output.shard_size} {metadata}")
         written = self._written(alignment)
         with StagedOutput(target, resume_key=key) as staged:
-            writer = CheckpointWriter(
+            writer = writer_like(
+                self.target.checkpoint if self.target else None,
                 staged.directory,
                 written,
                 shard_size=output.shard_size,

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import CheckpointWriter
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import widen
-from taskvec.streaming import AlignedTensor
+from taskvec.streaming import AlignedTensor, TensorSink
 from taskvec.types import TensorInfo
 
 
 class OnlySink:
     """Passes on the tensors that one file is to hold and drops the rest of a pass."""
 
-    def __init__(self, writer: CheckpointWriter, written: list[TensorInfo]) -> None:
+    def __init__(self, writer: TensorSink, written: list[TensorInfo]) -> None:
         self._writer = writer
         self._names = frozenset(info.name for info in written)
 
