@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +54,12 @@ def sidecars_of(folder: Path) -> tuple[Path, ...]:
     """
     names = (entry.name for entry in folder.iterdir() if entry.is_file())
     return tuple(Path(name) for name in sorted(names) if not (_WEIGHTS.fullmatch(name) or _LEFT_BEHIND.fullmatch(name)))
+
+
+def weights_filename(files: Iterable[Path]) -> str:
+    """Return how the library that made some weight files looks for a model: diffusers has a name of its own."""
+    is_diffusers = any(path.name.startswith("diffusion_pytorch_model") for path in files)
+    return "diffusion_pytorch_model.safetensors" if is_diffusers else "model.safetensors"
 
 
 def _weights(folder: Path) -> TensorTable:
