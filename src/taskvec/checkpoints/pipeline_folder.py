@@ -8,7 +8,7 @@ from pathlib import Path
 
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.descriptors import PinnedFile
-from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of
+from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of, weights_filename
 from taskvec.checkpoints.quantized import check_not_quantized
 from taskvec.checkpoints.strict_json import parse_object
 from taskvec.checkpoints.table import TensorSource, TensorTable
@@ -69,7 +69,7 @@ def open_pipeline(ref: str, folder: Path) -> PipelineCheckpoint:
         if any(next((folder / name).glob(pattern), None) for pattern in _WEIGHTS):
             table = folder_table(folder / name)
             check_not_quantized(folder / name, table.tensors)
-            found[Component(name, _filename(table))] = table
+            found[Component(name, weights_filename(file.path for file in table.files))] = table
     if not found:
         raise CheckpointError(f"{folder}: no component of its {_INDEX} has weights; fetch the whole pipeline")
     return PipelineCheckpoint(ref, folder, _joined({each.name: table for each, table in found.items()}), tuple(found))
@@ -102,13 +102,6 @@ def _joined(tables: Mapping[str, TensorTable]) -> TensorTable:
         tied |= {f"{component}.{name}": f"{component}.{kept}" for name, kept in table.tied.items()}
         files += table.files
     return TensorTable(tensors, sources, tuple(files), tied, next(iter(tables.values())).metadata)
-
-
-def _filename(table: TensorTable) -> str:
-    first = next(file.path.name for file in table.files)
-    return (
-        "model.safetensors" if first.startswith(("model", "pytorch_model")) else "diffusion_pytorch_model.safetensors"
-    )
 
 
 def _sidecars(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.huggingface_folder import weights_filename
 from taskvec.checkpoints.pipeline_folder import Component, PipelineCheckpoint
 from taskvec.checkpoints.table import RawArray
 from taskvec.checkpoints.writer import CheckpointWriter
@@ -99,7 +100,10 @@ def writer_like(
         return PipelineWriter(
             directory, tensors, model.components, shard_size=shard_size, metadata=metadata, resume=resume
         )
-    return CheckpointWriter(directory, tensors, shard_size=shard_size, metadata=metadata, resume=resume)
+    filename = weights_filename(model.files if model else ())
+    return CheckpointWriter(
+        directory, tensors, shard_size=shard_size, metadata=metadata, filename=filename, resume=resume
+    )
 
 
 def _by_component(
