@@ -39,6 +39,13 @@ def table(names: tuple[str, ...] = ("mnist", "emoji", "latin"), **changes: Any) 
     return Table(**(given | changes))
 
 
+def odd_numbers() -> Table:
+    """Numbers that would be in another order as text, and one that is not known."""
+    columns = (Column(name="which"), Column(name="number", unit="number"))
+    values = {"nine": 9.0, "ten": 10.5, "unknown": None, "tiny": 2e-5, "one": 1.5, "minus three": -3.0, "least": -30.0}
+    return Table(title="Odd numbers", columns=columns, rows=tuple(values.items()))
+
+
 def curves(names: tuple[str, ...] = ("whole", "unique"), **changes: Any) -> Curves:
     lines = tuple(
         Series(name=name, x=(0.1, 0.2, 0.4), y=(0.5, 0.7 - 0.1 * k, 0.6), spread=(0.01, 0.02, 0.01), n=3)
@@ -84,7 +91,7 @@ def result(**changes: Any) -> Result:
         "versions": {"taskvec": "0.1.0", "python": "3.11.7"},
         "machine": Machine(cpu="a processor", cores=2, memory_bytes=24 << 30, system="Linux 6"),
         "seconds": {"fine-tuning": 512.5},
-        "tables": (table(),),
+        "tables": (table(), odd_numbers()),
         "curves": (curves(),),
         "matrices": (matrix(),),
         "controls": (Control(name="a random subspace", expected="no gain", found="no gain"),),
