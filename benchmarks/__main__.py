@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     cache = options.cache / "toy" if options.toy else options.cache
     results = options.results or (cache / "results" if options.toy else RESULTS)
     desk = Desk(TOY if options.toy else FULL, cache, results, lambda line: print(f"  {line}", file=sys.stderr))
-    names = options.questions or ([] if options.write else list(QUESTIONS))
+    names = options.questions or ([] if options.write or options.report else list(QUESTIONS))
     try:
         for name in names:
             print(f"{name} …", file=sys.stderr)
@@ -31,6 +31,8 @@ def main(words: list[str] | None = None) -> int:
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if options.report:
+        _report(results, options.report)
     return 0
 
 
@@ -38,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure taskvec beside disk and peers.")
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"one of {', '.join(QUESTIONS)}; all if none")
     parser.add_argument("--write", action="store_true", help="make the page RESULTS.md and its pictures from the JSON")
+    parser.add_argument("--report", type=Path, metavar="PAGE", help="make a page to look at from the JSON")
     parser.add_argument("--toy", action="store_true", help="tiny models and no peers, to try the benchmark itself")
     parser.add_argument("--results", type=Path, help="folder of JSON and pictures (default: benchmarks/results)")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="folder of models and peers")
@@ -51,6 +54,14 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"unknown question {unknown[0]!r}: ask one of {', '.join(QUESTIONS)}")
     return options
+
+
+def _report(folder: Path, page: Path) -> None:
+    """Make a page of all results in the folder."""
+    from benchmarks.publishing import write_report
+
+    write_report([result for result in (load(folder, name) for name in QUESTIONS) if result is not None], page)
+    print(f"written to {page}", file=sys.stderr)
 
 
 def _write(folder: Path) -> None:
