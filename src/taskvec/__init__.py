@@ -9,13 +9,13 @@ from taskvec._version import __version__
 
 if TYPE_CHECKING:
     from taskvec.checkpoints import open_checkpoint
-    from taskvec.composition.editing import edit
     from taskvec.errors import TaskvecError
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress
     from taskvec.linalg.decomposition.decompose import decompose
     from taskvec.linalg.decomposition.decomposition import Decomposition
     from taskvec.linalg.similarity import similarity
+    from taskvec.recipes.edits import edit, merge
     from taskvec.results import Result
     from taskvec.streaming import RunOptions
     from taskvec.vectors.edited import Edited
@@ -37,6 +37,7 @@ __all__ = [
     "compress",
     "decompose",
     "edit",
+    "merge",
     "open_checkpoint",
     "similarity",
 ]
@@ -53,7 +54,8 @@ _HOMES = {
     "TaskvecError": "taskvec.errors",
     "compress": "taskvec.linalg.compress",
     "decompose": "taskvec.linalg.decomposition.decompose",
-    "edit": "taskvec.composition.editing",
+    "edit": "taskvec.recipes.edits",
+    "merge": "taskvec.recipes.edits",
     "open_checkpoint": "taskvec.checkpoints",
     "similarity": "taskvec.linalg.similarity",
 }

@@ -55,6 +55,10 @@ class ReportError(TaskvecError):
     """A page cannot be made as asked (no result, more numbers than one page may hold)."""
 
 
+class RecipeError(TaskvecError):
+    """A recipe cannot be read or carried out (an unknown key, a value of another kind, an unsupported feature)."""
+
+
 class OutputError(TaskvecError):
     """The output cannot be written (it exists, the disk is full, the target is not writable)."""
 

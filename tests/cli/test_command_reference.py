@@ -34,6 +34,7 @@ CONTRACT = {
     "taskvec extract-lora",
     "taskvec methods",
     "taskvec inspect",
+    "taskvec merge",
 }
 
 

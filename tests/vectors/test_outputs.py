@@ -27,7 +27,7 @@ def test_the_output_is_what_others_read(store: Store, tmp_path: Path) -> None:
     assert (
         sorted(path.name for path in result.out.iterdir())
         == sorted(result.files)
-        == ["config.json", "model.safetensors"]
+        == ["README.md", "config.json", "model.safetensors", "recipe.yaml"]
     )
     theirs = safetensors.numpy.load_file(tmp_path / "out" / "model.safetensors")
     ours = oracles.load(tmp_path / "out")

@@ -311,7 +311,7 @@ def test_a_rule_that_was_used_is_remembered_and_recorded_in_every_output(
     assert found["layer.weight"].tobytes() == tensors["layer.weight"].tobytes()
     record = _record(tmp_path / "out")
     assert record["allow"] == ["extra", "integers", "missing"]
-    assert record["rules"] == [dict(rule) for rule in result.rules]
+    assert record["rules"] == [{**rule, "source": "odd"} for rule in result.rules]
     assert {rule["rule"]: rule["tensors"] for rule in record["rules"]} == {"missing": ["layer.bias"], "extra": ["head"]}
 
 

@@ -22,7 +22,7 @@ _WEIGHTS = re.compile(
     r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|ot|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
 )
 _VARIANT = re.compile(r"\.(fp16|bf16|fp32|non_ema)\b")
-_LEFT_BEHIND = re.compile(r"\..*|README\.md", re.IGNORECASE)
+_LEFT_BEHIND = re.compile(r"\..*|README\.md|recipe\.yaml|mergekit_config\.yml", re.IGNORECASE)
 
 
 def folder_table(folder: Path) -> TensorTable:
@@ -43,8 +43,8 @@ def folder_table(folder: Path) -> TensorTable:
 def sidecars_of(folder: Path) -> tuple[Path, ...]:
     """List the files that belong to the model but are no weights: configuration, tokenizer, licence.
 
-    Hidden files, subfolders, weights of any format (a training run keeps its state in such files too) and the model
-    card, which is written anew, are left out.
+    Hidden files, subfolders, weights of any format (a training run keeps its state in such files too), and what says
+    how the model was made (its card and recipe, which are written anew) are left out.
 
     Args:
         folder: The absolute path.

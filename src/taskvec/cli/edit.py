@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskvec.cli.command import command
+from taskvec.cli.edit_text import edit_text
 from taskvec.cli.options import (
     AllowOption,
     DtypeOption,
@@ -18,8 +18,9 @@ from taskvec.cli.options import (
     IncludeOption,
     MaxErrorOption,
     RankOption,
-    RenameOption,
     Running,
+    SeedOption,
+    ShardSizeOption,
     dtype_option,
     named_refs,
     rules_option,
@@ -28,12 +29,8 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.composition.editing import Addition, Editing
-    from taskvec.streaming.plan import RunOptions
-    from taskvec.vectors.alignment import Rule
-    from taskvec.vectors.output import EditResult, OutputOptions
-
-    Request = Callable[[OutputOptions, RunOptions, bool], Editing]
+    from taskvec.recipes.loading import RecipeFile
+    from taskvec.recipes.merging import Merging
 
 app = typer.Typer()
 
@@ -76,12 +73,9 @@ def edit(
         ),
     ] = False,
     dtype: DtypeOption = None,
-    out_shard_size: Annotated[
-        str | None,
-        typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
-    ] = None,
+    out_shard_size: ShardSizeOption = None,
+    random_seed: SeedOption = None,
     allow: AllowOption = None,
-    rename: RenameOption = None,
     tokenizer_source: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +91,10 @@ def edit(
     max_error: MaxErrorOption = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
+    sha256: Annotated[
+        bool,
+        typer.Option("--sha256", help="Name the SHA-256 of every input file in the model card, which costs a read."),
+    ] = False,
 ) -> None:
     """Write the model, the task vector or the adapter that an expression says.
 
@@ -107,30 +105,42 @@ def edit(
 
     With --as lora, what is added to the base is cut to a low rank, and the error of that is printed; --rank or
     --max-error says how low.
+    A model card and the edit as a recipe are written beside the weights: taskvec merge OUT/recipe.yaml OUT2 makes the
+    same weights again.
 
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate;
     with --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora.
     """
-    from taskvec.vectors.output import EditResult, OutputOptions
+    from taskvec.recipes.merging import Merging
+    from taskvec.recipes.overriding import overridden
+    from taskvec.vectors.output import EditResult
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
-    if tokenizer_source is not None or rename:
-        names = _Names(tokenizer_source, tuple(rename or ()))
-        request = _with_names(base, named_refs(vector or ()), words, rules_option(allow or ()), names)
+    _check_tokenizer(tokenizer_source, base)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
-    how_written = OutputOptions(dtype=dtype_option(dtype), shard_size=shard_size)
-    if _is_lora(output, rank, max_error, include, exclude):
-        _save_lora(request, how_written, out, how, (rank, max_error), (include or (), exclude or ()))
-        return
+    chosen = dtype_option(dtype)
+    is_lora = _is_lora(output, rank, max_error, include, exclude)
     with Run(how) as run:
+        file = overridden(request(), dtype=chosen, shard_size=shard_size, seed=random_seed, tokenizer=tokenizer_source)
+        merging = Merging(file, run.options, sha256=sha256)
+        if is_lora:
+            _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()))
+            return
         run.carry_out(
-            plan=lambda: request(how_written, run.options, True).plan(out),
-            work=lambda: request(how_written, run.options, False).save(out),
-            data=EditResult.to_json,
-            text=_edit_text,
+            plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text
         )
+
+
+def _check_tokenizer(tokenizer_source: str | None, base: str | None) -> None:
+    """Refuse a tokenizer beside a store.
+
+    Raises:
+        typer.BadParameter: If there is one.
+    """
+    if tokenizer_source is not None and base is None:
+        raise typer.BadParameter("--tokenizer-source goes with --base and --vector: a store has one vocabulary")
 
 
 def _is_lora(output: str, *only_for_lora: object) -> bool:
@@ -147,10 +157,9 @@ def _is_lora(output: str, *only_for_lora: object) -> bool:
 
 
 def _save_lora(
-    request: Request,
-    output: OutputOptions,
+    merging: Merging,
     out: Path,
-    how: Running,
+    run: Run,
     rank: tuple[int | None, float | None],
     patterns: tuple[Sequence[str], Sequence[str]],
 ) -> None:
@@ -161,13 +170,12 @@ def _save_lora(
 
     targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
     rule = lora_rule(*rank)
-    with Run(how) as run:
-        run.carry_out(
-            plan=lambda: plan_as_lora(request(output, run.options, True), out, rule, targets),
-            work=lambda: save_as_lora(request(output, run.options, False), out, rule, targets),
-            data=LoraResult.to_json,
-            text=lora_text,
-        )
+    run.carry_out(
+        plan=lambda: plan_as_lora(merging.editing(is_plan=True), out, rule, targets),
+        work=lambda: save_as_lora(merging.editing(), out, rule, targets),
+        data=LoraResult.to_json,
+        text=lora_text,
+    )
 
 
 def _request(
@@ -178,7 +186,7 @@ def _request(
     basis: str | None,
     atoms: bool,
     allow: Sequence[str],
-) -> Request:
+) -> Callable[[], RecipeFile]:
     """Understand which of the two ways of editing is asked for.
 
     Raises:
@@ -186,6 +194,8 @@ def _request(
     """
     if atoms and basis is None:
         raise typer.BadParameter("--add-atoms goes with --basis NAME")
+    from taskvec.recipes.edits import checkpoint_recipe, store_recipe
+
     if base is None:
         if vectors:
             raise typer.BadParameter("--vector goes with --base REF, and a store has its own base")
@@ -193,91 +203,9 @@ def _request(
             raise typer.BadParameter("--allow goes with --base; for a store, give it to taskvec store add")
         if len(words) != 2:
             raise typer.BadParameter("expected STORE and EXPRESSION, or EXPRESSION with --base and --vector")
-        return partial(_over_store, words[0], words[1], basis, atoms)
+        return partial(store_recipe, words[0], words[1], basis=basis, addition="atoms" if atoms else "recovered")
     if basis is not None:
         raise typer.BadParameter("--basis is of a store, and --base means that there is none")
     if len(words) != 1:
         raise typer.BadParameter("with --base, expected an EXPRESSION and no STORE")
-    return partial(_over_checkpoints, base, named_refs(vectors), words[0], rules_option(allow))
-
-
-def _over_store(
-    store: str,
-    expression: str,
-    basis: str | None,
-    atoms: bool,
-    output: OutputOptions,
-    options: RunOptions,
-    is_plan: bool,
-) -> Editing:
-    from taskvec.composition.editing import Editing
-    from taskvec.vectors.store import Store
-
-    addition: Addition = "atoms" if atoms else "recovered"
-    opened = Store(store, options)
-    return Editing.of_store(opened, expression, basis=basis, addition=addition, output=output, is_plan=is_plan)
-
-
-def _over_checkpoints(
-    base: str,
-    refs: Mapping[str, str],
-    expression: str,
-    allow: Sequence[Rule],
-    output: OutputOptions,
-    options: RunOptions,
-    is_plan: bool,  # noqa: ARG001  # without a store, nothing has to be read to understand an expression
-    names: _Names | None = None,
-) -> Editing:
-    from taskvec.composition.editing import Editing
-
-    names = names or _Names()
-    return Editing.of_checkpoints(
-        base,
-        refs,
-        expression,
-        allow=allow,
-        output=output,
-        options=options,
-        tokenizer_source=names.tokenizer_source,
-        renames=names.renames,
-    )
-
-
-@dataclass(frozen=True)
-class _Names:
-    """How tokens and tensors of fine-tuned models are called in the base."""
-
-    tokenizer_source: str | None = None
-    renames: tuple[str, ...] = ()
-
-
-def _with_names(
-    base: str | None, refs: Mapping[str, str], words: Sequence[str], allow: Sequence[Rule], names: _Names
-) -> Request:
-    """Edit models whose tokens or tensors may be called otherwise.
-
-    Raises:
-        typer.BadParameter: If there is a store: its vectors have the base's names.
-    """
-    if base is None:
-        raise typer.BadParameter(
-            "--tokenizer-source and --rename go with --base; for a store, give --rename to taskvec store add"
-        )
-    return partial(_over_checkpoints, base, refs, words[0], allow, names=names)
-
-
-def _edit_text(result: EditResult) -> Iterator[str]:
-    from taskvec.streaming.memory import format_size
-
-    files = f"{len(result.files)} file{'s' if len(result.files) > 1 else ''}"
-    tensors = f"{result.edited} tensors edited, {result.copied} copied"
-    yield f"wrote {result.out}: {tensors}, {format_size(result.num_bytes)} in {files}"
-    for rule in result.rules:
-        yield f"rule {rule['rule']} covered {len(rule['tensors'])} tensors of {rule['source']}"
-    if result.vocabulary:
-        found = result.vocabulary
-        yield f"vocabulary of {found['source']}: {found['tokens']} tokens, {len(found['added'])} new to the base"
-    if result.certificate:
-        error = result.certificate["relative_error"]
-        size = "an unknown relative error" if error is None else f"a relative error of {error:.3g}"
-        yield f"over basis {result.certificate['basis']}: what was added has {size}"
+    return partial(checkpoint_recipe, base, named_refs(vectors), words[0], allow=rules_option(allow))

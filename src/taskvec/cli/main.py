@@ -18,6 +18,7 @@ from taskvec.cli import (
     edit,
     extract_lora,
     inspect,
+    merge,
     methods,
     report,
     similarity,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(store.app, name="store")
 app.add_typer(basis.app, name="basis")
-for verb in (similarity, compress, decompose, attribute, edit, extract_lora, methods, inspect, report):
+for verb in (similarity, compress, decompose, attribute, edit, merge, extract_lora, methods, inspect, report):
     app.add_typer(verb.app)
 
 

@@ -172,6 +172,13 @@ ExcludeOption = Annotated[
 PageOption = Annotated[
     Path, typer.Option("-o", "--out", metavar="PAGE", help="Where the page goes: an .html file.", show_default=False)
 ]
+ShardSizeOption = Annotated[
+    str | None,
+    typer.Option("--out-shard-size", metavar="SIZE", help="Bytes in a file at most; one file if not given."),
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--random-seed", min=0, metavar="N", help="The key of random masks; 0 if not given.")
+]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also draw a figure: a .png, .svg or .pdf file.")
 ]

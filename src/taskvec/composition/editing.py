@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,11 +14,12 @@ from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
+from taskvec.composition.scope import Preamble
 from taskvec.errors import ExpressionError
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
-from taskvec.vectors.expressions import LinearForm, linear_form
+from taskvec.vectors.expressions import LinearForm
 from taskvec.vectors.forms import Source
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.task_vector import Ref, TaskVector
@@ -27,6 +29,21 @@ if TYPE_CHECKING:  # an edit without a store starts without what stores need
     from taskvec.vectors.store import Store
 
 Addition = Literal["recovered", "atoms"]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where a result goes.
+
+    Attributes:
+        model: The model that is edited.
+        output: How to write.
+        options: The limits.
+    """
+
+    model: Source
+    output: OutputOptions
+    options: RunOptions
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,7 @@ class Editing:
         addition: Addition = "recovered",
         output: OutputOptions | None = None,
         is_plan: bool = False,
+        preamble: Preamble | None = None,
     ) -> Editing:
         """Understand an expression over a store.
 
@@ -73,6 +91,7 @@ class Editing:
             output: How to write.
             is_plan: Read no weights, not even for inner products that ``orthogonal`` needs and the store does not know
                 yet; such an editing can be planned and not saved.
+            preamble: What is said before the expression.
 
         Returns:
             The editing.
@@ -80,22 +99,31 @@ class Editing:
         from taskvec.linalg.basis import Basis
         from taskvec.linalg.expression_functions import Products, store_functions
 
+        said = preamble or Preamble()
+        target = _Target(said.onto or store.base, output or OutputOptions(), store.options)
         if basis is not None:
-            return cls._of_basis(Basis.load(store, basis), expression, addition, output or OutputOptions())
-        merges, products = Merges(), Products(store, is_plan=is_plan)
-        form = linear_form(expression, store.names_and_parts, store_functions(store, products), merges.functions)
-        used = {name: store[name] for name in merges.names(_used(form))}
+            return cls._of_basis(Basis.load(store, basis), expression, addition, target, said)
+        products = Products(store, is_plan=is_plan)
+        scope = said.scope(store.names_and_parts, store_functions(store, products))
+        form = scope.form(expression)
+        used = {name: store[name] for name in scope.merges.names(_used(form))}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
-        target = output or OutputOptions()
-        editing = cls._of(expression, form, merges, used, store.base, target, store.options, sources)
+        editing = cls._of(expression, form, scope.merges, used, store.base, target, sources)
         return replace(editing, products=products.passes)
 
     @classmethod
-    def _of_basis(cls, basis: Basis, expression: str, addition: Addition, output: OutputOptions) -> Editing:
+    def _of_basis(
+        cls,
+        basis: Basis,
+        expression: str,
+        addition: Addition,
+        target: _Target,
+        said: Preamble,
+    ) -> Editing:
         from taskvec.linalg.certificate import known
 
-        merges = Merges()
-        form = linear_form(expression, basis.tasks, merges=merges.functions)
+        scope = said.scope(basis.tasks)
+        form, merges = scope.form(expression), scope.merges
         vectors: Mapping[str, TaskVector] = basis.vectors
         is_linear = not merges.used(form.coefficients)
         error = basis.certificate.error_of_expression(form.coefficients) if is_linear else float("nan")
@@ -110,9 +138,8 @@ class Editing:
             "relative_error": known(error),
             "task_errors": {name: known(basis.certificate.task_errors[name]) for name in names},
         }
-        store = basis.store
         atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
-        editing = cls._of(expression, form, merges, vectors, store.base, output, store.options, atoms)
+        editing = cls._of(expression, form, merges, vectors, basis.store.base, target, atoms)
         record = {**editing.output.record, "certificate": certificate}
         return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
 
@@ -145,19 +172,52 @@ class Editing:
         Returns:
             The editing.
         """
-        merges = Merges()
-        form = linear_form(expression, vectors, merges=merges.functions)
         opened = open_checkpoint(base)
-        names = merges.names(form.coefficients)
-        output, options = output or OutputOptions(), options or RunOptions()
-        models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in names}
+        scope = Preamble().scope(vectors)
+        used = scope.merges.names(_used(scope.form(expression)))
+        models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in used}
         if tokenizer_source is not None:
             aligned = align_vocabularies(opened, models, tokenizer_source)
             opened, models = aligned.base, aligned.models
+            output = output or OutputOptions()
             output = replace(output, record={**output.record, "vocabulary": aligned.report.to_json()})
-        used = {name: TaskVector(opened, model, allow=allow) for name, model in models.items()}
-        sources = {name: str(vectors[name]) for name in used}
-        return cls._of(expression, form, merges, used, Source.of(opened), output, options, sources)
+        made = {name: partial(TaskVector, opened, model, allow=allow) for name, model in models.items()}
+        sources = {name: str(vectors[name]) for name in models}
+        return cls.of_vectors(Source.of(opened), made, expression, sources=sources, output=output, options=options)
+
+    @classmethod
+    def of_vectors(
+        cls,
+        base: Source,
+        vectors: Mapping[str, Callable[[], TaskVector]],
+        expression: str,
+        *,
+        sources: Mapping[str, str] | None = None,
+        output: OutputOptions | None = None,
+        options: RunOptions | None = None,
+        preamble: Preamble | None = None,
+    ) -> Editing:
+        """Understand an expression over task vectors.
+
+        Args:
+            base: Their base.
+            vectors: Name → what opens a task vector; called for those that are used.
+            expression: Such as ``base + 0.4*(math + code)``.
+            sources: Name → what the record says of it.
+            output: How to write.
+            options: The limits.
+            preamble: What is said before the expression.
+
+        Returns:
+            The editing.
+        """
+        said = preamble or Preamble()
+        scope = said.scope(vectors)
+        form = scope.form(expression)
+        used = {name: vectors[name]() for name in scope.merges.names(_used(form))}
+        target = _Target(said.onto or base, output or OutputOptions(), options or RunOptions())
+        known = {name: (sources or {}).get(name, name) for name in used}
+        return cls._of(expression, form, scope.merges, used, base, target, known)
 
     @classmethod
     def _of(
@@ -167,8 +227,7 @@ class Editing:
         merges: Merges,
         vectors: Mapping[str, TaskVector],
         base: Source,
-        output: OutputOptions,
-        options: RunOptions,
+        target: _Target,
         sources: Mapping[str, str],
     ) -> Editing:
         if form.base not in {0.0, 1.0}:
@@ -176,16 +235,16 @@ class Editing:
                 f"expression: base occurs {form.base:g} times; write it once for a checkpoint, or leave it out for a "
                 "task vector"
             )
-        made = merges.make(_used(form), vectors, base, options)
+        made = merges.make(_used(form), vectors, base, target.options)
         known = {**vectors, **{merge.name: merge.vector for merge in made}}
         total = TaskVector.from_terms(base, {})
         for name in _used(form):
             total += form.coefficients[name] * known[name]
-        edited = Edited(total, base if form.base else None)
-        covered = {merge.name: merge.rules for merge in made if merge.rules}
+        edited = Edited(total, target.model if form.base else None)
+        covered = {merge.name: target.output.public_rules(merge.rules) for merge in made if merge.rules}
         merged = {"rules_within": covered} if covered else {}
-        record = {"expression": expression, "sources": dict(sources), **merged, **output.record}
-        return cls(expression, edited, replace(output, record=record), options, merges=made)
+        record = {"expression": expression, "sources": dict(sources), **merged, **target.output.record}
+        return cls(expression, edited, replace(target.output, record=record), target.options, merges=made)
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""

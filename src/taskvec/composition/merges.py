@@ -10,7 +10,7 @@ from taskvec.composition.merge import Merge
 from taskvec.errors import CompositionError, ExpressionError
 from taskvec.methods import METHODS, Method, Takes
 from taskvec.methods.method import Combination
-from taskvec.methods.settings import Settings
+from taskvec.methods.settings import Given, Settings
 from taskvec.streaming import RunOptions
 from taskvec.vectors.expressions import BASE, MergeFunction, OptionValue
 from taskvec.vectors.forms import Source
@@ -35,7 +35,7 @@ class MergeCall:
     key: str
     method: Method
     vectors: tuple[Weights, ...]
-    given: Mapping[str, OptionValue]
+    given: Mapping[str, Given]
 
 
 class Merges:
@@ -45,8 +45,14 @@ class Merges:
         calls: Key → merge.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, defaults: Mapping[str, OptionValue] | None = None) -> None:
+        """Begin without any.
+
+        Args:
+            defaults: Options that are given to every method that has them, where a call does not give others.
+        """
         self.calls: dict[str, MergeCall] = {}
+        self._defaults = defaults or {}
 
     @property
     def functions(self) -> Mapping[str, MergeFunction]:
@@ -97,21 +103,58 @@ class Merges:
                 )
         return found
 
+    def add(self, key: str, method: Method, vectors: Sequence[Weights], given: Mapping[str, Given]) -> None:
+        """Ask for a merge.
+
+        Args:
+            key: Under what its vector will be known.
+            method: The method.
+            vectors: The coefficients of each argument, by names and by keys of merges that were added before.
+            given: The method's options, checked.
+        """
+        deltas = _deltas(method, vectors)
+        given = self._with_defaults(method, given)
+        _settings(method, deltas, given)
+        self.calls[key] = MergeCall(key, method, deltas, given)
+
     def _call(self, method: Method, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
-        deltas = [_delta(vector, method) for vector in vectors]
-        texts = [_text(vector) for vector in deltas]
-        if len(set(texts)) < len(texts):
-            raise ExpressionError(f"{method.name} takes each task vector once; remove the repeated one")
-        try:
-            settings = method.settings(texts, given)
-        except CompositionError as error:
-            raise ExpressionError(str(error)) from error
+        deltas = _deltas(method, vectors)
+        given = self._with_defaults(method, given)
+        settings = _settings(method, deltas, given)
         linear = _combination(settings, method)
         if linear is not None:
             return _summed(linear, deltas)
-        key = f"{method.name}({', '.join([*texts, settings.text]).removesuffix(', ')})"
-        self.calls[key] = MergeCall(key, method, tuple(deltas), given)
+        key = f"{method.name}({', '.join([*map(_text, deltas), settings.text]).removesuffix(', ')})"
+        self.calls[key] = MergeCall(key, method, deltas, given)
         return {key: 1.0}
+
+    def _with_defaults(self, method: Method, given: Mapping[str, Given]) -> Mapping[str, Given]:
+        known = {parameter.name for parameter in method.parameters}
+        return {**{name: value for name, value in self._defaults.items() if name in known}, **given}
+
+
+def _deltas(method: Method, vectors: Sequence[Weights]) -> tuple[Weights, ...]:
+    """Return the arguments of a merge without the base.
+
+    Raises:
+        ExpressionError: If one occurs twice.
+    """
+    deltas = tuple(_delta(vector, method) for vector in vectors)
+    if len(set(map(_text, deltas))) < len(deltas):
+        raise ExpressionError(f"{method.name} takes each task vector once; remove the repeated one")
+    return deltas
+
+
+def _settings(method: Method, deltas: Sequence[Weights], given: Mapping[str, Given]) -> Settings:
+    """Check the options of a merge.
+
+    Raises:
+        ExpressionError: If the method cannot take them.
+    """
+    try:
+        return method.settings([_text(delta) for delta in deltas], given)
+    except CompositionError as error:
+        raise ExpressionError(str(error)) from error
 
 
 def _delta(vector: Weights, method: Method) -> Weights:

@@ -7,11 +7,13 @@ import subprocess  # noqa: S404  # the user's own command, given as words
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from taskvec.composition.editing import edit
 from taskvec.errors import TaskvecError
 from taskvec.linalg.scaling_search import Score
-from taskvec.vectors.store import Store
+
+if TYPE_CHECKING:
+    from taskvec.vectors.store import Store
 
 
 def score_of(store: Store, expression: Callable[[float], str], validate: Callable[[Path], float]) -> Score:
@@ -25,6 +27,7 @@ def score_of(store: Store, expression: Callable[[float], str], validate: Callabl
     Returns:
         What the searches take.
     """
+    from taskvec.composition.editing import edit
 
     def score(scaling: float) -> float:
         with tempfile.TemporaryDirectory(prefix="taskvec-") as folder:

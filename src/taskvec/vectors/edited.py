@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from taskvec.vectors.combining import CombineKernel
 from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.saved_vectors import METADATA_KEY, content_of
+from taskvec.vectors.sidecars import write_sidecars
 from taskvec.vectors.sinks import ArraySink, OnlySink
 from taskvec.vectors.task_vector import Ref, TaskVector
 
@@ -99,7 +99,8 @@ class Edited:
             )
             with writer, Journal(staged.journal_path, key) as journal:
                 run(replace(job, writers=(OnlySink(writer, written),)), options, journal)
-            files = (*writer.files, *self._carry_sidecars(staged.directory))
+            origin = self.target.checkpoint if self.target else None
+            files = (*writer.files, *write_sidecars(staged.directory, origin, output.documents))
             staged.publish()
         edited, num_bytes = len(alignment.combinable), sum(info.nbytes for info in written)
         return EditResult(staged.target, files, edited, len(written) - edited, num_bytes, _rules(alignment))
@@ -149,26 +150,12 @@ class Edited:
             "version": __version__,
             "kind": "checkpoint" if self.target else "task_vector",
             "base": content_of(base, options) if base.is_hashed or not self.target else None,
-            "rules": _rules(alignment),
+            "rules": output.public_rules(_rules(alignment)),
             "allow": sorted(self.vector.allow),
             **output.record,
         }
         tied = self.target.checkpoint.tied if self.target else {}
         return {**tied, METADATA_KEY: json.dumps(record, ensure_ascii=False)}
-
-    def _carry_sidecars(self, directory: Path) -> tuple[str, ...]:
-        if self.target is None:
-            return ()
-        origin = self.target.checkpoint
-        names = tuple(dict.fromkeys([*origin.sidecars, *origin.overlays]))
-        for relative in names:
-            destination = directory / relative
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            if relative in origin.overlays:
-                destination.write_bytes(origin.overlays[relative])
-            else:
-                shutil.copyfile(origin.root / relative, destination)
-        return tuple(map(str, names))
 
 
 def _rules(alignment: Alignment) -> tuple[Mapping[str, Any], ...]:

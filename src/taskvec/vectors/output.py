@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,19 @@ class OutputOptions:
         dtype: The dtype of all combinable tensors; each keeps the base's own if not given.
         shard_size: Bytes in a file at most; one file if not given.
         record: What to write into the output's metadata beside our own facts.
+        documents: Name → text that is written beside the weights, instead of the edited model's file of that name.
+        public: From a reference to what everybody may read of it, for the rules in the metadata.
     """
 
     dtype: DType | None = None
     shard_size: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
+    public: Callable[[str], str] = str
+
+    def public_rules(self, rules: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rules that were used as everybody may read them."""
+        return [{**rule, "source": self.public(rule["source"])} for rule in rules]
 
 
 @dataclass(frozen=True, slots=True)

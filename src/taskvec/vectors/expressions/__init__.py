@@ -3,7 +3,7 @@
 Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a vector (``linear``).
 """
 
-from taskvec.vectors.expressions.linear import LinearForm, MergeFunction, VectorFunction, linear_form
+from taskvec.vectors.expressions.linear import Definition, LinearForm, MergeFunction, VectorFunction, linear_form
 from taskvec.vectors.expressions.nodes import (
     Add,
     Call,
@@ -23,6 +23,7 @@ __all__ = [
     "BASE",
     "Add",
     "Call",
+    "Definition",
     "Divide",
     "LinearForm",
     "MergeFunction",

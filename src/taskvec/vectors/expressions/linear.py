@@ -35,6 +35,10 @@ An argument may hold the base, under ``BASE``; a function that cannot take it ra
 """
 
 
+Definition = float | Mapping[str, float]
+"""What a defined name stands for: a number, or the coefficients of task vectors."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinearForm:
     """``base·θ₀ + Σ coefficients[key]·τ_key``.
@@ -53,6 +57,7 @@ def linear_form(
     names: Collection[str],
     functions: Mapping[str, VectorFunction] | None = None,
     merges: Mapping[str, MergeFunction] | None = None,
+    definitions: Mapping[str, Definition] | None = None,
 ) -> LinearForm:
     """Reduce an expression to one coefficient a vector.
 
@@ -61,12 +66,13 @@ def linear_form(
         names: Every ``NAME`` and ``NAME.part`` that exists; ``base`` always does.
         functions: Functions of task vectors beside ``sum`` and ``mean``, such as those that must know a store.
         merges: Functions that make a new vector, such as ``ties``; these alone take options.
+        definitions: Further names, and what they stand for.
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
     if isinstance(expression, str):
-        return _Evaluation(expression, names, functions or {}, merges or {}).form(parse(expression))
-    return _Evaluation(None, names, functions or {}, merges or {}).form(expression)
+        return _Evaluation(expression, names, functions or {}, merges or {}, definitions or {}).form(parse(expression))
+    return _Evaluation(None, names, functions or {}, merges or {}, definitions or {}).form(expression)
 
 
 class _Evaluation:
@@ -78,11 +84,13 @@ class _Evaluation:
         names: Collection[str],
         functions: Mapping[str, VectorFunction],
         merges: Mapping[str, MergeFunction],
+        definitions: Mapping[str, Definition],
     ) -> None:
         self._text = text
         self._names = frozenset(names)
         self._functions = functions
         self._merges = merges
+        self._definitions = definitions
 
     def form(self, root: Node) -> LinearForm:
         value = self._evaluate(root)
@@ -104,7 +112,7 @@ class _Evaluation:
             case Number():
                 value: _Value = float(node.value)
             case Name():
-                value = {self._known(node): 1.0}
+                value = self._meaning(node)
             case Negate():
                 value = self._scale(node, operands[0], -1.0)
             case Add():
@@ -124,12 +132,18 @@ class _Evaluation:
     def _error(self, node: Node, problem: str) -> ExpressionError:
         return mistake(self._text, node.column, problem)
 
+    def _meaning(self, node: Name) -> _Value:
+        definition = self._definitions.get(node.key)
+        if definition is None:
+            return {self._known(node): 1.0}
+        return definition if isinstance(definition, float) else dict(definition)
+
     def _known(self, node: Name) -> str:
         if node.key == BASE or node.key in self._names:
             return node.key
         if node.part and node.name in self._names:
             raise self._error(node, f"{quoted(node.name)} has no {node.part} part; decompose it first")
-        raise self._error(node, unknown("name", node.key, self._names, also=[BASE]))
+        raise self._error(node, unknown("name", node.key, {*self._names, *self._definitions}, also=[BASE]))
 
     def _finite(self, node: Node, value: float) -> float:
         if not math.isfinite(value):

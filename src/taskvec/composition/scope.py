@@ -1,0 +1,99 @@
+"""What expressions may name: task vectors, functions, and what was defined before under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from taskvec.composition.merges import Merges, Weights
+from taskvec.errors import ExpressionError
+from taskvec.methods import Method
+from taskvec.methods.settings import Given
+from taskvec.vectors.expressions import BASE, Definition, LinearForm, OptionValue, VectorFunction, linear_form
+from taskvec.vectors.forms import Source
+
+
+class Scope:
+    """The names of one store or set of checkpoints, and definitions on top of them.
+
+    A defined sum of vectors is taken apart where it is used, so that functions of inner products see the vectors; a
+    defined merge is a vector of its own.
+
+    Attributes:
+        merges: The merges that were asked for.
+    """
+
+    def __init__(
+        self,
+        names: Collection[str],
+        functions: Mapping[str, VectorFunction] | None = None,
+        defaults: Mapping[str, OptionValue] | None = None,
+    ) -> None:
+        self.merges = Merges(defaults)
+        self._names = frozenset(names)
+        self._functions = functions or {}
+        self._definitions: dict[str, Definition] = {}
+
+    def form(self, expression: str) -> LinearForm:
+        """Reduce an expression to one coefficient a vector or merge."""
+        return linear_form(expression, self._names, self._functions, self.merges.functions, self._definitions)
+
+    def define_number(self, name: str, value: float) -> None:
+        """Let a name stand for a number."""
+        self._define(name, float(value))
+
+    def define(self, name: str, expression: str) -> None:
+        """Let a name stand for a sum of vectors.
+
+        Raises:
+            ExpressionError: If the sum holds the base, or the name is taken.
+        """
+        form = self.form(expression)
+        if form.base:
+            raise ExpressionError(f"{name}: a step is a task vector; leave base out, and add it in the result")
+        self._define(name, form.coefficients)
+
+    def define_merge(
+        self, name: str, method: Method, vectors: Sequence[str | Weights], given: Mapping[str, Given]
+    ) -> None:
+        """Let a name stand for a merge.
+
+        Args:
+            name: The name.
+            method: How it is merged.
+            vectors: What is merged: expressions, or coefficients.
+            given: The method's options; each a value, or a function from a tensor's name to one.
+        """
+        weights = [self._weights(vector) if isinstance(vector, str) else vector for vector in vectors]
+        self._define(name, {name: 1.0})
+        self.merges.add(name, method, weights, given)
+
+    def _weights(self, expression: str) -> Weights:
+        form = self.form(expression)
+        return {BASE: form.base, **form.coefficients} if form.base else form.coefficients
+
+    def _define(self, name: str, definition: Definition) -> None:
+        if name in self._names or name in self._definitions:
+            raise ExpressionError(f"the name {name!r} is taken already; choose another for the step or parameter")
+        self._definitions[name] = definition
+
+
+@dataclass(frozen=True)
+class Preamble:
+    """What is said before the expression that is evaluated.
+
+    Attributes:
+        define: Defines names.
+        defaults: Options for every method that has them.
+        onto: The model that is edited instead of the base.
+    """
+
+    define: Callable[[Scope], None] = lambda _: None
+    defaults: Mapping[str, OptionValue] = field(default_factory=dict)
+    onto: Source | None = None
+
+    def scope(self, names: Collection[str], functions: Mapping[str, VectorFunction] | None = None) -> Scope:
+        """Return a scope over some names, with what is defined."""
+        scope = Scope(names, functions, self.defaults)
+        self.define(scope)
+        return scope
