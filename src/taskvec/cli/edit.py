@@ -18,6 +18,7 @@ from taskvec.cli.options import (
     IncludeOption,
     MaxErrorOption,
     RankOption,
+    RenameOption,
     Running,
     SeedOption,
     ShardSizeOption,
@@ -76,6 +77,7 @@ def edit(
     out_shard_size: ShardSizeOption = None,
     random_seed: SeedOption = None,
     allow: AllowOption = None,
+    rename: RenameOption = None,
     tokenizer_source: Annotated[
         str | None,
         typer.Option(
@@ -118,12 +120,19 @@ def edit(
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
-    _check_tokenizer(tokenizer_source, base)
+    _check_names(base, tokenizer_source, rename)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     chosen = dtype_option(dtype)
     is_lora = _is_lora(output, rank, max_error, include, exclude)
     with Run(how) as run:
-        file = overridden(request(), dtype=chosen, shard_size=shard_size, seed=random_seed, tokenizer=tokenizer_source)
+        file = overridden(
+            request(),
+            dtype=chosen,
+            shard_size=shard_size,
+            seed=random_seed,
+            tokenizer=tokenizer_source,
+            rename=rename or (),
+        )
         merging = Merging(file, run.options, sha256=sha256)
         if is_lora:
             _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()))
@@ -133,14 +142,16 @@ def edit(
         )
 
 
-def _check_tokenizer(tokenizer_source: str | None, base: str | None) -> None:
-    """Refuse a tokenizer beside a store.
+def _check_names(base: str | None, *given: object) -> None:
+    """Refuse names of tokens and tensors beside a store, whose vectors have the base's.
 
     Raises:
-        typer.BadParameter: If there is one.
+        typer.BadParameter: If any are given.
     """
-    if tokenizer_source is not None and base is None:
-        raise typer.BadParameter("--tokenizer-source goes with --base and --vector: a store has one vocabulary")
+    if base is None and any(given):
+        raise typer.BadParameter(
+            "--tokenizer-source and --rename go with --base; for a store, give --rename to taskvec store add"
+        )
 
 
 def _is_lora(output: str, *only_for_lora: object) -> bool:

@@ -181,8 +181,8 @@ class Editing:
             opened, models = aligned.base, aligned.models
             output = output or OutputOptions()
             output = replace(output, record={**output.record, "vocabulary": aligned.report.to_json()})
-        made = {name: partial(TaskVector, opened, model, allow=allow) for name, model in models.items()}
-        sources = {name: str(vectors[name]) for name in models}
+        made = {name: partial(TaskVector, opened, models.get(name, ref), allow=allow) for name, ref in vectors.items()}
+        sources = {name: str(ref) for name, ref in vectors.items()}
         return cls.of_vectors(Source.of(opened), made, expression, sources=sources, output=output, options=options)
 
     @classmethod

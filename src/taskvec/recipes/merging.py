@@ -78,7 +78,8 @@ class Merging:
             What was written.
         """
         target = Path(out).absolute()
-        self.plan(target)
+        if len(self.file.recipes) > 1 or self.file.last.searched:
+            self.plan(target)  # the last recipe must be right before anything is made for it
         workshop = Workshop(target)
         made: dict[str, Path] = {}
         for number, recipe in enumerate(self.file.recipes[:-1], start=1):
@@ -171,9 +172,7 @@ class _Work:
         return replace(self.editing, output=replace(self.editing.output, documents=texts)).save(out)
 
 
-def understand(
-    opened: Opened, record: Mapping[str, Any], options: RunOptions, *, is_plan: bool = False
-) -> Editing:
+def understand(opened: Opened, record: Mapping[str, Any], options: RunOptions, *, is_plan: bool = False) -> Editing:
     """Turn a recipe into what can be planned and written.
 
     Args:

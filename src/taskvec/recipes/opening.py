@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import VocabularyReport, align_vocabularies
 from taskvec.errors import RecipeError
 from taskvec.recipes.layers import LayerNames
@@ -104,7 +105,9 @@ class Opened:
     def _aligned(self) -> _Aligned:
         """The base and the fine-tuned models, with the same row for the same token where that is asked for."""
         base = self.model(self.recipe.base)
-        models = {name: self.model(vector.model) for name, vector in self.recipe.vectors.items()}
+        models = {
+            name: renamed(self.model(vector.model), vector.rename) for name, vector in self.recipe.vectors.items()
+        }
         if self.recipe.output.tokenizer is None:
             return _Aligned(base, models, None)
         used = used_vectors(self.recipe, LayerNames.of(base.tensors))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from taskvec.recipes.loading import RecipeFile
@@ -19,6 +19,7 @@ def overridden(
     seed: int | None = None,
     tokenizer: str | None = None,
     allow: Collection[Rule] = (),
+    rename: Sequence[str] = (),
 ) -> RecipeFile:
     """Return the same recipes with some things said otherwise.
 
@@ -29,11 +30,12 @@ def overridden(
         seed: The key of random masks of all recipes.
         tokenizer: Whose tokens the output has.
         allow: Rules for every vector of all recipes.
+        rename: ``OLD=NEW`` for every vector of all recipes.
 
     Returns:
         The recipes.
     """
-    recipes = [_seeded(_allowing(recipe, allow), seed) for recipe in file.recipes]
+    recipes = [_seeded(_reading(recipe, allow, rename), seed) for recipe in file.recipes]
     output = recipes[-1].output
     if dtype is not None:
         output = output.model_copy(update={"dtype": dtype.value.lower()})
@@ -48,9 +50,14 @@ def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
     return recipe if seed is None else recipe.model_copy(update={"seed": seed})
 
 
-def _allowing(recipe: Recipe, allow: Collection[Rule]) -> Recipe:
+def _reading(recipe: Recipe, allow: Collection[Rule], rename: Sequence[str]) -> Recipe:
     vectors = {
-        name: vector.model_copy(update={"allow": tuple(dict.fromkeys([*vector.allow, *allow]))})
+        name: vector.model_copy(
+            update={
+                "allow": tuple(dict.fromkeys([*vector.allow, *allow])),
+                "rename": tuple(dict.fromkeys([*vector.rename, *rename])),
+            }
+        )
         for name, vector in recipe.vectors.items()
     }
     return recipe.model_copy(update={"vectors": vectors})

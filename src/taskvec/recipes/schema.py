@@ -87,10 +87,12 @@ class Vector(RecipePart):
     Attributes:
         model: Where it is.
         allow: The rules that its alignment with the base may use.
+        rename: ``OLD=NEW`` for names that the base has otherwise, ``*`` for what stays.
     """
 
     model: ModelSource
     allow: tuple[Rule, ...] = ()
+    rename: tuple[StrictStr, ...] = ()
 
 
 def _as_vector(value: Any) -> Any:
@@ -267,7 +269,8 @@ class Recipe(RecipePart):
                 "store": None if self.store is None else change(self.store),
                 "onto": None if self.onto is None else model(self.onto),
                 "vectors": {
-                    name: Vector(model=model(vector.model), allow=vector.allow) for name, vector in self.vectors.items()
+                    name: vector.model_copy(update={"model": model(vector.model)})
+                    for name, vector in self.vectors.items()
                 },
             }
         )
