@@ -90,8 +90,9 @@ def edit(
         What was written.
     """
     how = output or OutputOptions()
+    path = os.path.relpath(store.path)  # the recipe beside the output finds the store by its way from there
     file = overridden(
-        store_recipe(store.path, expression, basis=basis, addition=addition), dtype=how.dtype, shard_size=how.shard_size
+        store_recipe(path, expression, basis=basis, addition=addition), dtype=how.dtype, shard_size=how.shard_size
     )
     return Merging(file, store.options, sha256=False, record=how.record).save(out)
 
