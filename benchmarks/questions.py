@@ -12,6 +12,7 @@ from benchmarks import (
     how_fast_are_directions,
     how_memory_grows,
     how_time_grows,
+    same_as_mergekit,
     startup,
     which_basis,
     which_subspace,
@@ -44,6 +45,7 @@ class Question(Protocol):
 QUESTIONS: dict[str, Question] = {
     "how_close_to_the_disk": how_close_to_the_disk,
     "against_mergekit": against_mergekit,
+    "same_as_mergekit": same_as_mergekit,
     "against_dense_bases": against_dense_bases,
     "how_memory_grows": how_memory_grows,
     "how_time_grows": how_time_grows,

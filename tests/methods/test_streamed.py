@@ -71,3 +71,18 @@ def test_a_merge_that_measures_the_model_is_that_of_all_tensors_as_one(
     wanted = METHODS[case.method](whole, names=list(names), **case.options)
     flat = np.concatenate([found[tensor].reshape(-1) for tensor in tensors])
     np.testing.assert_allclose(flat, wanted, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.35, 0.5, 0.62, 0.9, 1.0])
+def test_where_many_magnitudes_are_equal_a_model_is_trimmed_in_the_order_of_its_tensors(
+    density: float, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"first": (4, 5), "second": (13,), "third": (2, 3, 2)}
+    base = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    tuned = {t: {n: rng.integers(-2, 3, s).astype(np.float32) / 4 for n, s in shapes.items()} for t in "abc"}
+    saved = Family(base, tuned).save(tmp_path / "models")
+    found = streamed(saved, "abc", "ties", {"trim": "model", "density": density}, tmp_path / "out")
+    whole = np.stack([np.concatenate([tuned[t][n].reshape(-1) for n in shapes]) for t in "abc"])
+    wanted = ORACLES["ties"](whole.astype(np.float64), whole[0], density=density)
+    np.testing.assert_allclose(np.concatenate([found[n].reshape(-1) for n in shapes]), wanted, atol=1e-6)
