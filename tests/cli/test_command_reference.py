@@ -33,6 +33,7 @@ CONTRACT = {
     "taskvec basis import",
     "taskvec extract-lora",
     "taskvec methods",
+    "taskvec publish",
     "taskvec inspect",
     "taskvec merge",
 }

@@ -160,3 +160,23 @@ def _asked(hub_id: HubId, question: Callable[[], Answer]) -> Answer:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)
+
+
+def upload(folder: Path, hub_id: HubId) -> str:
+    """Send a folder to a repository, which is made where there is none.
+
+    Args:
+        folder: The folder.
+        hub_id: The repository; a revision is a branch.
+
+    Returns:
+        Where it is now.
+    """
+    hub = _library(hub_id)
+
+    def send() -> str:
+        api = hub.HfApi()
+        api.create_repo(hub_id.repo, exist_ok=True)
+        return str(api.upload_folder(repo_id=hub_id.repo, folder_path=str(folder), revision=hub_id.revision))
+
+    return _asked(hub_id, send)

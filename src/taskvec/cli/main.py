@@ -20,6 +20,7 @@ from taskvec.cli import (
     inspect,
     merge,
     methods,
+    publish,
     report,
     similarity,
     store,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(store.app, name="store")
 app.add_typer(basis.app, name="basis")
-for verb in (similarity, compress, decompose, attribute, edit, merge, extract_lora, methods, inspect, report):
+for verb in (similarity, compress, decompose, attribute, edit, merge, extract_lora, methods, inspect, publish, report):
     app.add_typer(verb.app)
 
 
