@@ -8,6 +8,7 @@ from benchmarks import (
     against_dense_bases,
     against_mergekit,
     how_close_to_the_disk,
+    how_exact_are_sums_of_adapters,
     how_far_it_scales,
     how_fast_are_directions,
     how_memory_grows,
@@ -54,5 +55,6 @@ QUESTIONS: dict[str, Question] = {
     "which_basis": which_basis,
     "how_fast_are_directions": how_fast_are_directions,
     "which_subspace": which_subspace,
+    "how_exact_are_sums_of_adapters": how_exact_are_sums_of_adapters,
     "whose_page_cache": whose_page_cache,
 }
