@@ -40,7 +40,7 @@ def store_recipe(
         The recipe.
     """
     given = os.fspath(store)
-    path = str(Path(given).expanduser().absolute())
+    path = os.path.normpath(Path(given).expanduser().absolute())
     return RecipeFile(
         (_recipe({"store": path, "basis": basis, "addition": addition, "result": expression}),), {path: given}
     )
