@@ -47,6 +47,8 @@ def publish(
 ) -> Published:
     """Make a folder of a model with a card and hashes; send it to the hub only where one is named.
 
+    A card that is there already keeps its text.
+
     Weights are linked, not copied, where the file system can.
 
     Args:
@@ -71,9 +73,9 @@ def publish(
         names = [name for name in names if not any(part.startswith(".") for part in name.parts) and str(name) != CARD]
         for name in names:
             _link(folder / name, staged.directory / name)
-        (staged.directory / CARD).write_text(
-            _card(staged.target.name, record, license_name, base_model), encoding="utf-8"
-        )
+        there = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else ""
+        card = _licensed(there, license_name, base_model) or _card(staged.target.name, record, license_name, base_model)
+        (staged.directory / CARD).write_text(card, encoding="utf-8")
         lines = [f"{_sha256(staged.directory / name)}  {name}\n" for name in [*names, Path(CARD)]]
         (staged.directory / HASHES).write_text("".join(lines), encoding="utf-8")
         staged.publish()
@@ -87,6 +89,22 @@ def _record(metadata: Mapping[str, str]) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _licensed(card: str, license_name: str, base_model: str | None) -> str | None:
+    """Return a card that is there already with another licence and base; None where there is none as hubs read it."""
+    _, *matter = card.split("---\n", 2)
+    if not card.startswith("---\n") or len(matter) < 2:
+        return None
+    replaced = {"license:", *({"base_model:"} if base_model else ())}
+    kept: list[str] = []
+    is_replaced = False
+    for line in matter[0].splitlines():
+        if not line.startswith((" ", "-")):  # a new entry; what follows indented or as a list belongs to it
+            is_replaced = line.partition(" ")[0] in replaced
+        kept += [] if is_replaced else [line]
+    head = [f"license: {json.dumps(license_name)}", *([f"base_model: {json.dumps(base_model)}"] if base_model else [])]
+    return "\n".join(["---", *head, *kept, f"---\n{matter[1]}"])
 
 
 def _card(name: str, record: Mapping[str, Any], license_name: str, base_model: str | None) -> str:
