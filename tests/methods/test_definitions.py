@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from method_cases import CASES, Case
+from merge_cases import CASES, Case
 from method_oracles import ORACLES, Dense
 
 from taskvec.methods import METHODS

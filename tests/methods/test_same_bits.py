@@ -8,7 +8,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from method_cases import CASES, Case
+from merge_cases import CASES, Case
 from test_streamed import OF_THE_MODEL, streamed
 
 import oracles

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from method_cases import CASES, Case
+from merge_cases import CASES, Case
 from method_oracles import ORACLES, Dense
 
 import oracles
