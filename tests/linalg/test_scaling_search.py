@@ -36,3 +36,9 @@ def test_golden_section_narrows_to_a_peak_of_either_sign() -> None:
     choice = golden_section(score, low=-1, high=1)
     assert choice.scaling == pytest.approx(-0.37, abs=0.02)
     assert len(calls) == len(choice.tried) <= 12
+
+
+def test_scores_that_are_all_alike_lead_nowhere() -> None:
+    choice = grid_search(lambda _: 0.5)
+    assert len(choice.tried) == 9
+    assert choice.scaling == pytest.approx(0.02)

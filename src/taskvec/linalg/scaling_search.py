@@ -49,15 +49,22 @@ def grid_search(
     step = (high / low) ** (1 / (num_points - 1))
     tried = {low * step**n: score(low * step**n) for n in range(num_points)}
     while len(tried) < most_points:
-        best = _best(tried)
-        if best == min(tried):
-            beyond = best / step
-        elif best == max(tried):
-            beyond = best * step
-        else:
+        beyond = _beyond(tried, step)
+        if beyond is None:
             break
         tried[beyond] = score(beyond)
     return _choice(tried)
+
+
+def _beyond(tried: dict[float, float], step: float) -> float | None:
+    """Return the next coefficient past the end at which the best lies, better than its neighbour; None elsewhere."""
+    inner = sorted(tried)
+    best = _best(tried)
+    if best == inner[0] and tried[best] > tried[inner[1]]:
+        return best / step
+    if best == inner[-1] and tried[best] > tried[inner[-2]]:
+        return best * step
+    return None
 
 
 def golden_section(score: Score, *, low: float, high: float, tolerance: float = 0.01) -> ScalingChoice:

@@ -36,9 +36,9 @@ def own_setting(parameter: Parameter, scopes: Sequence[Scope]) -> OwnSetting | N
     Returns:
         A scalar where it is the same everywhere, cases elsewhere; None where nothing is set.
     """
-    cases = tuple(case for scope in scopes for case in _until_certain(_cases(parameter, scope)))
-    if not cases:
+    if not any(scope.settings for scope in scopes):
         return None
+    cases = tuple(case for scope in scopes for case in _until_certain(_cases(parameter, scope)))
     values = {repr(case.value): case.value for case in cases}
     certain = len(cases) == len(scopes) and all(case.tensors is None for case in cases)
     only = next(iter(values.values()))
@@ -52,6 +52,9 @@ def _cases(parameter: Parameter, scope: Scope) -> Iterator[Case]:
         for condition in _conditions(setting):
             tensors = None if condition.filter in _EVERYTHING else f"*{_escaped(str(condition.filter))}*"
             yield Case(tensors=tensors, layers=scope.layers, value=_value(parameter, condition.value))
+    default = parameter.default_for("mergekit")
+    if isinstance(default, bool | int | float | str):
+        yield Case(layers=scope.layers, value=default)
 
 
 def _conditions(setting: Setting) -> tuple[Condition, ...]:

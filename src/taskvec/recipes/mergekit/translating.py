@@ -9,7 +9,7 @@ from typing import Any
 
 from taskvec.checkpoints.quoting import listed, quoted
 from taskvec.errors import CompositionError, RecipeError
-from taskvec.methods.method import Method
+from taskvec.methods.method import Method, Takes
 from taskvec.methods.parameter import Parameter, Unset
 from taskvec.methods.registry import find_method
 from taskvec.recipes.mergekit.schema import MergekitRecipe, Parameters
@@ -27,6 +27,12 @@ _UNION = "union"
 
 _BASE_IS_INPUT = frozenset({"linear", "karcher", PASSTHROUGH, "slerp"})
 """Methods that merge the base like any other model."""
+
+_BASE_IS_MEANT = frozenset({"slerp"})
+"""Methods of any models, of which mergekit wants to know the base nevertheless."""
+
+_OURS = frozenset({"semantics", "points", "seed", "scaling", "trim"})
+_NO_LAMBDA = frozenset({"linear"})
 
 _DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9]+")
@@ -73,7 +79,8 @@ class _Translation:
         self._method = method
         self._slots = slots
         self._base, self._inputs = self._roles()
-        others = [slot for slot in self._inputs if slot is not self._base]
+        self._is_of_points = method.takes is Takes.POINTS  # such a method may be given the base by its name
+        others = [slot for slot in self._inputs if slot is not self._base or not self._is_of_points]
         self._by_name = dict(zip(_names(slot.models[0] for slot in others), others, strict=True))
 
     def recipe(self) -> Recipe:
@@ -96,7 +103,7 @@ class _Translation:
             RecipeError: If the method needs a base and there is none, or takes fewer models.
         """
         name, base, inputs = self._method.name, self._slots.base, self._slots.inputs
-        if self._method.needs_base and base is None:
+        if (self._method.needs_base or name in _BASE_IS_MEANT) and base is None:
             raise RecipeError(f"merge_method {name} needs a base: write base_model")
         if base is not None and name not in _BASE_IS_INPUT:
             return base, inputs
@@ -104,10 +111,14 @@ class _Translation:
         return everything[0], everything
 
     def _step(self) -> dict[str, Any]:
-        merged = {BASE: self._base, **self._by_name} if self._base in self._inputs else self._by_name
+        merged = (
+            {BASE: self._base, **self._by_name} if self._base in self._inputs and self._is_of_points else self._by_name
+        )
         own = [parameter for parameter in self._method.parameters if parameter.per_vector]
         common = [parameter for parameter in self._method.parameters if not parameter.per_vector]
         options = {parameter.name: self._common(parameter) for parameter in common if parameter.name != "semantics"}
+        if self._slots.base is None and any(parameter.name == "points" for parameter in common):
+            options["points"] = True
         return {
             "method": self._method.name,
             "vectors": {
@@ -137,7 +148,7 @@ class _Translation:
     def _check_names(self, settings: Parameters) -> None:
         parameters = self._method.parameters
         known = {*(p.name for p in parameters), *(p.alias for p in parameters if p.alias), *self._method.ignored}
-        known -= {"semantics"}
+        known -= _OURS | ({"lambda"} if self._method.name in _NO_LAMBDA else set())
         for name in settings:
             if name not in known:
                 listing = ", ".join(sorted(known)) or "none"
