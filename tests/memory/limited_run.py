@@ -44,19 +44,39 @@ def _compress(store: Store, folder: Path) -> Task:
     return lambda: plan_compress(store, "two", num_atoms=2), lambda: compress(store, "two", num_atoms=2)
 
 
+def _merge(call: str) -> Callable[[Store, Path], Task]:
+    def task(store: Store, folder: Path) -> Task:
+        editing = Editing.of_store(store, f"base + {call}")
+        out = folder / f"{call} {store.options.memory}"
+        return lambda: editing.plan(out), lambda: editing.save(out)
+
+    return task
+
+
 OPERATIONS: dict[str, Callable[[Store, Path], Task]] = {
     "similarity": _similarity,
     "add": _add,
     "edit": _edit,
     "compress": _compress,
+    "merge by inner products": _merge("karcher(a, b, c)"),
 }
+
+FORMULAS: dict[str, Callable[[Store, Path], Task]] = {
+    "merge by elements": _merge("dare_ties(a, b, c, density=0.5)"),
+    "merge by rows": _merge("della(a, b, c)"),
+    "merge by order statistics": _merge("breadcrumbs_ties(a, b, c)"),
+}
+"""What works on parts of all task vectors at once: small ones, or whole rows."""
 
 
 def _decompose(store: Store, folder: Path) -> Task:
     return lambda: plan_decompose(store, rank=24), lambda: decompose(store, rank=24)
 
 
-WHOLE_MATRICES: dict[str, Callable[[Store, Path], Task]] = {"decompose": _decompose}
+WHOLE_MATRICES: dict[str, Callable[[Store, Path], Task]] = {
+    "decompose": _decompose,
+    "merge by singular values": _merge("tsv(a, b, c)"),
+}
 """What holds one matrix at a time."""
 
 
@@ -69,7 +89,7 @@ def peak_bytes() -> int:
 
 def main(operation: str, folder: Path, limit: int) -> dict[str, object]:
     store = Store(folder / "store", RunOptions(memory=limit, workers=2))
-    plan, work = {**OPERATIONS, **WHOLE_MATRICES}[operation](store, folder)
+    plan, work = {**OPERATIONS, **FORMULAS, **WHOLE_MATRICES}[operation](store, folder)
     try:
         planned = plan()
     except MemoryLimitError as error:

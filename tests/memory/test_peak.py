@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from limited_run import OPERATIONS, WHOLE_MATRICES
+from limited_run import FORMULAS, OPERATIONS, WHOLE_MATRICES
 
 from taskvec import Store
 from taskvec.streaming.memory import parse_size
@@ -64,6 +64,16 @@ def test_the_least_that_is_named_is_enough_and_is_kept(operation: str, folder: P
     assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
 
 
+@pytest.mark.parametrize("operation", FORMULAS)
+def test_what_parts_take_is_planned(operation: str, folder: Path) -> None:
+    refusal = limited_run(operation, folder, 1 << 20)
+    least = re.search(r"the least that would do is (\w+): raise --memory", refusal["refused"])
+    assert least is not None
+    for allowed in (parse_size(least[1]), 2 * parse_size(least[1])):
+        run = limited_run(operation, folder, allowed)
+        assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
+
+
 @pytest.fixture(scope="module")
 def matrices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three fine-tunes of three matrices, each of few strong directions and much weak noise."""
@@ -86,4 +96,4 @@ def test_matrices_are_held_one_at_a_time(operation: str, matrices: Path) -> None
     for allowed in (parse_size(least[1]), 2 * parse_size(least[1])):
         run = limited_run(operation, matrices, allowed)
         assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
-        shutil.rmtree(matrices / "store" / "decompositions")
+        shutil.rmtree(matrices / "store" / "decompositions", ignore_errors=True)

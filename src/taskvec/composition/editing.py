@@ -17,6 +17,8 @@ from taskvec.composition.merges import Merges
 from taskvec.composition.scope import Preamble
 from taskvec.errors import ExpressionError
 from taskvec.streaming import Plan, PlannedPass, RunOptions
+from taskvec.streaming.memory import resident_bytes
+from taskvec.streaming.plan import SLACK_BYTES
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.expressions import LinearForm
@@ -249,18 +251,18 @@ class Editing:
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
         limits = self.limits
-        plan = self.edited.plan(Path(out), self.output, limits)
         before = [*self.products, *(planned for merge in self.merges for planned in merge.plan(limits))]
+        plan = self.edited.plan(Path(out), self.output, limits)
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
     @property
     def limits(self) -> RunOptions:
-        """The limits with what reading the merges holds: fewer workers where that would be most of the memory."""
-        limits = self.options
-        while (held := sum(merge.held_bytes(limits) for merge in self.merges)) > limits.memory // 4:
-            if limits.workers == 1:
-                break
+        """The limits with what reading the merges holds: fewer workers where that would be most of what is free."""
+        if not self.merges:
+            return self.options
+        limits, free = self.options, self.options.memory - resident_bytes() - SLACK_BYTES
+        while (held := sum(merge.held_bytes(limits) for merge in self.merges)) > free // 2 and limits.workers > 1:
             limits = replace(limits, workers=limits.workers - 1)
         return replace(limits, held=held)
 

@@ -48,7 +48,7 @@ class Measuring:
                 planned.append(plan_pass(job.label, job.tensors, job.kernel, options))
             else:
                 plan = plan_model_cuts if self._is_of_model(statistic) else plan_cuts
-                planned += plan(self._scored(statistic, 1, {}), options)
+                planned += plan(self._scored(statistic, {}), options)
         return tuple(planned)
 
     def measure(self, options: RunOptions) -> Found:
@@ -102,7 +102,7 @@ class Measuring:
         tensors = [tensor for tensor in self.inputs.alignment.combinable if tensor.num_params]
         kept = {tensor.name: self._kept(cuts, tensor, before) for tensor in tensors}
         nothing = np.zeros_like(next(iter(kept.values()), np.zeros((1, len(self.inputs.vectors)), np.int64)))
-        scored = self._scored(cuts, len(nothing), before)
+        scored = self._scored(cuts, before)
         found = find_cuts(scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options)
         return {name: _shaped(found[name].thresholds, found[name].ends, one) for name, one in kept.items()}
 
@@ -110,13 +110,13 @@ class Measuring:
         tensors = self.inputs.alignment.combinable
         total = sum(tensor.num_params for tensor in tensors)
         kept = np.atleast_2d(cuts.kept(total, self.settings.at(tensors[0].name), ()))
-        found = find_model_cuts(self._scored(cuts, len(kept), {}), kept.reshape(-1), options)
+        found = find_model_cuts(self._scored(cuts, {}), kept.reshape(-1), options)
         return {name: _shaped(cut.thresholds, cut.ends, kept) for name, cut in found.items()}
 
     def _kept(self, cuts: Cuts, tensor: AlignedTensor, before: Found) -> Array:
         return np.atleast_2d(cuts.kept(tensor.num_params, self.settings.at(tensor.name), before[tensor.name]))
 
-    def _scored(self, cuts: Cuts, repeated: int, before: Found) -> MergeInputs:
+    def _scored(self, cuts: Cuts, before: Found) -> MergeInputs:
         """Return what is ranked, once for every cut: the vectors themselves, or scores as one vector."""
         vectors = self.inputs.vectors
         if cuts.scores is not magnitudes:
@@ -126,7 +126,7 @@ class Measuring:
                 lambda: before,
             )  # fmt: skip
             vectors = ((name, TaskVector.from_terms(self.inputs.base, {scores.form: 1.0})),)
-        return MergeInputs(self.inputs.base, vectors * repeated)
+        return MergeInputs(self.inputs.base, vectors * cuts.number)
 
 
 def _shaped(thresholds: Array, ends: Array, kept: Array) -> Cut:

@@ -60,7 +60,7 @@ _MERGEKIT = "rounds density · n and γ · n down; of equal magnitudes it keeps 
 
 breadcrumbs = Method(
     "breadcrumbs",
-    sparse_rule(_between, weighted_sum, cuts=Cuts(_kept)),
+    sparse_rule(_between, weighted_sum, cuts=Cuts(_kept, number=2)),
     BreadcrumbsOptions,
     "mask the largest and the smallest changes, add up",
     "mₜ = neither among the γn largest |τₜ| nor below the next density · n; τ = λ Σ wₜ mₜ ⊙ τₜ",
@@ -73,7 +73,7 @@ breadcrumbs = Method(
 
 breadcrumbs_ties = Method(
     "breadcrumbs_ties",
-    sparse_rule(_between, agreeing, cuts=Cuts(_kept)),
+    sparse_rule(_between, agreeing, cuts=Cuts(_kept, number=2)),
     BreadcrumbsOptions,
     "mask the largest and the smallest changes, elect sign",
     "mₜ as in breadcrumbs; γ = sgn Σ wₜmₜτₜ; τ = λ Σ wₜmₜτₜ over t of that sign",

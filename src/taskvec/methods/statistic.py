@@ -103,12 +103,14 @@ class Cuts:
         scores: From a part and options to what is ranked, not negative ``(R, n)``.
         scope: Whether each tensor is cut for itself, or the model as one vector.
         wanted: Whether the options need them; None is found where they do not.
+        number: C.
     """
 
     kept: Callable[[int, Any, tuple[Any, ...]], Array]
     scores: Callable[[Part, Any], Array] = magnitudes
     scope: Callable[[Any], Scope] = each_tensor
     wanted: Callable[[Any], bool] = lambda _: True
+    number: int = 1
 
     def of(self, part: Part, options: Any) -> Cut:
         """Return the cuts of a whole tensor in memory."""
