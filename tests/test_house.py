@@ -130,3 +130,9 @@ def test_continuous_integration_only_calls_make() -> None:
 def test_make_has_the_target_and_helps_with_it(target: str) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"make {target} " in done.stdout
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """Test folders are no packages, so that a second module of one name would be taken for the first."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
