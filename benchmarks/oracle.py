@@ -56,7 +56,7 @@ def judge(output: Path, base: Path, finetuned: Sequence[Path], scaling: float) -
     Raises:
         BenchmarkError: If the output does not have the base's tensors.
     """
-    written, origin, tuned = _tensors(output), _tensors(base), [_tensors(folder) for folder in finetuned]
+    written, origin, tuned = tensors(output), tensors(base), [tensors(folder) for folder in finetuned]
     if written.keys() != origin.keys():
         odd = min(written.keys() ^ origin.keys())
         raise BenchmarkError(f"{output}: expected the tensors of {base}, but {odd} is in only one of them")
@@ -91,7 +91,8 @@ def round_to_bfloat16(values: Doubles) -> Doubles:
     return ((bits + _HALF + odd) & _KEPT).view(np.float64)
 
 
-def _tensors(folder: Path) -> dict[str, Bits]:
+def tensors(folder: Path) -> dict[str, Bits]:
+    """The raw bits of every tensor of a folder, mapped from its files."""
     return {name: bits for file in sorted(folder.glob("*.safetensors")) for name, bits in _tensors_of(file)}
 
 

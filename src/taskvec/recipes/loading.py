@@ -12,8 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from taskvec.checkpoints.quoting import quoted
 from taskvec.errors import RecipeError
-from taskvec.recipes.mergekit.schema import MergekitRecipe
-from taskvec.recipes.mergekit.translating import translate
 from taskvec.recipes.mistakes import one_line
 from taskvec.recipes.references import resolved
 from taskvec.recipes.schema import Recipe, refs_of
@@ -108,6 +106,9 @@ def _is_mergekit(document: Document) -> bool:
 def _recipe(document: Document) -> Recipe:
     if not _is_mergekit(document):
         return _validated(Recipe, document)
+    from taskvec.recipes.mergekit.schema import MergekitRecipe  # an edit starts without what mergekit's recipes need
+    from taskvec.recipes.mergekit.translating import translate
+
     given = _validated(MergekitRecipe, Document(document.name, _without_nothing(document.data), document.lines))
     try:
         translated = translate(given)

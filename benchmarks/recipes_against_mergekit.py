@@ -1,0 +1,156 @@
+"""The same YAML given to both programs: every method that both have, timed, and held against float64 in a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measuring import Contender, Run, median_seconds, peak, runs_of, timing
+from benchmarks.oracle import round_to_bfloat16, tensors, widen
+from benchmarks.peer import MERGEKIT, mergekit_environment
+from benchmarks.pictures import OURS, PEER
+from benchmarks.recipe_cases import CASES, Case
+from benchmarks.results import Answer, Target
+from benchmarks.setting import Setting, taskvec
+from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.methods import METHODS
+from taskvec.recipes.loading import load_recipe
+
+TITLE = "How fast are mergekit's own recipes?"
+HEIGHT = 5.0
+TIMES_FASTER = 5.0
+SAMPLE = ".layers.0."
+"""What a name must hold for its tensor to be held against float64: one layer is enough, and fits in memory."""
+HALFWAY = 1e-3  # two bfloat16 are as near as each other when their distances differ by no more than this fraction
+
+MISROUNDED = 5e-3
+"""What float32 may cost: signs are elected otherwise where weighted changes cancel in one arithmetic alone."""
+
+Doubles = NDArray[np.float64]
+Runs = Mapping[str, tuple[Run, ...]]
+
+
+def ask(setting: Setting) -> Answer:
+    """Carry every recipe out by both programs."""
+    family = setting.family(setting.scale.llama, 9).first(4)
+    runs: dict[str, tuple[Run, ...]] = {}
+    rows = []
+    for case in CASES:
+        recipe = case.write(family, setting.scratch / f"{case.method}.yaml")
+        ours, theirs = _ours(setting, recipe), _theirs(setting, recipe)
+        found = runs_of(setting.in_turn([ours])) | runs_of(setting.in_turn(theirs, 1))
+        runs |= found
+        outs = [setting.scratch / "ours", *([setting.scratch / "theirs"] if theirs else [])]
+        wrong = [
+            None if case.is_random and out.name == "theirs" else _misrounded(setting, case, recipe, out) for out in outs
+        ]
+        rows.append(_row(case, found, wrong))
+    return Answer(
+        setup=f"Up to 4 fine-tunes of a Llama of {family.layout.num_params:,} weights in bfloat16, inputs in the page "
+        "cache, the same file for both; both are spared the tokenizer, hashes and the card's model list. Mis-rounded: "
+        "elements of the first layer that are not the bfloat16 nearest to the method's definition in float64, those "
+        "halfway between two left out; masks of chance are ours alone. mergekit is run once for each method, after a "
+        "warm-up.",
+        tables=(_table(rows),),
+        targets=_targets(rows),
+        notes=(f"{MERGEKIT} is left out of a toy run.",) if setting.is_toy else (),
+        runs=runs,
+    )
+
+
+def draw(axes: Any, answer: Answer) -> None:
+    """Two bars a method."""
+    rows = answer.tables[0].rows[::-1]
+    places = np.arange(len(rows))
+    ours = [row[1][0] if isinstance(row[1], tuple) else 0.0 for row in rows]
+    theirs = [row[3][0] if isinstance(row[3], tuple) else 0.0 for row in rows]
+    axes.barh(places + 0.2, ours, 0.4, color=OURS, label="taskvec merge")
+    axes.barh(places - 0.2, theirs, 0.4, color=PEER, label=MERGEKIT)
+    axes.set_yticks(places, [str(row[0]) for row in rows])
+    axes.set_xlabel("seconds")
+    axes.legend(frameon=False)
+
+
+def _ours(setting: Setting, recipe: Path) -> Contender:
+    out = setting.scratch / "ours"
+    command: list[str | Path] = [taskvec(), "merge", recipe, out, "--no-sha256", "-q"]
+    return Contender(f"taskvec, {recipe.stem}", command, lambda: _clear(setting, "ours"))
+
+
+def _theirs(setting: Setting, recipe: Path) -> list[Contender]:
+    if setting.is_toy:
+        return []
+    program, out = mergekit_environment(setting) / "mergekit-yaml", setting.scratch / "theirs"
+    command: list[str | Path] = [program, recipe, out, "--no-copy-tokenizer", "--no-write-model-card"]
+    offline = {"HF_HUB_OFFLINE": "1"}
+    return [Contender(f"{MERGEKIT}, {recipe.stem}", command, lambda: _clear(setting, "theirs"), offline)]
+
+
+def _clear(setting: Setting, name: str) -> None:
+    setting.fresh(name)
+
+
+def _misrounded(setting: Setting, case: Case, recipe: Path, out: Path) -> float:
+    """Return the fraction of sampled elements that are not the bfloat16 nearest to the definition."""
+    said = load_recipe(recipe).last
+    names = list(said.steps["_merged"].vectors) if said.steps else []
+    models = {name: Path(str(said.vectors[name].model)) for name in names if name in said.vectors}
+    written, origin = tensors(out), tensors(Path(str(said.base)))
+    tuned = {name: tensors(folder) for name, folder in models.items()}
+    wrong = total = 0
+    for tensor in (name for name in origin if SAMPLE in name):
+        base = widen(origin[tensor]).reshape(setting.scale.llama.shapes[tensor])
+        points = [widen(tuned[name][tensor]).reshape(base.shape) if name in tuned else base for name in names]
+        exact = (base + _definition(case, points, base, names, tensor)).reshape(-1)
+        found, right = widen(written[tensor]), round_to_bfloat16(exact)
+        wrong += int(np.count_nonzero(np.abs(found - exact) > (1 + HALFWAY) * np.abs(right - exact)))
+        total += base.size
+    return wrong / max(total, 1)
+
+
+def _definition(case: Case, points: Sequence[Doubles], base: Doubles, names: Sequence[str], tensor: str) -> Doubles:
+    if not points:
+        return np.zeros_like(base)
+    method = METHODS[case.method]
+    options: dict[str, Any] = dict(case.options)
+    if not case.has_base and any(parameter.name == "points" for parameter in method.parameters):
+        options["points"] = True
+    deltas = np.stack(points) - base
+    return method(deltas, base=base, names=names, tensor=tensor, semantics="mergekit", **options)
+
+
+def _row(case: Case, found: Runs, wrong: Sequence[float | None]) -> tuple[Cell, ...]:
+    own, *others = found.values()
+    if not others:
+        return (case.method, timing(own), peak(own), None, None, None, wrong[0], None)
+    theirs = others[0]
+    ratio = median_seconds(theirs) / median_seconds(own)
+    return (case.method, timing(own), peak(own), timing(theirs), ratio, peak(theirs), wrong[0], wrong[1])
+
+
+def _table(rows: Sequence[tuple[Cell, ...]]) -> Table:
+    columns = (
+        Column("method"),
+        Column("taskvec: seconds (least – greatest)", Unit.TIMING),
+        Column("peak memory", Unit.BYTES),
+        Column("mergekit: seconds", Unit.TIMING),
+        Column("× taskvec", Unit.RATIO),
+        Column("peak memory", Unit.BYTES),
+        Column("mis-rounded: taskvec", Unit.FRACTION),
+        Column("mergekit", Unit.FRACTION),
+    )
+    return Table("The same recipe for both", columns, tuple(rows))
+
+
+def _targets(rows: Sequence[tuple[Cell, ...]]) -> tuple[Target, ...]:
+    worst = max(row[6] for row in rows if isinstance(row[6], float))
+    exact = Target("taskvec merge, worst method: mis-rounded beyond ties", worst, MISROUNDED, Unit.FRACTION)
+    ratios = [row[4] for row in rows if isinstance(row[4], float)]
+    if not ratios:
+        return (exact,)
+    faster = f"taskvec merge, slowest method: {TIMES_FASTER:g} × as fast as {MERGEKIT}"
+    return (Target(faster, min(ratios), TIMES_FASTER, Unit.RATIO, at_least=True), exact)
