@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from taskvec import OutputOptions, RunOptions, Store, compress, decompose, edit, similarity
+from taskvec import OutputOptions, RunOptions, Store, compress, decompose, edit, merge, similarity
 from taskvec.streaming import journal
 from taskvec.streaming.events import BytesDone, Event, Resumed
 from taskvec.types import DType
@@ -71,6 +71,16 @@ def _merge(folder: Path, options: RunOptions) -> None:
     edit(_store(folder, options), expression, folder / "edited")
 
 
+def _recipe(folder: Path, options: RunOptions) -> None:
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        "name: half\nbase: base\nvectors: {a: a}\nresult: base + 0.5*a\n---\n"
+        "base: half\nvectors: {b: b, c: c}\nresult: base + 0.5*(b + c)\n",
+        encoding="utf-8",
+    )
+    merge(recipe, folder / "edited", options=options, sha256=False)
+
+
 def _decompose(folder: Path, options: RunOptions) -> None:
     decompose(_store(folder, options), rank=24, threshold=0.4)
 
@@ -86,7 +96,11 @@ OPERATIONS: dict[str, Callable[[Path, RunOptions], None]] = {
 WHOLE_MATRICES: dict[str, Callable[[Path, RunOptions], None]] = {"decompose": _decompose}
 """What finishes one matrix after another, three in all."""
 
-IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {"compress to int8": _compress_to_int8, "merge": _merge}
+IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
+    "compress to int8": _compress_to_int8,
+    "merge": _merge,
+    "recipe": _recipe,
+}
 """What takes several passes before it is done."""
 
 

@@ -133,6 +133,22 @@ def test_merges_go_on_from_what_they_had_measured(folder: Path) -> None:
     assert 0 < 1.5 * taken_up[0] < taken_up[1], "what was measured before was measured again"
 
 
+def test_recipes_of_several_documents_go_on_with_the_one_that_was_killed(folder: Path) -> None:
+    before = set(folder.rglob("*"))
+    assert _run("recipe", folder, NEVER).returncode == 0
+    undisturbed = _snapshot(folder)
+    assert not list(folder.glob(".edited*")), "intermediate models are left beside a finished output"
+    units = len(make_units([math.prod(shape) for shape in SHAPES.values()]))
+    for step in (units - 2, units + 2):  # within the first document, and within the second
+        _forget(folder, before)
+        assert _run("recipe", folder, step).returncode == -signal.SIGKILL
+        assert not (folder / "edited").exists()
+        finished = _run("recipe", folder, NEVER)
+        assert finished.returncode == 0, finished.stderr
+        assert int(finished.stdout) > 0, "finished units were not taken up"
+        assert _snapshot(folder) == undisturbed
+
+
 @pytest.mark.parametrize("operation", WHOLE_MATRICES)
 def test_killed_between_matrices_goes_on_with_the_next(operation: str, folder: Path) -> None:
     before = set(folder.rglob("*"))

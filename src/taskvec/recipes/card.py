@@ -39,6 +39,7 @@ class CardFacts:
         seed: The key of random masks.
         ingredients: The inputs, the base first.
         is_checkpoint: Whether the output is a model, not a task vector.
+        library: What loads the output, as hubs call it; None where that is not known.
         trials: For each searched parameter, the values that were tried and their scores.
     """
 
@@ -47,6 +48,7 @@ class CardFacts:
     seed: int
     ingredients: Sequence[Ingredient]
     is_checkpoint: bool = True
+    library: str | None = None
     trials: Mapping[str, Sequence[tuple[float, float]]] | None = None
 
 
@@ -78,7 +80,9 @@ def _front_matter(facts: CardFacts) -> dict[str, Any]:
     matter: dict[str, Any] = {"base_model": refs}
     if facts.is_checkpoint:
         matter["base_model_relation"] = "merge"
-    return {**matter, "library_name": "transformers", "tags": ["merge", "taskvec", "task-arithmetic"]}
+    if facts.library is not None:
+        matter["library_name"] = facts.library
+    return {**matter, "tags": ["merge", "taskvec", "task-arithmetic"]}
 
 
 def _opening(facts: CardFacts) -> str:

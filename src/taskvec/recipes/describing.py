@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskvec.composition.editing import Editing
 from taskvec.linalg.scaling_search import ScalingChoice
@@ -15,6 +16,9 @@ from taskvec.recipes.opening import Opened
 from taskvec.recipes.references import public, relative
 from taskvec.recipes.schema import Recipe
 from taskvec.types import DType
+
+if TYPE_CHECKING:
+    from taskvec.vectors.store import Store
 
 _DTYPE_KEYS = ("torch_dtype", "dtype")
 _DTYPE_NAMES = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32"}
@@ -76,6 +80,7 @@ def documents(
             seed=recipe.seed,
             ingredients=_ingredients(opened, editing, sha256=sha256),
             is_checkpoint=is_checkpoint,
+            library=_library(editing),
             trials={name: choice.tried for name, choice in choices.items()},
         )
         texts[CARD_FILE] = card_text(facts)
@@ -90,9 +95,12 @@ def input_files(opened: Opened) -> list[Path]:
 
 def _ingredients(opened: Opened, editing: Editing, *, sha256: bool) -> list[Ingredient]:
     if opened.store is not None:
-        where = public(str(opened.recipe.store))
+        refs = _refs_of(opened.store)
         contents = {"base": opened.store.base.identity, **editing.output.record["sources"]}
-        return [Ingredient(name, where, {"content (blake3)": value}) for name, value in contents.items()]
+        return [
+            Ingredient(name, public(refs.get(name, str(opened.recipe.store))), {"content (blake3)": value})
+            for name, value in contents.items()
+        ]
     files = input_files(opened)
     hashes = hash_files(files, editing.options) if sha256 else {path: known_hash(path) for path in files}
     known = {path: f"sha256:{value}" for path, value in hashes.items() if value}
@@ -100,6 +108,19 @@ def _ingredients(opened: Opened, editing: Editing, *, sha256: bool) -> list[Ingr
         Ingredient(", ".join(names), public(ref), {path.name: known[path] for path in model.files if path in known})
         for ref, (model, names) in opened.by_ref.items()
     ]
+
+
+def _refs_of(store: Store) -> dict[str, str]:
+    """Return what the base and the vectors of a store were added as."""
+    documents = store.documents
+    names = {name: str(Path(documents.vector(name).source.ref).expanduser()) for name in store.names_and_parts}
+    return {"base": documents.store().base.ref, **names}
+
+
+def _library(editing: Editing) -> str | None:
+    """Tell from the files beside a model what loads it."""
+    names = set(map(str, editing.edited.target.checkpoint.sidecars)) if editing.edited.target else set()
+    return "diffusers" if "model_index.json" in names else "transformers" if "config.json" in names else None
 
 
 def _config(editing: Editing) -> str | None:

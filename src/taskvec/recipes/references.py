@@ -59,7 +59,7 @@ def relative(ref: str, given: str, folder: Path) -> str:
 
 def public(ref: str) -> str:
     """Return a resolved reference for everybody to read: a hub id as it is, of a path the last name alone."""
-    return "+".join(Path(one).name if Path(one).is_absolute() else one for one in ref.split("+"))
+    return "+".join(one if _HUB_ID.fullmatch(one) else Path(one).name for one in ref.split("+"))
 
 
 def _exists(path: Path) -> bool:
