@@ -104,7 +104,7 @@ class Merging:
     def _plan(self, recipe: Recipe, out: Path) -> Plan:
         stand_ins = {str(one.name): _stand_in(one, self.file.recipes) for one in self.file.recipes[:-1]}
         work = self._work([started(recipe)], stand_ins, is_plan=True)
-        plan = work.editing.plan(out if recipe.name is None else Workshop(out).place(recipe.name, work.key))
+        plan = work.editing.plan(out if recipe.name is None else Workshop(out).nowhere)
         trials = num_trials(recipe)
         tried = [_repeated(planned, trials) for planned in plan.passes] if trials else []
         is_hashed = self.sha256 and recipe.output.card and recipe.name is None

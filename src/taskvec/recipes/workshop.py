@@ -32,6 +32,11 @@ class Workshop:
         """
         return self.folder / f"{name}-{key[:16]}"
 
+    @property
+    def nowhere(self) -> Path:
+        """A place at which nothing ever is, for planning."""
+        return self.folder / "planned"
+
     def score(self, key: str, measure: Callable[[Path], float]) -> float:
         """Return the score of a candidate, measured unless a killed run has.
 
