@@ -135,7 +135,9 @@ def test_a_store_and_its_parts_serve_a_recipe(place: Workplace) -> None:
     rest = flat["math"] - (flat["math"] @ both) / (both @ both) * both
     expected = np.concatenate([place.models["base"][name].ravel() for name in names]) + 0.5 * both - rest
     np.testing.assert_allclose(np.concatenate([found[name].ravel() for name in names]), expected, atol=1e-5)
-    assert "content (blake3)" in Path("out/README.md").read_text(encoding="utf-8")
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    assert "content (blake3)" in card
+    assert "base_model: [base, math, code]" in card
 
 
 def test_another_model_may_be_edited_than_the_base(place: Workplace) -> None:
@@ -161,6 +163,10 @@ def test_documents_with_names_are_made_first_and_removed_again(place: Workplace)
 
 MATH = "base: base\nvectors: {math: math}\n"
 REFUSED = [
+    (
+        "base: base\nvectors: {other: other}\nresult: base + other\n",
+        "is in the base base and missing from other (and 1 more)",
+    ),
     ("base: base\nvectors: {math: math}\nresult: base + mth\n", "unknown name 'mth'; did you mean 'math'?"),
     ("base: base\nresult: 2*base\n", "base occurs 2 times"),
     ("base: base\nvectors: {math: math}\nsteps: {s: base + math}\nresult: s\n", "step s: s: a step is a task vector"),
@@ -214,6 +220,7 @@ def test_what_cannot_be_done_is_refused_before_a_weight_is_read(
 
     odd = {**place.models["math"], "lm_head.weight": np.zeros((11, 8), np.float32)}
     save_folder(place.folder / "odd", odd)
+    save_folder(place.folder / "other", {n: array for n, array in place.models["math"].items() if ".3." not in n})
 
     def refuse(*_: object) -> None:
         raise AssertionError("a weight is read")
