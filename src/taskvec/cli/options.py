@@ -212,15 +212,16 @@ class Running(Reporting):
     """How a command that touches weights runs: the options that every such command takes.
 
     Attributes:
-        memory: SIZE that is allowed for the whole process.
+        memory: SIZE that is allowed for the whole process; that of :class:`RunOptions` if not given.
         workers: Threads; one a processor if not given.
         device: Where to compute.
         dry_run: Plan, and do nothing.
     """
 
-    memory: Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory allowed for the whole process.")] = (
-        "1GiB"
-    )
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="SIZE", help="Memory allowed for the whole process.", show_default="1GiB"),
+    ] = None
     workers: Annotated[
         int | None,
         typer.Option("-j", min=1, metavar="N", help="Threads that read and compute; one a processor if not given."),
@@ -236,6 +237,7 @@ class Running(Reporting):
         """Return the same as the engine takes it."""
         from taskvec.streaming.plan import RunOptions
 
-        memory = size_option(self.memory, "--memory")
-        options = RunOptions(memory=memory, device=self.device, listener=listener)
+        options = RunOptions(device=self.device, listener=listener)
+        if self.memory is not None:
+            options = replace(options, memory=size_option(self.memory, "--memory"))
         return options if self.workers is None else replace(options, workers=self.workers)

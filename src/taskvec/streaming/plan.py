@@ -20,9 +20,13 @@ from taskvec.streaming.units import make_units
 MAX_CHUNK = 1 << 18
 """Elements read at once at most: large enough that calls cost nothing, small enough to stay in the last cache."""
 
+DEFAULT_MEMORY = 1 << 30
+"""Allowed for the whole process where nothing else is said."""
+
 SLACK_BYTES = 24 << 20
 """Allowed for what a run allocates beside its buffers: results, thread stacks, allocator slack."""
 
+_LEAST_ROOM = 1 << 29
 _TENSOR_BYTES = 1024  # of Python objects for one tensor of a running pass
 _HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next time
 
@@ -32,7 +36,8 @@ class RunOptions:
     """How to run: limits and ways, never what is computed.
 
     Attributes:
-        memory: Allowed bytes for the whole process.
+        memory: Allowed bytes for the whole process. If not given 1 GiB, or half a GiB more than a process holds that
+            has imported much or holds a model.
         workers: Threads that read and compute.
         device: ``cpu``, or a torch device such as ``cuda``.
         executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
@@ -42,7 +47,7 @@ class RunOptions:
         notes: A folder where passes that write nothing note what they have finished; nowhere if not given.
     """
 
-    memory: int = 1 << 30
+    memory: int = field(default_factory=lambda: max(DEFAULT_MEMORY, resident_bytes() + _LEAST_ROOM))
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     device: str = "cpu"
     executor: str = "threads"
