@@ -16,6 +16,8 @@ from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
 from taskvec.linalg.decomposition import reading
 from taskvec.linalg.decomposition.decompose import decompose, load_decomposition, plan_decompose
+from taskvec.linalg.decomposition.matrix_pass import plan_splitting
+from taskvec.linalg.decomposition.matrix_plan import with_threads
 from taskvec.linalg.decomposition.reading import MatrixReader
 from taskvec.linalg.decomposition.request import Request
 from taskvec.streaming.events import Event, Resumed
@@ -336,6 +338,13 @@ def test_an_upper_bound_of_factors_is_no_reason_to_refuse(store: Store, monkeypa
     assert plan_decompose(store, energy=0.5).output_bytes > 1000
     with pytest.raises(OutputError, match="free"):
         plan_decompose(store, rank=6)
+
+
+def test_a_matrix_alone_gets_all_threads(store: Store) -> None:
+    request = Request.of(Store(store.path, RunOptions(workers=8)), rank=6)
+    for at_once, threads in ((1, 8), (3, 2), (8, 1)):
+        planned = replace(plan_splitting(request), workers=at_once)
+        assert with_threads(request, planned).threads == threads
 
 
 def test_deltas_are_the_same_in_any_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from planted import distance, plant
 
 from taskvec.errors import DecompositionError
+from taskvec.linalg.decomposition import operators
 from taskvec.linalg.decomposition.operators import NumpyOperator
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.singular import TOLERANCE, search_bytes, singular_factors
@@ -82,6 +83,24 @@ def test_what_will_not_be_reached_is_given_up_early(monkeypatch: pytest.MonkeyPa
 def test_a_search_takes_no_more_memory_than_the_exact_way_or_a_small_basis(shape: tuple[int, int]) -> None:
     short = min(shape)
     assert search_bytes(shape, 64) <= max(4 * 8 * short**2, 16 * sum(shape) * (short // 8 + 64))
+
+
+@pytest.mark.parametrize("shape", [(1200, 2500), (2500, 1200)])
+def test_threads_do_not_change_a_bit(shape: tuple[int, int]) -> None:
+    matrix = _noisy(shape)
+    one, many = (singular_factors(matrix, RankRule(rank=12), threads=threads) for threads in (1, 3))
+    assert not one.is_exact
+    assert (one.left.tobytes(), one.right.tobytes()) == (many.left.tobytes(), many.right.tobytes())
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_products_in_blocks_are_those_of_the_whole(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "_BLOCK", 300)
+    rng = np.random.default_rng(0)
+    matrix, right, left = (rng.standard_normal(shape) for shape in ((70, 40), (40, 3), (70, 2)))
+    operator = NumpyOperator(matrix.astype(np.float32), threads)
+    np.testing.assert_allclose(operator.times(right), matrix @ right, atol=1e-4)
+    np.testing.assert_allclose(operator.transposed_times(left), matrix.T @ left, atol=1e-4)
 
 
 def test_equal_keys_give_equal_bits_and_other_keys_the_same_space() -> None:

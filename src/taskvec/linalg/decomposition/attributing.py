@@ -13,7 +13,7 @@ from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import DecompositionError
 from taskvec.linalg.decomposition.attribution import SharesOfMatrix, shares_of
 from taskvec.linalg.decomposition.matrix_pass import Numbered, over_matrices
-from taskvec.linalg.decomposition.matrix_plan import base_bytes, plan_matrices, task_bytes
+from taskvec.linalg.decomposition.matrix_plan import base_bytes, plan_matrices, task_bytes, with_threads
 from taskvec.linalg.decomposition.reading import MatrixReader
 from taskvec.linalg.decomposition.request import Request, Wanted, matrix_shape
 from taskvec.linalg.decomposition.sides import Side
@@ -89,9 +89,10 @@ def attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Attribution:
         sizes = _read_bytes(request, tensors)
 
         def work(item: Numbered) -> SharesOfMatrix:
-            return _shares(item, tensors[item[1].name], request)
+            return _shares(item, tensors[item[1].name], threaded)
 
         planned = plan_matrices(request, _label(ref, request), sizes)
+        threaded = with_threads(request, planned)
         found = list(over_matrices(work, list(enumerate(request.matrices)), request, planned, sizes))
     energy = sum(shares.energy for shares in found)
     if energy <= 0:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from taskvec.checkpoints import write_json_atomic
-from taskvec.linalg.decomposition.matrix_plan import base_bytes, factor_bytes, plan_matrices, task_bytes
+from taskvec.linalg.decomposition.matrix_plan import base_bytes, factor_bytes, plan_matrices, task_bytes, with_threads
 from taskvec.linalg.decomposition.request import Request
 from taskvec.linalg.decomposition.splitting import split_matrix
 from taskvec.numerics.one_thread import one_thread_each
@@ -51,12 +51,12 @@ def run_matrices(request: Request, planned: PlannedPass, folder: Path) -> tuple[
     Returns:
         What was found, in the order of the request's matrices.
     """
-    items = list(enumerate(request.matrices))
+    items, threaded = list(enumerate(request.matrices)), with_threads(request, planned)
     waiting = [item for item in items if not _note(folder, item[0]).exists()]
 
     def work(item: Numbered) -> None:
         index, tensor = item
-        found = split_matrix(tensor, request, folder / factor_filename(index))
+        found = split_matrix(tensor, threaded, folder / factor_filename(index))
         write_json_atomic(_note(folder, index), document_data(found))
 
     for _ in over_matrices(work, waiting, request, planned, _read_bytes(request)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -50,6 +51,11 @@ def plan_matrices(request: Request, label: str, read_bytes: Sequence[int], writt
             f"{-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise --memory, or use --rank with less"
         )
     return PlannedPass(label, sum(read_bytes), written_bytes, len(needs), workers, CHUNK, projected, forgets=False)
+
+
+def with_threads(request: Request, planned: PlannedPass) -> Request:
+    """Return a request that gives each matrix a share of the threads, where fewer matrices than these are at work."""
+    return replace(request, threads=max(1, request.store.options.workers // planned.workers))
 
 
 def base_bytes(tensor: AlignedTensor) -> int:

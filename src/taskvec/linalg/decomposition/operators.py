@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import MissingExtraError
+from taskvec.streaming.executors import EXECUTORS
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
+
+
+_BLOCK = 1 << 21  # elements of a matrix that are multiplied in one call
 
 
 class Operator(Protocol):
@@ -26,18 +30,33 @@ class Operator(Protocol):
 
 
 class NumpyOperator:
-    """W as it lies in memory, multiplied in float32."""
+    """W as it lies in memory, multiplied in float32, in blocks that several threads may share."""
 
-    def __init__(self, matrix: Single) -> None:
+    def __init__(self, matrix: Single, threads: int = 1) -> None:
         self._matrix = matrix
+        self._threads = threads
 
     def times(self, right: Matrix) -> Matrix:
         """Return W @ right."""
-        return (self._matrix @ right.astype(np.float32)).astype(np.float64)
+        return self._product(self._matrix, right)
 
     def transposed_times(self, right: Matrix) -> Matrix:
         """Return Wᵀ @ right."""
-        return (self._matrix.T @ right.astype(np.float32)).astype(np.float64)
+        return self._product(self._matrix.T, right)
+
+    def _product(self, left: Single, right: Matrix) -> Matrix:
+        """Multiply some rows at a time; the same rows whatever the threads, so that these do not change a bit."""
+        single = right.astype(np.float32)
+        product = np.empty((left.shape[0], right.shape[1]))
+
+        def multiply(rows: slice) -> None:
+            product[rows] = left[rows] @ single
+
+        step = max(1, _BLOCK // left.shape[1])
+        blocks = [slice(start, start + step) for start in range(0, left.shape[0], step)]
+        for _ in EXECUTORS["threads" if self._threads > 1 else "serial"].run(multiply, blocks, self._threads):
+            pass
+        return product
 
 
 class TorchOperator:
@@ -65,16 +84,17 @@ class TorchOperator:
         return product
 
 
-def operator_for(matrix: Single, device: str) -> Operator:
+def operator_for(matrix: Single, device: str, threads: int = 1) -> Operator:
     """Return a matrix as the device multiplies it.
 
     Args:
         matrix: W, float32.
         device: ``cpu``, a torch device such as ``cuda``, or ``torch`` (torch on the processor, for comparison).
+        threads: How many may multiply at once, on the processor.
 
     Returns:
         The operator.
     """
     if device == "cpu":
-        return NumpyOperator(matrix)
+        return NumpyOperator(matrix, threads)
     return TorchOperator(matrix, "cpu" if device == "torch" else device)

@@ -71,6 +71,7 @@ class Request:
         control: What stands in place of the shared directions.
         seed: The key of what is random.
         wanted: What was asked for, as keywords.
+        threads: How many may work at one matrix.
     """
 
     store: Store
@@ -85,6 +86,7 @@ class Request:
     control: Control | None
     seed: int
     wanted: Mapping[str, Any]
+    threads: int = 1
 
     @classmethod
     def of(cls, store: Store, **wanted: Unpack[Wanted]) -> Request:

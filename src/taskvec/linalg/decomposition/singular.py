@@ -20,7 +20,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.generated import RandomElements
-from taskvec.linalg.decomposition.operators import operator_for
+from taskvec.linalg.decomposition.operators import Operator, operator_for
 from taskvec.linalg.decomposition.precise import shorter_gram, squared_norm, times, transposed_times
 from taskvec.linalg.decomposition.rank_rule import RankRule
 
@@ -91,6 +91,7 @@ def singular_factors(
     device: str = "cpu",
     exact_side: int = EXACT_SIDE,
     tolerance: float = TOLERANCE,
+    threads: int = 1,
 ) -> SingularFactors:
     """Return the leading singular directions of a matrix.
 
@@ -101,6 +102,7 @@ def singular_factors(
         device: Where to multiply.
         exact_side: Take the exact way up to this shorter side.
         tolerance: The allowed error.
+        threads: How many may multiply at once while a range is searched; results do not depend on it.
 
     Returns:
         The factors; of rank 0 where W is zero.
@@ -111,7 +113,7 @@ def singular_factors(
             np.zeros((matrix.shape[0], 0)), np.zeros(0), np.zeros((matrix.shape[1], 0)), 0.0, 0.0, is_exact=True
         )
     if min(matrix.shape) > exact_side:
-        found = _RangeFinder(matrix, rule, energy, device).find(key, tolerance)
+        found = _RangeFinder(matrix, rule, energy, operator_for(matrix, device, threads)).find(key, tolerance)
         if found is not None:
             return found
     return _exact_factors(matrix, rule, energy)
@@ -132,8 +134,8 @@ def _exact_factors(matrix: Single, rule: RankRule, energy: float) -> SingularFac
 class _RangeFinder:
     """The blocks of one matrix: Q, B = QᵀW and BBᵀ, which grow until the check holds."""
 
-    def __init__(self, matrix: Single, rule: RankRule, energy: float, device: str) -> None:
-        self._operator = operator_for(matrix, device)
+    def __init__(self, matrix: Single, rule: RankRule, energy: float, operator: Operator) -> None:
+        self._operator = operator
         self._shape: tuple[int, int] = (matrix.shape[0], matrix.shape[1])
         self._rule = rule
         self._energy = energy

@@ -102,7 +102,7 @@ def read_factors(reader: MatrixReader, task: int, request: Request, total: Singl
     if total is not None:
         total += matrix
     key = f"{request.seed}\0{reader.tensor.name}"
-    return singular_factors(matrix, request.rule, key=key, device=request.store.options.device)
+    return singular_factors(matrix, request.rule, key=key, device=request.store.options.device, threads=request.threads)
 
 
 def _fills(ranks: Mapping[str, int], dimension: int) -> bool:
