@@ -70,7 +70,7 @@ def ask(setting: Setting) -> Answer:
             Target(f"Within --memory (worst: {worst.label}, T = {worst.count})", worst.peak_bytes,
                    worst.allowed_bytes, Unit.BYTES),
         ),
-        notes=tuple(_sentence(label, many) for label in STYLES if len({case.count for case in many}) > 2),
+        notes=tuple(growth(label, many) for label in STYLES if len({case.count for case in many}) > 2),
         runs={f"{case.label}, T = {case.count}": case.runs for case in [*many, *large]},
     )  # fmt: skip
 
@@ -151,12 +151,11 @@ def _sizes(title: str, cases: Sequence[Case]) -> Table:
     return Table(title, columns, tuple(rows))
 
 
-def _sentence(label: str, cases: Sequence[Case]) -> str:
+def growth(label: str, cases: Sequence[Case]) -> str:
     """Fit a + b·T + c·T² to relative deviations, and say where T² takes as long as T."""
     mine = [case for case in cases if case.label == label]
-    counts, seconds = (
-        np.array(values, float) for values in zip(*((c.count, c.run.seconds) for c in mine), strict=True)
-    )
+    counts = np.array([case.count for case in mine], float)
+    seconds = np.array([case.seconds for case in mine])
     design = np.stack([np.ones_like(counts), counts, counts**2], axis=1) / seconds[:, None]
     (start, linear, square), *_ = np.linalg.lstsq(design, np.ones_like(seconds))
     if linear <= 0 or square <= 0:

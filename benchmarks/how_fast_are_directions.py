@@ -35,7 +35,7 @@ def rank_like(rng: np.random.Generator, side: int) -> Delta:
 
 
 def flat(rng: np.random.Generator, side: int) -> Delta:
-    """Noise alone, in which no direction stands out: the check fails, and the exact way is taken."""
+    """Noise alone, in which no direction stands out: the range finder needs more blocks."""
     return rng.standard_normal((side, side), dtype=np.float32)
 
 
@@ -65,8 +65,7 @@ def ask(setting: Setting) -> Answer:
     _, _, _, speedup, sine = rows[1]
     return Answer(
         setup=f"The {RANK} leading left singular directions of one {side} × {side} delta in float32, in this process. "
-        "The full decomposition is numpy's, once, on all processors; ours are on one. On a flat spectrum, the time of "
-        "the range finder is that of the search and of the exact way after it.",
+        "The full decomposition is numpy's, once, on all processors; ours are on one.",
         tables=(Table("Singular directions", columns, tuple(rows)),),
         targets=() if setting.is_toy else (
             Target("range finder, rank-like: × faster", _number(speedup), PROMISED_SPEEDUP, Unit.RATIO, at_least=True),
