@@ -220,7 +220,7 @@ class Running(Reporting):
 
     memory: Annotated[
         str | None,
-        typer.Option("--memory", metavar="SIZE", help="Memory allowed for the whole process.", show_default="1GiB"),
+        typer.Option("--memory", metavar="SIZE", help="Memory allowed for the whole process; 1GiB if not given."),
     ] = None
     workers: Annotated[
         int | None,
