@@ -18,10 +18,10 @@ from taskvec.numerics.kernels import TILE
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.families import SavedFamily, make_family
 
-REFERENCE = RunOptions(workers=1, executor="serial")
+REFERENCE = RunOptions(memory=4 << 30, workers=1, executor="serial")
 WAYS = {
-    "one tile at a time, three threads": RunOptions(workers=3, max_chunk=TILE),
-    "chunks that fit nothing": RunOptions(workers=2, max_chunk=7 * TILE),
+    "one tile at a time, three threads": RunOptions(memory=4 << 30, workers=3, max_chunk=TILE),
+    "chunks that fit nothing": RunOptions(memory=4 << 30, workers=2, max_chunk=7 * TILE),
 }
 FIRST = {case.method: case for case in reversed(CASES)}
 MERGEKIT = {case.method: case for case in CASES if case.options.get("semantics") == "mergekit"}

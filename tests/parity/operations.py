@@ -23,16 +23,16 @@ Bytes = Mapping[str, bytes]
 NAMES = ("a", "b", "c", "d", "e")
 
 WAYS: Mapping[str, RunOptions] = {
-    "one tile at a time": RunOptions(workers=1, executor="serial", max_chunk=TILE),
-    "one tile at a time, three threads": RunOptions(workers=3, max_chunk=TILE),
-    "chunks that fit nothing": RunOptions(workers=2, max_chunk=7 * TILE),
-    "chunks larger than a block": RunOptions(workers=2, max_chunk=4 * BLOCK),
-    "more threads than units": RunOptions(workers=16),
-    "serial": RunOptions(workers=4, executor="serial"),
+    "one tile at a time": RunOptions(memory=4 << 30, workers=1, executor="serial", max_chunk=TILE),
+    "one tile at a time, three threads": RunOptions(memory=4 << 30, workers=3, max_chunk=TILE),
+    "chunks that fit nothing": RunOptions(memory=4 << 30, workers=2, max_chunk=7 * TILE),
+    "chunks larger than a block": RunOptions(memory=4 << 30, workers=2, max_chunk=4 * BLOCK),
+    "more threads than units": RunOptions(memory=4 << 30, workers=16),
+    "serial": RunOptions(memory=4 << 30, workers=4, executor="serial"),
 }
 """How the same is run; a new executor is a row."""
 
-REFERENCE = RunOptions(workers=1, executor="serial")
+REFERENCE = RunOptions(memory=4 << 30, workers=1, executor="serial")
 
 
 def long_family() -> Family:
