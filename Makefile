@@ -6,14 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.demo-ready
+EXPERIMENTS_READY := $(VENV)/.experiments-ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test demo bench clean chromium
+.PHONY: help check test demo bench experiments clean chromium
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-zA-Z%-]*\):.*## /make \1\t/p' Makefile | sed 's/%/NAME/' | expand -t 24
 
 check: $(READY) ## lint, formatting, types and the floors
 	$(BIN)/ruff check
@@ -30,8 +31,14 @@ demo: $(DEMO_READY) ## eight real fine-tunes, compressed and merged; DEMO_TASKS=
 bench: $(READY) ## time against the disk and against the peers
 	$(BIN)/python -m benchmarks
 
+experiments: $(EXPERIMENTS_READY) ## test the papers' claims on real models, in hours; FAST=1 for a subset
+	$(BIN)/python -m experiments
+
+experiment-%: $(EXPERIMENTS_READY) ## one of them, such as vision
+	$(BIN)/python -m experiments $*
+
 clean: ## remove .venv, caches and the demo's output
-	rm -rf $(VENV) demo-output build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo-output experiments-output build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Pages are tested in Chromium. Root on Debian gets it; others are told, and the tests skip, except where CI is set.
@@ -53,4 +60,9 @@ $(READY): pyproject.toml constraints.txt
 $(DEMO_READY): $(READY) demo/requirements.txt demo/requirements-assets.txt
 	$(INSTALL) --requirement demo/requirements.txt
 	$(INSTALL) --no-deps --requirement demo/requirements-assets.txt
+	touch $@
+
+$(EXPERIMENTS_READY): $(DEMO_READY) experiments/requirements.txt experiments/requirements-assets.txt
+	$(INSTALL) --requirement experiments/requirements.txt
+	$(INSTALL) --no-deps --requirement experiments/requirements-assets.txt
 	touch $@

@@ -27,6 +27,8 @@ WITHOUT_TORCH = (
     "vectors",
     "linalg",
     "reports",
+    "training",
+    "evaluation",
     "cli",
 )
 
@@ -126,7 +128,9 @@ def test_continuous_integration_only_calls_make() -> None:
     assert lines == ["set -euo pipefail", "make check test"]
 
 
-@pytest.mark.parametrize("target", ["check", "test", "demo", "bench", "clean", "help"])
+@pytest.mark.parametrize(
+    "target", ["check", "test", "demo", "bench", "experiments", "experiment-NAME", "clean", "help"]
+)
 def test_make_has_the_target_and_helps_with_it(target: str) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"make {target} " in done.stdout

@@ -59,6 +59,14 @@ class RecipeError(TaskvecError):
     """A recipe cannot be read or carried out (an unknown key, a value of another kind, an unsupported feature)."""
 
 
+class EvaluationError(TaskvecError):
+    """A model cannot be evaluated or edited in place as asked (an unknown direction, a tensor that it lacks)."""
+
+
+class TrainingError(TaskvecError):
+    """A model cannot be trained as asked (a checkpoint of another run, no weight that learns, a loss not finite)."""
+
+
 class OutputError(TaskvecError):
     """The output cannot be written (it exists, the disk is full, the target is not writable)."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
@@ -289,6 +291,16 @@ class Editing:
         rules = [rule for merge in self.merges for rule in merge.rules]
         vocabulary = self.output.record.get("vocabulary")
         return replace(result, certificate=self.certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
+
+    def tensors(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Compute without writing: every tensor that arithmetic applies to, one after another.
+
+        Yields:
+            Name and values of a tensor, float32 and shaped, rounded as :meth:`save` would.
+        """
+        for merge in self.merges:
+            merge.prepare(self.limits)
+        yield from self.edited.deltas(self.limits)
 
 
 @contextmanager

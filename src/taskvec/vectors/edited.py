@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,22 @@ class Edited:
             raise AlignmentError(f"tensor {name} is not in the base {self.vector.base}")
         run(Job(self._label, tensors, self._kernel(options or RunOptions()), (sink,)), options or RunOptions())
         return sink.values(tensors[0])
+
+    def deltas(self, options: RunOptions | None = None) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Compute every tensor that arithmetic applies to, one after another, as :meth:`read` does.
+
+        Args:
+            options: The limits.
+
+        Yields:
+            Name and values of a tensor, float32 and shaped.
+        """
+        limits = options or RunOptions()
+        kernel = self._kernel(limits)
+        for tensor in self._alignment(OutputOptions()).combinable:
+            sink = ArraySink()
+            run(Job(self._label, (tensor,), kernel, (sink,)), limits)
+            yield tensor.name, sink.values(tensor)
 
     @property
     def _label(self) -> str:
