@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results import Answer
+from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
 
@@ -19,6 +19,7 @@ TITLE = "How exact are sums of adapters?"
 HEIGHT = 3.0
 SIDE, RANK = 256, 8
 COUNTS = (2, 4, 8)
+EXACT, NEAREST = 1e-6, 1e-6
 PEFT_WAYS = ("linear", "cat", "svd")
 OURS_EXACT, OURS_CUT, LEAST = "taskvec, edit", f"taskvec, --rank {RANK}", f"least possible at rank {RANK}"
 Dense = NDArray[np.float64]
@@ -33,15 +34,26 @@ def ask(setting: Setting) -> Answer:
         rng = np.random.default_rng(count)
         pairs = [(rng.standard_normal((SIDE, RANK)), rng.standard_normal((RANK, SIDE))) for _ in range(count)]
         rows += [(way, count, error) for way, error in _errors(pairs).items()]
-    columns = (Column("way"), Column("adapters", Unit.COUNT), Column("relative error", Unit.RATIO))
+    columns = (Column("way"), Column("adapters", Unit.COUNT), Column("relative error", Unit.ERROR))
     return Answer(
         setup=f"Adapters of one {SIDE} × {SIDE} layer, rank {RANK}, factors of independent normal numbers, added with "
         "weight 1. The error is ‖found − Σ BA‖ / ‖Σ BA‖; PEFT's ways are those of add_weighted_adapter, where linear "
         "adds Bs and As apart (huggingface/peft#3004) and cat keeps all ranks.",
         tables=(Table("Sums of adapters", columns, tuple(rows)),),
-        targets=(),
+        targets=_targets(rows),
         notes=(),
         runs={},
+    )
+
+
+def _targets(rows: Sequence[tuple[Cell, ...]]) -> tuple[Target, ...]:
+    by_way = {(row[0], row[1]): float(str(row[2])) for row in rows}
+    counts = sorted({count for _, count in by_way})
+    exact = max(by_way[OURS_EXACT, count] for count in counts)
+    over = max(by_way[OURS_CUT, count] / by_way[LEAST, count] - 1 for count in counts)
+    return (
+        Target("sum of adapters: relative error", exact, EXACT, Unit.ERROR),
+        Target("the same cut to a rank: above the least possible", over, NEAREST, Unit.ERROR),
     )
 
 

@@ -22,6 +22,7 @@ _UNITS: dict[Unit, kept.Unit] = {
     Unit.BYTES: "bytes",
     Unit.RATIO: "number",
     Unit.FRACTION: "fraction",
+    Unit.ERROR: "number",
 }
 
 

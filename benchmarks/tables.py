@@ -19,6 +19,7 @@ class Unit(StrEnum):
     BYTES = "bytes"
     RATIO = "ratio"
     FRACTION = "fraction"
+    ERROR = "error"  # relative, over many orders of magnitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,5 @@ _FORMATS: dict[Unit, Callable[[float], str]] = {
     Unit.BYTES: _size,
     Unit.RATIO: lambda value: f"{value:.2f}",
     Unit.FRACTION: _fraction,
+    Unit.ERROR: lambda value: f"{value:.2g}",
 }
