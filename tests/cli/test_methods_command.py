@@ -23,3 +23,9 @@ def test_people_see_both_kinds(run: Command) -> None:
     text = run("methods").stdout
     assert "taskvec compress --method" in text
     assert "density=0.2 rescale=false" in text
+
+
+def test_presets_of_weights_by_block(done: Command, run: Command) -> None:
+    presets = done("methods", "--json").json["block_presets"]
+    assert presets["OUT12_5"] == {"blocks": [0] * 12 + [0.5] + [1] * 12, "others": 0}
+    assert all(name in run("methods").stdout for name in presets)

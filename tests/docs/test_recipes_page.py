@@ -14,6 +14,7 @@ from taskvec.recipes.loading import load_recipe
 from taskvec.recipes.mergekit.schema import MergekitRecipe
 from taskvec.recipes.merging import Merging
 from taskvec.recipes.schema import Output, Recipe, SearchedParameter, Step, Vector
+from taskvec.recipes.settings import Blocks, Case
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -69,7 +70,7 @@ def test_the_first_example_is_what_it_says(place: Path) -> None:
     np.testing.assert_allclose(found, base + 0.4 * (math + code - 2 * base), atol=1e-6)
 
 
-@pytest.mark.parametrize("part", [Recipe, Vector, Step, SearchedParameter, Output, MergekitRecipe])
+@pytest.mark.parametrize("part", [Recipe, Vector, Step, SearchedParameter, Output, Blocks, Case, MergekitRecipe])
 def test_every_key_is_on_the_page(part: type[Recipe]) -> None:
     for key in part.model_fields:
         assert re.search(rf"\b{key}\b", PAGE), key

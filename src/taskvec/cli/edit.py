@@ -103,7 +103,8 @@ def edit(
     With a store: taskvec edit STORE EXPRESSION -o OUT. Without: taskvec edit --base REF --vector NAME=REF EXPRESSION
     -o OUT.
 
-    An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector.
+    An expression is such as "base + 0.4*(math + code) - 0.6*toxic"; without base, the result is a task vector. Of a
+    diffusion model, blocks(ink, weights=GRAD_V) scales a vector by block; taskvec methods lists the presets.
 
     With --as lora, what is added to the base is cut to a low rank, and the error of that is printed; --rank or
     --max-error says how low.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,21 @@ Row = dict[str, Any]
 def methods(how: Reporting) -> None:
     """List the methods of compress and the merges of expressions and recipes, with their options and papers.
 
-    With --json: methods, those of compress (name, summary, paper, options by name with their defaults), and merges
-    (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters).
+    Last come the presets of weights by block, for diffusion models.
+
+    With --json: methods, those of compress (name, summary, paper, options by name with their defaults), merges
+    (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters), and
+    block_presets (name: blocks from the first to the last, others).
     """
+    from taskvec.composition.block_presets import PRESETS
     from taskvec.linalg.encoders import METHODS as ENCODERS
     from taskvec.methods import METHODS
 
     encoders = [_encoder(method) for method in ENCODERS.values()]
     merges = [_merge(method) for method in METHODS.values()]
-    show(how, {"methods": encoders, "merges": merges}, lambda: _lines(encoders, merges))
+    presets = {name: {"blocks": weights.points, "others": weights.others} for name, weights in PRESETS.items()}
+    data = {"methods": encoders, "merges": merges, "block_presets": presets}
+    show(how, data, lambda: _lines(encoders, merges, list(presets)))
 
 
 def _encoder(method: Encoder) -> Row:
@@ -75,12 +82,15 @@ def _parameter(parameter: Parameter) -> Row:
     }
 
 
-def _lines(encoders: list[Row], merges: list[Row]) -> Iterator[str]:
+def _lines(encoders: list[Row], merges: list[Row], presets: list[str]) -> Iterator[str]:
     yield "taskvec compress --method"
     yield from _listed(encoders)
     yield ""
     yield "merges, in expressions such as base + 0.5*ties(math, code, density=0.2)"
     yield from _listed(merges)
+    yield ""
+    yield "weights by block of a diffusion model, in expressions such as base + blocks(ink, weights=GRAD_V)"
+    yield from textwrap.wrap(" ".join(presets), 100, initial_indent="  ", subsequent_indent="  ")
 
 
 def _listed(rows: list[Row]) -> Iterator[str]:

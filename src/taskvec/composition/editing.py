@@ -108,7 +108,7 @@ class Editing:
         if basis is not None:
             return cls._of_basis(Basis.load(store, basis), expression, addition, target, said)
         products = Products(store, is_plan=is_plan)
-        scope = said.scope(store.names_and_parts, store_functions(store, products))
+        scope = said.scope(store.names_and_parts, store.base.checkpoint.tensors, store_functions(store, products))
         form = scope.form(expression)
         used = {name: store[name] for name in scope.merges.names(_used(form))}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
@@ -126,7 +126,7 @@ class Editing:
     ) -> Editing:
         from taskvec.linalg.certificate import known
 
-        scope = said.scope(basis.tasks)
+        scope = said.scope(basis.tasks, basis.store.base.checkpoint.tensors)
         form, merges = scope.form(expression), scope.merges
         vectors: Mapping[str, TaskVector] = basis.vectors
         is_linear = not merges.used(form.coefficients)
@@ -177,7 +177,7 @@ class Editing:
             The editing.
         """
         opened = open_checkpoint(base)
-        scope = Preamble().scope(vectors)
+        scope = Preamble().scope(vectors, opened.tensors)
         used = scope.merges.names(_used(scope.form(expression)))
         models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in used}
         if tokenizer_source is not None:
@@ -216,7 +216,7 @@ class Editing:
             The editing.
         """
         said = preamble or Preamble()
-        scope = said.scope(vectors)
+        scope = said.scope(vectors, base.checkpoint.tensors)
         form = scope.form(expression)
         used = {name: vectors[name]() for name in scope.merges.names(_used(form))}
         target = _Target(said.onto or base, output or OutputOptions(), options or RunOptions())

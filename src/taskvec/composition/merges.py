@@ -85,7 +85,7 @@ class Merges:
         known = dict(vectors)
         made: list[Merge] = []
         for call in self.used(keys):
-            named = {_text(weights): _combined(weights, known, base) for weights in call.vectors}
+            named = {text_of(weights): _combined(weights, known, base) for weights in call.vectors}
             merge = Merge(call.method, named, call.given, name=call.key, base=base, options=options)
             known[call.key] = merge.vector
             made.append(merge)
@@ -124,7 +124,7 @@ class Merges:
         linear = _combination(settings, method)
         if linear is not None:
             return _summed(linear, deltas)
-        key = f"{method.name}({', '.join([*map(_text, deltas), settings.text]).removesuffix(', ')})"
+        key = f"{method.name}({', '.join([*map(text_of, deltas), settings.text]).removesuffix(', ')})"
         self.calls[key] = MergeCall(key, method, deltas, given)
         return {key: 1.0}
 
@@ -140,7 +140,7 @@ def _deltas(method: Method, vectors: Sequence[Weights]) -> tuple[Weights, ...]:
         ExpressionError: If one occurs twice.
     """
     deltas = tuple(_delta(vector, method) for vector in vectors)
-    if len(set(map(_text, deltas))) < len(deltas):
+    if len(set(map(text_of, deltas))) < len(deltas):
         raise ExpressionError(f"{method.name} takes each task vector once; remove the repeated one")
     return deltas
 
@@ -152,7 +152,7 @@ def _settings(method: Method, deltas: Sequence[Weights], given: Mapping[str, Giv
         ExpressionError: If the method cannot take them.
     """
     try:
-        return method.settings([_text(delta) for delta in deltas], given)
+        return method.settings([text_of(delta) for delta in deltas], given)
     except CompositionError as error:
         raise ExpressionError(str(error)) from error
 
@@ -189,7 +189,8 @@ def _summed(weights: Sequence[float], vectors: Sequence[Weights]) -> Weights:
     return total
 
 
-def _text(weights: Weights) -> str:
+def text_of(weights: Weights) -> str:
+    """Return coefficients as an expression has them."""
     return (
         " + ".join(name if weight == 1 else f"{weight!r}*{name}" for name, weight in weights.items() if weight) or "0"
     )

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from taskvec.composition.merges import Merges, Weights
-from taskvec.errors import ExpressionError
-from taskvec.methods import Method
+from taskvec.composition.block_presets import block_weights
+from taskvec.composition.blocks import ModelBlocks
+from taskvec.composition.merges import Merges, Weights, text_of
+from taskvec.errors import CompositionError, ExpressionError
+from taskvec.methods import Method, find_method
 from taskvec.methods.settings import Given
-from taskvec.vectors.expressions import BASE, Definition, LinearForm, OptionValue, VectorFunction, linear_form
+from taskvec.vectors.expressions import (
+    BASE,
+    Definition,
+    LinearForm,
+    MergeFunction,
+    OptionValue,
+    VectorFunction,
+    linear_form,
+)
 from taskvec.vectors.forms import Source
 
 
@@ -28,15 +38,17 @@ class Scope:
         names: Collection[str],
         functions: Mapping[str, VectorFunction] | None = None,
         defaults: Mapping[str, OptionValue] | None = None,
+        tensors: Collection[str] = (),
     ) -> None:
         self.merges = Merges(defaults)
         self._names = frozenset(names)
         self._functions = functions or {}
+        self._tensors = tensors
         self._definitions: dict[str, Definition] = {}
 
     def form(self, expression: str) -> LinearForm:
         """Reduce an expression to one coefficient a vector or merge."""
-        return linear_form(expression, self._names, self._functions, self.merges.functions, self._definitions)
+        return linear_form(expression, self._names, self._functions, self._merges, self._definitions)
 
     def define_number(self, name: str, value: float) -> None:
         """Let a name stand for a number."""
@@ -68,6 +80,31 @@ class Scope:
         self._define(name, {name: 1.0})
         self.merges.add(name, method, weights, given)
 
+    @property
+    def _merges(self) -> Mapping[str, MergeFunction]:
+        return {**self.merges.functions, "blocks": self._by_block}
+
+    def _by_block(self, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
+        """Scale a vector by weights that differ from block to block of a diffusion model.
+
+        Raises:
+            ExpressionError: If it is not one vector, or the weights mean nothing for this base.
+        """
+        weights, others = given.get("weights"), given.get("others")
+        is_one = len(vectors) == 1 and BASE not in vectors[0]
+        if not is_one or not isinstance(weights, str | tuple) or not set(given) <= {"weights", "others"}:
+            raise ExpressionError("blocks takes one task vector, weights and others, as in blocks(ink, weights=GRAD_V)")
+        if others is not None and not isinstance(others, float):
+            raise ExpressionError(f"blocks: others is {others!r}, expected a number")
+        try:
+            chosen, blocks = block_weights(weights, others), ModelBlocks.of(self._tensors)
+        except CompositionError as error:
+            raise ExpressionError(str(error)) from error
+        said = ", ".join(f"{name}={value}" for name, value in given.items())
+        key = f"blocks({text_of(vectors[0])}, {said})"
+        self.merges.add(key, find_method("task_arithmetic"), vectors, {"weight": lambda name: chosen.at(name, blocks)})
+        return {key: 1.0}
+
     def _weights(self, expression: str) -> Weights:
         form = self.form(expression)
         return {BASE: form.base, **form.coefficients} if form.base else form.coefficients
@@ -92,8 +129,13 @@ class Preamble:
     defaults: Mapping[str, OptionValue] = field(default_factory=dict)
     onto: Source | None = None
 
-    def scope(self, names: Collection[str], functions: Mapping[str, VectorFunction] | None = None) -> Scope:
-        """Return a scope over some names, with what is defined."""
-        scope = Scope(names, functions, self.defaults)
+    def scope(
+        self,
+        names: Collection[str],
+        tensors: Collection[str],
+        functions: Mapping[str, VectorFunction] | None = None,
+    ) -> Scope:
+        """Return a scope over the names of vectors, and of the base's tensors, with what is defined."""
+        scope = Scope(names, functions, self.defaults, tensors)
         self.define(scope)
         return scope

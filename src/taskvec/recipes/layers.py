@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from taskvec.checkpoints.quoting import listed
+from taskvec.composition.blocks import ModelBlocks
 from taskvec.errors import RecipeError
 
 _LAYER = re.compile(r"(?P<prefix>^|.*?\.)(?P<layer>\d+)(?=\.)")
@@ -74,6 +75,11 @@ class LayerNames:
             found = listed(self.counts) if self.counts else "none"
             raise RecipeError(f"ranges of layers need a model with one sequence of layers, found {found}")
         return next(iter(self.counts))
+
+    @cached_property
+    def blocks(self) -> ModelBlocks:
+        """The same tensors as they lie in the blocks of a diffusion model."""
+        return ModelBlocks.of(self.names)
 
     def nearest_layer(self, name: str) -> int:
         """Return the layer of a tensor; that of the first layer if it comes before them, of the last if after."""

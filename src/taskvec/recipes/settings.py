@@ -1,4 +1,4 @@
-"""Settings: a number (or word) for all tensors, a gradient over the layers, or cases by name and layer."""
+"""Settings: one value for all tensors, a gradient over the layers, weights by block, or cases by name and layer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from taskvec.checkpoints.quoting import quoted
+from taskvec.composition.block_presets import block_weights
 from taskvec.errors import RecipeError
 from taskvec.recipes.layers import LayerNames
 
@@ -46,6 +47,22 @@ class Gradient(RecipePart):
         return (1 - fraction) * numbers[first] + fraction * numbers[min(first + 1, last)]
 
 
+class Blocks(RecipePart):
+    """Weights by block of a diffusion model.
+
+    Attributes:
+        blocks: The name of a preset; or numbers from the first block to the last, interpolated.
+        others: For tensors outside the blocks; the preset's own, 0 beside a list, if not given.
+    """
+
+    blocks: Annotated[StrictStr | tuple[Number, ...], Field(min_length=1)]
+    others: Number | None = None
+
+    def at(self, name: str, names: LayerNames) -> float:
+        """Return the value for a tensor."""
+        return block_weights(self.blocks, self.others).at(name, names.blocks)
+
+
 class Case(RecipePart):
     """A value for some tensors.
 
@@ -53,12 +70,12 @@ class Case(RecipePart):
         tensors: A pattern of names, such as ``*.mlp.*``; all names if not given.
         layers: Layers ``[first, stop]``, ``stop`` not included; the tensors before the layers go with the first layer,
             those after them with the last. All tensors if not given.
-        value: The value, or a gradient over these layers.
+        value: The value, a gradient over these layers, or weights by block.
     """
 
     tensors: str | None = None
     layers: tuple[int, int] | None = None
-    value: Scalar | Gradient
+    value: Scalar | Gradient | Blocks
 
     def holds_for(self, name: str, names: LayerNames) -> bool:
         """Say whether a tensor is meant."""
@@ -68,12 +85,14 @@ class Case(RecipePart):
 
     def at(self, name: str, names: LayerNames) -> Scalar:
         """Return the value for a tensor that is meant."""
-        return self.value.at(names.depth(name, self.layers)) if isinstance(self.value, Gradient) else self.value
+        if isinstance(self.value, Gradient):
+            return self.value.at(names.depth(name, self.layers))
+        return self.value.at(name, names) if isinstance(self.value, Blocks) else self.value
 
 
 Cases = Annotated[tuple[Case, ...], Field(min_length=1)]
-Setting = Scalar | Gradient | Cases
-"""One value, one that changes from layer to layer, or cases of which the first that holds decides."""
+Setting = Scalar | Gradient | Blocks | Cases
+"""One value, one that changes from layer to layer or block to block, or cases of which the first that holds decides."""
 
 
 def value_at(setting: Setting, name: str, names: LayerNames, what: str) -> Scalar:
@@ -104,6 +123,8 @@ def first_value(settings: Sequence[Setting], name: str, names: LayerNames) -> Sc
     for setting in settings:
         if isinstance(setting, Gradient):
             return setting.at(names.depth(name))
+        if isinstance(setting, Blocks):
+            return setting.at(name, names)
         if not isinstance(setting, tuple):
             return setting
         for case in setting:
@@ -114,7 +135,7 @@ def first_value(settings: Sequence[Setting], name: str, names: LayerNames) -> Sc
 
 def is_constant(setting: Setting) -> bool:
     """Say whether a setting is the same for all tensors."""
-    return not isinstance(setting, Gradient | tuple)
+    return not isinstance(setting, Gradient | Blocks | tuple)
 
 
 @cache

@@ -40,7 +40,7 @@ def define_steps(recipe: Recipe, names: LayerNames, scope: Scope) -> None:
 
 def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
     """Return the names of the vectors that the result of a recipe without a store is made of."""
-    scope = Scope(recipe.vectors)
+    scope = Scope(recipe.vectors, tensors=names.names)
     define_steps(recipe, names, scope)
     form = scope.form(recipe.result)
     return scope.merges.names(name for name, coefficient in form.coefficients.items() if coefficient)
