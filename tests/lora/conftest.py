@@ -6,10 +6,15 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
+from adapter_sets import SETS, SHAPES, Arrays, save_peft
 from library_models import Save, llama, save_on
+
+from taskvec import Store
+from taskvec.testing.checkpoints import save_folder
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +46,27 @@ def save_adapter(tmp_path: Path) -> Save:
         return save_on(model, tmp_path / name, seed, **config)
 
     return save
+
+
+@pytest.fixture
+def base_arrays() -> Arrays:
+    rng = np.random.default_rng(0)
+    arrays: Arrays = {f"{m}.weight": rng.standard_normal(shape, np.float32) for m, shape in SHAPES.items()}
+    return {**arrays, "layers.0.bias": np.zeros(12, np.float32), "steps": np.arange(3)}
+
+
+@pytest.fixture
+def base(tmp_path: Path, base_arrays: Arrays) -> Path:
+    return save_folder(tmp_path / "base", base_arrays)
+
+
+@pytest.fixture
+def adapters(tmp_path: Path) -> dict[str, Path]:
+    return {name: save_peft(tmp_path / f"adapter-{name}", pairs) for name, pairs in SETS.items()}
+
+
+@pytest.fixture
+def store(tmp_path: Path, base: Path, adapters: dict[str, Path]) -> Store:
+    store = Store.init(tmp_path / "store", base)
+    store.add(adapters)
+    return store

@@ -74,7 +74,16 @@ class Wanted:
         typer.Option(
             "--dtype",
             metavar="bf16|f16|f32|int8",
-            help="The dtype of atoms, int8 with a scale for each row; as in the base if not given.",
+            help="The dtype of atoms, int8 with a scale for each row; as in the base if not given, f32 for factors.",
+        ),
+    ] = None
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            "--rank",
+            metavar="R",
+            min=1,
+            help="Of adapters: keep so many directions of each matrix in every atom; all that are there if not given.",
         ),
     ] = None
 
@@ -99,6 +108,7 @@ class Wanted:
             "normalize": self.normalize,
             "group": self.group,
             "dtype": DType.I8 if self.dtype == "int8" else dtype_option(self.dtype),
+            "rank": self.rank,
         }
 
 
@@ -108,6 +118,9 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
 
     relative_error is ‖V̂ − V‖ / ‖V‖ over all task vectors as recovered from the atoms, sum_error the same for their sum,
     and optimal_error the least that any M atoms can have. The atoms' rounding is counted.
+
+    Where all task vectors are LoRA adapters, or shared components, atoms keep factors: of all their directions, or of
+    --rank R in every matrix.
 
     With --max-error, atoms are as few as will do; with --group, each group gets its own number, at the fewest bytes.
 

@@ -1,4 +1,4 @@
-"""From what a store knows of atoms to forms that the engine reads: stored, quantised or generated, all alike."""
+"""From what a store knows of atoms to forms that the engine reads: whole, factors, int8 or generated, all alike."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint, open_row_quantized, random_checkpoint
+from taskvec.checkpoints.factored import open_factored
 from taskvec.linalg.atoms import atom_filename
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import Digests
-from taskvec.vectors.forms import Dense, Form, Source
+from taskvec.vectors.forms import Dense, Form, LowRank, Source
 from taskvec.vectors.linked import describe_source, open_source
 from taskvec.vectors.manifests import BasisDocument, RandomDocument, SourceDocument
 
@@ -53,6 +54,9 @@ def open_atoms(document: BasisDocument, base: Source, root: Path, options: RunOp
     ]
     if document.is_quantized:
         sources = [replace(source, checkpoint=open_row_quantized(source.checkpoint.path)) for source in sources]
+    if document.is_factored:
+        tensors = base.checkpoint.tensors
+        return tuple(LowRank(replace(one, checkpoint=open_factored(one.checkpoint, tensors))) for one in sources)
     return tuple(Dense(source, is_partial=len(document.groups) > 1) for source in sources)
 
 

@@ -79,6 +79,7 @@ def _described(
         groups=tuple(groups),
         atoms=tuple(atoms),
         is_quantized=request.is_quantized and random is None,
+        is_factored=request.ranks is not None,
         random=random,
         has_mean=design.has_mean,
         optimal_error=design.optimum(),
@@ -130,6 +131,8 @@ def _object_name(request: Request, design: Design) -> str:
         recipe.update(tensor.encode() + encoder.tobytes())
     for aligned in request.alignment.tensors:
         recipe.update(f"{aligned.name}\0{aligned.output_dtype}\0{request.is_quantized}\0".encode())
+    for info, rank in (request.ranks or {}).items():
+        recipe.update(f"{info.name}\0{rank}\0{request.factor_dtype}\0".encode())
     for form in request.forms:
         recipe.update(form.identity.encode())
     return recipe.hexdigest()[:32]

@@ -13,6 +13,7 @@ from taskvec.linalg.atoms import atom_filename, atom_job, tensors_of_atoms
 from taskvec.linalg.design import Designer
 from taskvec.linalg.measured import atom_products
 from taskvec.linalg.request import Request
+from taskvec.linalg.writing import factored_atoms
 from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
 from taskvec.vectors.forms import Dense, Source
 
@@ -36,6 +37,13 @@ def plan_request(request: Request) -> Plan:
     encoders = _encoders(request, is_gram_known=not passes)
     count = max((encoder.shape[1] for encoder in encoders.values()), default=0)
     output_bytes = 0
+    if request.ranks is not None:
+        atoms = factored_atoms(request, encoders)
+        layouts = [(atoms.layout(index), atom_filename(index)) for index in range(atoms.count)]
+        output_bytes = sum(CheckpointWriter.plan_bytes(infos, filename=name) for infos, name in layouts)
+        return make_plan(
+            [*passes, atoms.plan(store.options)], store.options, target=store.path, output_bytes=output_bytes
+        )
     if request.method.name != "random":
         job = atom_job(request.alignment.tensors, request.forms, encoders, store.options)
         passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))

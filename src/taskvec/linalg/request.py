@@ -9,8 +9,9 @@ from typing import Any, TypedDict, Unpack
 
 from taskvec.errors import BasisError
 from taskvec.linalg.encoders import Method, MethodOptions, find_method, options_of
+from taskvec.linalg.factored_atoms import atom_ranks
 from taskvec.linalg.groups import Grouping
-from taskvec.types import DType
+from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Alignment, Rule, align
 from taskvec.vectors.forms import Form
 from taskvec.vectors.store import Store
@@ -29,7 +30,9 @@ class Wanted(TypedDict, total=False):
         tasks: The T task vectors; all if not given.
         normalize: Take every vector with norm 1 when atoms are chosen, so that large ones do not own them.
         group: What has a basis of its own: ``model``, ``layer`` or ``tensor``.
-        dtype: The atoms' dtype, or int8 with a scale for each row; each tensor keeps the base's own if not given.
+        dtype: The atoms' dtype, or int8 with a scale for each row; each tensor keeps the base's own if not given, and
+            factors are float32.
+        rank: The most directions that an atom keeps of each matrix, where all task vectors are low-rank.
     """
 
     num_atoms: int | None
@@ -42,6 +45,7 @@ class Wanted(TypedDict, total=False):
     normalize: bool
     group: str
     dtype: DType | None
+    rank: int | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Request:
         forms: The T forms.
         alignment: The combinable tensors with their output dtypes.
         is_quantized: Whether atoms become int8.
+        ranks: Tensor → the rank of atoms there; None where atoms are whole tensors.
+        factor_dtype: The dtype of factors.
         wanted: What can be asked again, as plain data.
     """
 
@@ -78,6 +84,8 @@ class Request:
     forms: tuple[Form, ...]
     alignment: Alignment
     is_quantized: bool
+    ranks: Mapping[TensorInfo, int] | None
+    factor_dtype: DType
     wanted: Mapping[str, Any]
 
     @property
@@ -106,6 +114,10 @@ class Request:
         num_atoms, max_error, dtype = wanted.get("num_atoms"), wanted.get("max_error"), wanted.get("dtype")
         _check_size(num_atoms, max_error, method, len(names))
         forms, alignment = _aligned(store, names, DType.F32 if dtype is DType.I8 else dtype)
+        ranks = None
+        if dtype is not DType.I8 and method.name != "random":
+            ranks = atom_ranks(alignment.tensors, forms, wanted.get("rank"))
+        _check_rank(wanted.get("rank"), ranks)
         return cls(
             store=store,
             basis=basis,
@@ -120,6 +132,8 @@ class Request:
             forms=forms,
             alignment=alignment,
             is_quantized=dtype is DType.I8,
+            ranks=ranks,
+            factor_dtype=dtype or DType.F32,
             wanted={key: value for key, value in wanted.items() if key != "tasks" and value is not None},
         )
 
@@ -136,6 +150,21 @@ def _aligned(store: Store, names: Sequence[str], dtype: DType | None) -> tuple[t
 def _options(method: Method, given: Mapping[str, Any], seed: int | None) -> MethodOptions:
     draws = any(field.name == "seed" for field in dataclasses.fields(method.options))
     return options_of(method, {"seed": seed, **given} if draws and seed is not None else given)
+
+
+def _check_rank(rank: int | None, ranks: Mapping[TensorInfo, int] | None) -> None:
+    """Refuse a rank that atoms cannot have.
+
+    Raises:
+        BasisError: If it is none, or atoms are whole tensors.
+    """
+    if rank is not None and rank < 1:
+        raise BasisError(f"a rank of {rank} keeps nothing: use 1 or more")
+    if rank is not None and ranks is None:
+        raise BasisError(
+            "a rank goes with low-rank task vectors, factors that save bytes, and no int8: these atoms are whole "
+            "tensors; leave --rank out, or extract adapters first (taskvec extract-lora)"
+        )
 
 
 def _grouping(name: str) -> Grouping:

@@ -161,6 +161,7 @@ class BasisDocument(_Document):
         groups: Atoms and coefficients of each group; group g has the first K_g of the atoms.
         atoms: The atoms, as the store holds them.
         is_quantized: Whether atoms are int8 rows with a scale each.
+        is_factored: Whether atoms are products of thin factors.
         random: Atoms that are not stored.
         has_mean: Whether the last atom is the mean of the task vectors.
         gram: VᵀV, ``(T, T)``; null where a vector was gone when the other was added.
@@ -177,6 +178,7 @@ class BasisDocument(_Document):
     groups: tuple[GroupDocument, ...]
     atoms: tuple[SourceDocument, ...]
     is_quantized: bool = False
+    is_factored: bool = False
     random: RandomDocument | None = None
     has_mean: bool = False
     optimal_error: float | None = None

@@ -24,7 +24,14 @@ _HEADROOM_BYTES = 8 << 20  # the same command may begin a little larger the next
 
 
 def plan_extraction(
-    label: str, tensors: Sequence[AlignedTensor], forms: Sequence[Form], rule: RankRule, options: RunOptions
+    label: str,
+    tensors: Sequence[AlignedTensor],
+    forms: Sequence[Form],
+    rule: RankRule,
+    options: RunOptions,
+    *,
+    times: int = 1,
+    remedy: str = "leave the tensor out with --exclude",
 ) -> PlannedPass:
     """Choose how many matrices are worked on at once so that the whole process stays within the allowed memory.
 
@@ -34,6 +41,8 @@ def plan_extraction(
         forms: The forms.
         rule: How many directions are kept.
         options: The limits.
+        times: How often all of it is done, one time after another.
+        remedy: What else to do than raising --memory.
 
     Returns:
         The planned pass.
@@ -53,10 +62,10 @@ def plan_extraction(
         raise MemoryLimitError(
             f"{label}: {format_size(options.memory)} of memory is not enough for tensor {largest.name} "
             f"{list(largest.shape)}; the least that would do is {-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise "
-            "--memory, or leave the tensor out with --exclude"
+            f"--memory, or {remedy}"
         )
-    read = sum(read_bytes(tensor, forms) for tensor in tensors)
-    return PlannedPass(label, read, _written(tensors, rule), len(needs), workers, CHUNK, projected, forgets=False)
+    read, written = times * sum(read_bytes(tensor, forms) for tensor in tensors), times * _written(tensors, rule)
+    return PlannedPass(label, read, written, len(needs), workers, CHUNK, projected, forgets=False)
 
 
 def read_bytes(tensor: AlignedTensor, forms: Sequence[Form]) -> int:
