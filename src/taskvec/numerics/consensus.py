@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from taskvec.numerics.kernels import TILE, _load_deltas
+from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.rounding import all_finite_32
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -22,30 +22,22 @@ _UNIT = 2.0**-53
 def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # type: ignore[no-untyped-def]
     """Write the vectors ``mixing @ deltas`` of elements ``begin:`` of a chunk to ``out``, float32 ``(T, count)``.
 
-    A row of ``mixing`` that is one delta alone gives that delta, bit for bit. Other arguments are those of
-    :mod:`taskvec.numerics.kernels`.
+    Other arguments are those of :mod:`taskvec.numerics.kernels`.
 
     Returns:
         False if a number is not finite.
     """
     finite = True
     anchor = np.empty(TILE, np.float32)
+    scratch = np.empty(TILE, np.float32)
     deltas = np.empty((codes.size, TILE), np.float32)
     for start in range(0, out.shape[1], TILE):
         size = min(TILE, out.shape[1] - start)
         at = begin + start
-        _load_deltas(base, base_code, raw, codes, centered, at, at + size, anchor, deltas)
+        load_deltas(base, base_code, raw, codes, centered, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             row = out[t, start : start + size]
-            row[:] = np.float32(0.0)
-            for s in range(codes.size):
-                weight = mixing[t, s]
-                if weight == np.float32(1.0):
-                    for i in range(size):
-                        row[i] += deltas[s, i]
-                elif weight != np.float32(0.0):
-                    for i in range(size):
-                        row[i] += weight * deltas[s, i]
+            row[:] = mixed_row(deltas, mixing[t], size, scratch)
             finite &= all_finite_32(row.view(np.uint32))
     return finite
 

@@ -27,7 +27,8 @@ def padded(rows: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
+def load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
+    """Write elements ``start … stop`` of the deltas to ``deltas``, float32 ``(S, ≥ stop − start)``."""
     count = stop - start
     if base_code != NONE:
         widen(base, base_code, start, stop, anchor)
@@ -40,10 +41,31 @@ def _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, del
 
 
 @njit(nogil=True, cache=True)
+def mixed_row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
+    """Return Σ_s weights[s] · deltas[s, :count], in ``scratch``; one delta alone is returned itself, bit for bit."""
+    only = -1
+    others = 0
+    for s in range(weights.size):
+        if weights[s] == np.float32(1.0) and only < 0:
+            only = s
+        elif weights[s] != np.float32(0.0):
+            others += 1
+    if only >= 0 and others == 0:
+        return deltas[only, :count]
+    row = scratch[:count]
+    row[:] = np.float32(0.0)
+    for s in range(weights.size):
+        if weights[s] != np.float32(0.0):
+            for i in range(count):
+                row[i] += weights[s] * deltas[s, i]
+    return row
+
+
+@njit(nogil=True, cache=True)
 def deltas_of(base, base_code, raw, codes, centered, count, out):  # type: ignore[no-untyped-def]
     """Write the deltas of one chunk to ``out``, float32 ``(S, count)``."""
     anchor = np.empty(count, np.float32)
-    _load_deltas(base, base_code, raw, codes, centered, 0, count, anchor, out)
+    load_deltas(base, base_code, raw, codes, centered, 0, count, anchor, out)
 
 
 @njit(nogil=True, cache=True)
@@ -92,7 +114,7 @@ def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type
     symmetric = num_rows == codes.size
     for start in range(0, count, TILE):
         stop = min(start + TILE, count)
-        _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas)
+        load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas)
         _add_products(deltas, stop - start, symmetric, total)
 
 
@@ -114,7 +136,7 @@ def project(base, base_code, raw, codes, centered, count, encoder, out_code, out
     for start in range(0, count, TILE):
         stop = min(start + TILE, count)
         size = stop - start
-        _load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, rows[num_atoms:])
+        load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, rows[num_atoms:])
         for m in range(num_atoms):
             atom = rows[m, :size]
             atom[:] = np.float32(0.0)
