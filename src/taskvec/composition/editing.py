@@ -326,28 +326,3 @@ def _check_is_sum(basis: Basis, form: LinearForm, *, is_linear: bool) -> None:
             f"expression: atoms stand for the sum of all tasks alike: write base + 0.3*sum({', '.join(basis.tasks)}), "
             "or take the recovered vectors"
         )
-
-
-def edit(
-    store: Store,
-    expression: str,
-    out: Ref,
-    *,
-    basis: str | None = None,
-    addition: Addition = "recovered",
-    output: OutputOptions | None = None,
-) -> EditResult:
-    """Evaluate an expression over a store and write the result.
-
-    Args:
-        store: The store.
-        expression: Such as ``base + 0.4*(math + code)``; without ``base`` the result is a task vector.
-        out: The folder to make.
-        basis: Take the vectors from this basis; then only its atoms are read.
-        addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the ``atoms`` with weight 1.
-        output: Dtype, shards, record.
-
-    Returns:
-        What was written.
-    """
-    return Editing.of_store(store, expression, basis=basis, addition=addition, output=output).save(out)

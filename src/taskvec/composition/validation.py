@@ -27,11 +27,11 @@ def score_of(store: Store, expression: Callable[[float], str], validate: Callabl
     Returns:
         What the searches take.
     """
-    from taskvec.composition.editing import edit
+    from taskvec.composition.editing import Editing
 
     def score(scaling: float) -> float:
         with tempfile.TemporaryDirectory(prefix="taskvec-") as folder:
-            return validate(edit(store, expression(scaling), Path(folder) / "edited").out)
+            return validate(Editing.of_store(store, expression(scaling)).save(Path(folder) / "edited").out)
 
     return score
 

@@ -6,11 +6,13 @@ import ml_dtypes
 import numpy as np
 from numba import njit
 
+from taskvec.numerics.narrowing import EXPONENT, MAGNITUDE, narrowed
+
 _BYTES = np.arange(256, dtype=np.uint8)
 _E4M3_VALUES = _BYTES.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
 _E5M2_VALUES = _BYTES.view(ml_dtypes.float8_e5m2).astype(np.float32)
-_MAGNITUDE = np.uint32(0x7FFFFFFF)
-_EXPONENT = np.uint32(0x7F800000)
+_LEAST_E4M3 = np.uint32(0x3C800000)  # 2^-6
+_LEAST_E5M2 = np.uint32(0x38800000)  # 2^-14
 
 
 @njit(nogil=True, cache=True)
@@ -32,15 +34,12 @@ def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits, to a format without infinity; return whether all results are finite."""
     broken = np.int64(0)
     for i in range(stored.size):
-        magnitude = bits[i] & _MAGNITUDE
+        magnitude = bits[i] & MAGNITUDE
         sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
         if magnitude > np.uint32(0x43E80000):  # above 464: nearer to what would follow 448, the largest number
             byte = np.uint8(0x7F)
-        elif magnitude < np.uint32(0x3C800000):  # below 2^-6 numbers are multiples of 2^-9
-            byte = np.uint8(np.round(abs(np.float64(values[i])) * 512.0))
         else:
-            odd = (magnitude >> np.uint32(20)) & np.uint32(1)
-            byte = np.uint8((magnitude - np.uint32(0x3C000000) + np.uint32(0x7FFFF) + odd) >> np.uint32(20))
+            byte = np.uint8(narrowed(values[i], magnitude, _LEAST_E4M3, 2.0**9, np.uint32(20)))
         broken += np.int64(byte == np.uint8(0x7F))
         stored[i] = byte | sign
     return broken == 0
@@ -51,17 +50,14 @@ def round_e5m2(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits; return whether all results are finite."""
     broken = np.int64(0)
     for i in range(stored.size):
-        magnitude = bits[i] & _MAGNITUDE
+        magnitude = bits[i] & MAGNITUDE
         sign = np.uint8((bits[i] >> np.uint32(24)) & np.uint32(0x80))
-        if magnitude > _EXPONENT:
+        if magnitude > EXPONENT:
             byte = np.uint8(0x7E)
         elif magnitude >= np.uint32(0x47800000):  # 2^16 and above
             byte = np.uint8(0x7C)
-        elif magnitude < np.uint32(0x38800000):  # below 2^-14 numbers are multiples of 2^-16
-            byte = np.uint8(np.round(abs(np.float64(values[i])) * 65536.0))
         else:
-            odd = (magnitude >> np.uint32(21)) & np.uint32(1)
-            byte = np.uint8((magnitude - np.uint32(0x38000000) + np.uint32(0xFFFFF) + odd) >> np.uint32(21))
+            byte = np.uint8(narrowed(values[i], magnitude, _LEAST_E5M2, 2.0**16, np.uint32(21)))
         broken += np.int64(byte >= np.uint8(0x7C))
         stored[i] = byte | sign
     return broken == 0

@@ -11,8 +11,9 @@ from numba import njit
 
 from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32
 from taskvec.numerics.float8 import round_e4m3, round_e5m2, widen_e4m3, widen_e5m2
+from taskvec.numerics.narrowing import EXPONENT, MAGNITUDE, narrowed
 
-_EXPONENT = np.uint32(0x7F800000)
+_LEAST_HALF = np.uint32(0x38800000)  # 2^-14
 _QUIET_NAN = np.uint32(0x00400000)
 _HALF_SCALE = np.float32(2.0**112)  # moves a half's exponent, read as float32 bits, to its true value
 
@@ -45,7 +46,7 @@ def _widen_half(half, bits, out):  # type: ignore[no-untyped-def]
     for i in range(half.size):
         out[i] *= _HALF_SCALE
     for i in range(half.size):
-        special = _EXPONENT if (half[i] & np.uint16(0x7C00)) == np.uint16(0x7C00) else np.uint32(0)
+        special = EXPONENT if (half[i] & np.uint16(0x7C00)) == np.uint16(0x7C00) else np.uint32(0)
         bits[i] |= special | (np.uint32(half[i] & np.uint16(0x8000)) << np.uint32(16))
 
 
@@ -77,24 +78,21 @@ def _round_brain(bits, stored):  # type: ignore[no-untyped-def]
     for i in range(stored.size):
         word = bits[i]
         rounded = (word + np.uint32(0x7FFF) + ((word >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-        is_nan = (word & np.uint32(0x7FFFFFFF)) > _EXPONENT
+        is_nan = (word & MAGNITUDE) > EXPONENT
         stored[i] = np.uint16((word | _QUIET_NAN) >> np.uint32(16)) if is_nan else np.uint16(rounded)
 
 
 @njit(nogil=True, cache=True)
 def _round_half(values, bits, stored):  # type: ignore[no-untyped-def]
     for i in range(stored.size):
-        magnitude = bits[i] & np.uint32(0x7FFFFFFF)
+        magnitude = bits[i] & MAGNITUDE
         sign = np.uint16((bits[i] >> np.uint32(16)) & np.uint32(0x8000))
-        if magnitude > _EXPONENT:
+        if magnitude > EXPONENT:
             half = np.uint16(0x7E00)
         elif magnitude >= np.uint32(0x47800000):  # 2^16 and above
             half = np.uint16(0x7C00)
-        elif magnitude < np.uint32(0x38800000):  # below 2^-14 halves are multiples of 2^-24
-            half = np.uint16(np.round(abs(np.float64(values[i])) * 16777216.0))
         else:
-            odd = (magnitude >> np.uint32(13)) & np.uint32(1)
-            half = np.uint16((magnitude - np.uint32(0x38000000) + np.uint32(0xFFF) + odd) >> np.uint32(13))
+            half = np.uint16(narrowed(values[i], magnitude, _LEAST_HALF, 2.0**24, np.uint32(13)))
         stored[i] = half | sign
 
 
@@ -103,8 +101,8 @@ def all_finite_32(bits):  # type: ignore[no-untyped-def]
     """Return whether no float32, given as its bits, is infinity or NaN."""
     worst = np.uint32(0)
     for i in range(bits.size):
-        worst = max(worst, bits[i] & _EXPONENT)
-    return worst != _EXPONENT
+        worst = max(worst, bits[i] & EXPONENT)
+    return worst != EXPONENT
 
 
 @njit(nogil=True, cache=True)

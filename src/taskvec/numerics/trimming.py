@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
+from taskvec.numerics.narrowing import MAGNITUDE
 
 LOW_BITS = 15
 """Bits of a magnitude that the second count looks at; the first looks at the 16 above them."""
@@ -20,7 +21,6 @@ LOW_BINS = 1 << LOW_BITS
 NON_FINITE = 0x7F800000 >> LOW_BITS
 """The least high part of a magnitude that is infinity or NaN."""
 
-_MAGNITUDE = np.uint32(0x7FFFFFFF)
 _LOW_SHIFT = np.uint32(LOW_BITS)
 _LOW_MASK = np.uint32(LOW_BINS - 1)
 _FINE_SHIFT = np.uint64(32)
@@ -42,7 +42,7 @@ def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  #
             bits = mixed_row(deltas, mixing[t], size, scratch).view(np.uint32)
             bins = counts[t]
             for i in range(size):
-                magnitude = bits[i] & _MAGNITUDE
+                magnitude = bits[i] & MAGNITUDE
                 is_fine = np.uint64(magnitude & _LOW_MASK != 0)
                 bins[magnitude >> _LOW_SHIFT] += np.uint64(1) + (is_fine << _FINE_SHIFT)
 
@@ -80,7 +80,7 @@ def count_low(base, base_code, raw, codes, centered, count, mixing, highs, count
 def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
     size = 0
     for i in range(bits.size):
-        magnitude = bits[i] & _MAGNITUDE
+        magnitude = bits[i] & MAGNITUDE
         matching[size] = np.uint16(magnitude & _LOW_MASK)
         size += int(magnitude >> _LOW_SHIFT == high)
     return size
@@ -114,7 +114,7 @@ def find_ends(  # type: ignore[no-untyped-def]
 def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
     equal = np.uint32(0)
     for i in range(bits.size):
-        equal += np.uint32(bits[i] & _MAGNITUDE == threshold)
+        equal += np.uint32(bits[i] & MAGNITUDE == threshold)
     return np.int64(equal)
 
 
@@ -122,7 +122,7 @@ def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
 def _after_equal(bits, threshold, wanted):  # type: ignore[no-untyped-def]
     """Return one past the place of the ``wanted``-th magnitude that is equal to the threshold."""
     for i in range(bits.size):
-        wanted -= np.int64(bits[i] & _MAGNITUDE == threshold)
+        wanted -= np.int64(bits[i] & MAGNITUDE == threshold)
         if wanted == 0:
             return i + 1
     return bits.size

@@ -39,10 +39,7 @@ def settle(recipe: Recipe, score: Callable[[Recipe], float]) -> Settled:
     Returns:
         The recipe with the best that was found.
     """
-    numbers = {
-        name: _start(value) if isinstance(value, SearchedParameter) else value
-        for name, value in recipe.parameters.items()
-    }
+    numbers = _starts(recipe)
     choices: dict[str, ScalingChoice] = {}
     for name, wanted in recipe.searched.items():
 
@@ -61,11 +58,7 @@ def with_numbers(recipe: Recipe, numbers: Numbers) -> Recipe:
 
 def started(recipe: Recipe) -> Recipe:
     """Return the recipe with every searched parameter at its start, to be looked at without running anything."""
-    numbers = {
-        name: _start(value) if isinstance(value, SearchedParameter) else value
-        for name, value in recipe.parameters.items()
-    }
-    return with_numbers(recipe, numbers)
+    return with_numbers(recipe, _starts(recipe))
 
 
 def num_trials(recipe: Recipe) -> int:
@@ -77,6 +70,13 @@ def _num_trials(wanted: SearchedParameter) -> int:
     if wanted.search == "grid":
         return wanted.points
     return 2 + math.ceil(math.log(wanted.tolerance) / math.log((math.sqrt(5) - 1) / 2))
+
+
+def _starts(recipe: Recipe) -> dict[str, float]:
+    return {
+        name: _start(value) if isinstance(value, SearchedParameter) else value
+        for name, value in recipe.parameters.items()
+    }
 
 
 def _start(wanted: SearchedParameter) -> float:
