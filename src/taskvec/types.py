@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -30,17 +31,17 @@ class DType(StrEnum):
     U8 = "U8"
     BOOL = "BOOL"
 
-    @property
+    @cached_property
     def itemsize(self) -> int:
         """Bytes per element."""
         return self.storage.itemsize
 
-    @property
+    @cached_property
     def is_combinable(self) -> bool:
         """Whether arithmetic applies; all other dtypes are copied when equal, never combined."""
         return self in _COMBINABLE
 
-    @property
+    @cached_property
     def storage(self) -> np.dtype[np.generic]:
         """The plain numpy dtype that holds the raw bits; bfloat16 and float8 are unsigned integers here."""
         return _STORAGE[self]

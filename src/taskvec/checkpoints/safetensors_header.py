@@ -83,7 +83,9 @@ def parse_header(raw: bytes, data_bytes: int) -> Header:
 
 
 def _checked_metadata(value: object) -> dict[str, str]:
-    members = _object(METADATA_NAME, value)
+    if not isinstance(value, dict):
+        raise ValueError(f"{METADATA_NAME} is {quoted(value)}, expected an object")  # noqa: TRY004
+    members: dict[str, object] = value
     texts = {key: text for key, text in members.items() if isinstance(text, str)}
     if len(texts) < len(members):
         wrong = next(key for key in members if key not in texts)
@@ -92,9 +94,10 @@ def _checked_metadata(value: object) -> dict[str, str]:
 
 
 def _placed(name: str, entry: object) -> Placed:
-    claims = _object(f"tensor {quoted(name)}", entry)
-    info = TensorInfo(name, _dtype(name, claims.get("dtype")), _shape(name, claims.get("shape")))
-    begin, end = _offsets(name, claims.get("data_offsets"))
+    if not isinstance(entry, dict):
+        raise ValueError(f"tensor {quoted(name)} is {quoted(entry)}, expected an object")  # noqa: TRY004
+    info = TensorInfo(name, _dtype(name, entry.get("dtype")), _shape(name, entry.get("shape")))
+    begin, end = _offsets(name, entry.get("data_offsets"))
     if math.prod(size for size in info.shape if size) * info.dtype.itemsize > _MAX_BYTES:
         raise ValueError(f"tensor {quoted(name)} has the impossible shape {quoted(list(info.shape))}")
     if end - begin != info.nbytes:
@@ -103,14 +106,6 @@ def _placed(name: str, entry: object) -> Placed:
             f"but its data_offsets [{begin}, {end}] hold {end - begin}"
         )
     return Placed(info, begin, end)
-
-
-def _object(what: str, value: object) -> dict[str, object]:
-    match value:
-        case dict():
-            return value
-        case _:
-            raise ValueError(f"{what} is {quoted(value)}, expected an object")
 
 
 def _dtype(name: str, value: object) -> DType:

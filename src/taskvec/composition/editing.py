@@ -282,7 +282,8 @@ class Editing:
         """
         if self.products:
             raise ValueError("this editing was made to be planned: make it anew without is_plan")
-        self.plan(out)
+        if self.merges:
+            self.plan(out)
         with notes_beside(out) if self.merges else nullcontext() as notes:
             limits = replace(self.limits, notes=notes)
             for merge in self.merges:

@@ -97,8 +97,12 @@ class AlignedTensor:
 
     def read_bytes(self, count: int) -> int:
         """Return the bytes read from files for ``count`` elements."""
+        return count * self._stored_itemsize
+
+    @cached_property
+    def _stored_itemsize(self) -> int:
         stored = (located for located in self.located if not isinstance(located.checkpoint, GeneratedCheckpoint))
-        return count * sum(located.info.dtype.itemsize for located in stored)
+        return sum(located.info.dtype.itemsize for located in stored)
 
 
 @dataclass(frozen=True, slots=True)

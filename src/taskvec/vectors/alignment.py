@@ -151,7 +151,9 @@ def _cover_mismatches(
     copies = [name for name in extra_names if counterparts.is_equal_copy(name)]
     extra_names = [name for name in extra_names if name not in copies]
     unasked = {Rule.BUFFERS: [*kept_buffers, *buffers], Rule.TRAINING: states, Rule.TIED: copies}
-    absence = f"is in the base {base.ref} and missing from {checkpoint.ref}{_layout_hint(base, checkpoint)}"
+    absence = f"is in the base {base.ref} and missing from {checkpoint.ref}"
+    if missing_names:
+        absence += _layout_hint(base, checkpoint)
     return [
         *(RuleUse(rule, checkpoint.ref, tuple(names)) for rule, names in unasked.items() if names),
         *_cover(Rule.MISSING, missing_names, allow, absence, checkpoint),

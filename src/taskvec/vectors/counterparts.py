@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -53,10 +53,11 @@ class Counterparts:
     def of(self, info: TensorInfo) -> TensorInfo | None:
         """Return the counterpart of a base's tensor by its name, a tied name or a name behind another prefix."""
         other = self.checkpoint
-        names = [info.name, *(name for name, kept in self.base.tied.items() if kept == info.name)]
-        names += [name for name in (self._unprefixed.get(name) for name in names) if name]
-        found = (other.tensors.get(other.tied.get(name, name)) for name in names)
-        return next((each for each in found if each is not None), None)
+        for name in self._names(info.name):
+            found = other.tensors.get(other.tied.get(name, name))
+            if found is not None:
+                return found
+        return None
 
     def is_prefixed(self, info: TensorInfo, found: TensorInfo) -> bool:
         """Say whether a counterpart was found behind another prefix."""
@@ -83,6 +84,19 @@ class Counterparts:
         if found is None or self.checkpoint.tensors[name].shape != found.shape:
             return False
         return found.name == name or _equal(self.checkpoint, name, self.checkpoint, found.name)
+
+    def _names(self, name: str) -> Iterator[str]:
+        known = [name, *self._aliases.get(name, ())]
+        yield from known
+        yield from filter(None, map(self._unprefixed.get, known))
+
+    @cached_property
+    def _aliases(self) -> dict[str, list[str]]:
+        """Base's name → the names that are tied to it."""
+        found: dict[str, list[str]] = {}
+        for name, kept in self.base.tied.items():
+            found.setdefault(kept, []).append(name)
+        return found
 
     @cached_property
     def _unprefixed(self) -> dict[str, str]:
@@ -116,7 +130,8 @@ def split_names(infos: Iterable[TensorInfo]) -> tuple[list[str], list[str], list
     every = list(infos)
     buffers = [info.name for info in every if is_buffer(info)]
     states = [info.name for info in every if is_training_state(info.name)]
-    return buffers, states, [info.name for info in every if info.name not in {*buffers, *states}]
+    told = {*buffers, *states}
+    return buffers, states, [info.name for info in every if info.name not in told]
 
 
 def _equal(first: Checkpoint, name: str, second: Checkpoint, other: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,11 @@ class Edited:
         return f"combine {len(self._forms)} sources"
 
     def _alignment(self, output: OutputOptions) -> Alignment:
-        return align(self.vector.base.checkpoint, self._forms, self.vector.allow).with_output(output.dtype)
+        return self._aligned.with_output(output.dtype)
+
+    @cached_property
+    def _aligned(self) -> Alignment:
+        return align(self.vector.base.checkpoint, self._forms, self.vector.allow)
 
     def _kernel(self, options: RunOptions) -> CombineKernel:
         centered = np.array([form.is_centered for form in self._forms], np.bool_)
