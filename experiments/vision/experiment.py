@@ -1,0 +1,96 @@
+"""The order of events: fine-tunes, then everything that is measured of them, then the result."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from demo.cache import Cache
+from demo.checkpoints import base_folder
+from demo.settings import from_environment
+from demo.study import Study
+
+from demo import backbone
+from experiments.cached import Kept
+from experiments.setting import Setting
+from experiments.vision.analogies import SCRIPTS, SOURCE, collect, own, reach
+from experiments.vision.findings import Findings
+from experiments.vision.finetunes import finetuned
+from experiments.vision.laboratory import Group, Laboratory
+from experiments.vision.measuring import measure_all
+from experiments.vision.plan import LARGE_RATE, LEARNING_RATE, plan_for
+from experiments.vision.reporting import report
+from experiments.vision.tasks import eval_task, eval_tasks, negative, studies
+from taskvec import Store
+from taskvec.results import Input, Result
+
+
+def run_all(setting: Setting) -> Result:
+    """Do it all, from the cache where it can be."""
+    plan, cache = plan_for(setting), Cache(from_environment().cache)
+    with setting.step("base and heads"):
+        base = base_folder(cache)
+        model = backbone.read(base)
+        known = studies(plan, model, base.name, cache)
+    with setting.step("fine-tunes"):
+        groups, large = (
+            [Group(rate, seed, finetuned(known, base, plan, cache, rate, seed)) for seed in seeds]
+            for rate, seeds in ((LEARNING_RATE, plan.seeds), (LARGE_RATE, plan.large_rate_seeds))
+        )
+        styled = [_styled(known, base, group, setting, cache) for group in groups]
+    tasks = {task.name: task for task in eval_tasks(known, plan)}
+    heads, kept = {study.task.name: study.name for study in known}, Kept(setting.cache / "vision")
+    lab = Laboratory(plan, base, model, tasks, heads, kept, backbone.read, setting.say)
+    with setting.step("cross-accuracy"):
+        pixels = {study.task.name: study.pixel_accuracy for study in known}
+        found = Findings(plan, lab.of_checkpoint(base, lab.names), pixels)
+        for group in (*groups, *large):
+            rows = {name: lab.of_checkpoint(folder, lab.names) for name, folder in group.folders.items()}
+            found.cross.setdefault(group.learning_rate, []).append(rows)
+    measure_all(setting, lab, found, groups, large)
+    with setting.step("analogies"):
+        for group, folders in zip(groups, styled, strict=True):
+            _analogies(lab, found, group, folders, {study.task.name: study for study in known})
+    found.inputs = _inputs(lab, groups)
+    return report(found, setting)
+
+
+def _styled(known: Sequence[Study], base: Path, group: Group, setting: Setting, cache: Cache) -> dict[str, Path]:
+    """Fine-tunes on glyphs in the second style: the source of the analogy, and one script to compare with."""
+    by_name = {study.task.name: study for study in known}
+    if not {SOURCE, *SCRIPTS} <= set(by_name):
+        return {}
+    taught = [negative(by_name[name]) for name in (SOURCE, SCRIPTS[0])]
+    return finetuned(taught, base, plan_for(setting), cache, group.learning_rate, group.seed)
+
+
+def _analogies(
+    lab: Laboratory, found: Findings, group: Group, styled: Mapping[str, Path], known: Mapping[str, Study]
+) -> None:
+    if not styled:
+        return
+    source = negative(known[SOURCE]).task.name
+    folders = {name: group.folders[name] for name in (SOURCE, *SCRIPTS)} | {source: styled[source]}
+    for script in SCRIPTS:
+        target, rows = eval_task(negative(known[script]), lab.plan), found.analogies.setdefault(script, {})
+        collect(rows, reach(lab, Group(group.learning_rate, group.seed, folders), target, script))
+        if target.name in styled:
+            collect(rows, {"its own fine-tune": own(lab, styled[target.name], target)})
+
+
+def _inputs(lab: Laboratory, groups: Sequence[Group]) -> list[Input]:
+    """The base and the fine-tunes of the small learning rate, by the fingerprints that their stores know."""
+    from experiments.vision.laboratory import Bench
+
+    found: list[Input] = []
+    for group in groups:
+        store: Store = Bench(lab, group).workshop.store
+        if not found:
+            found.append(Input(name="base", ref=lab.base.name, fingerprint=store.base.identity))
+        found += [
+            Input(
+                name=f"{name}, seed {group.seed}",
+                ref=group.folders[name].name,
+                fingerprint=store.documents.vector(name).source.fingerprint,
+            )
+            for name in group.folders
+        ]
+    return found

@@ -1,0 +1,110 @@
+"""What was measured, in the shape in which tables and words want it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean, stdev
+from typing import Any
+
+from experiments.vision.directions import Direction
+from experiments.vision.plan import Plan
+from taskvec.results import Input, Measured
+
+Json = dict[str, Any]
+Accuracies = Mapping[str, float]
+SPREAD = "standard deviation over seeds"
+
+
+@dataclass
+class Findings:
+    """Everything that the experiment found.
+
+    Attributes:
+        plan: How much was done.
+        base: Task → the base's test accuracy.
+        pixels: Task → that of a linear classifier on raw pixels.
+        cross: Learning rate → for each seed, fine-tune → task → test accuracy.
+        added: Learning rate → direction's name → one record a seed.
+        directions: Direction's name → the direction.
+        negated: Kind → target → one record a seed.
+        analogies: Script → what was added → one accuracy a seed.
+        chain: What the paper's chain found to be shared, one record a seed.
+        inputs: What it depends on.
+    """
+
+    plan: Plan
+    base: Accuracies
+    pixels: Accuracies
+    cross: dict[float, list[Mapping[str, Accuracies]]] = field(default_factory=dict)
+    added: dict[float, dict[str, list[Json]]] = field(default_factory=dict)
+    directions: dict[str, Direction] = field(default_factory=dict)
+    negated: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
+    analogies: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    chain: list[Json] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks' names."""
+        return list(self.base)
+
+    def own(self, rate: float) -> list[Accuracies]:
+        """For each seed, every fine-tune's accuracy on its own task."""
+        return [{name: run[name][name] for name in self.names} for run in self.cross[rate]]
+
+    def tests(self, rate: float, name: str) -> list[Accuracies]:
+        """For each seed, the test accuracies of a merge."""
+        return [record["test"] for record in self.added[rate][name]]
+
+    def means(self, rate: float, name: str) -> list[float]:
+        """For each seed, the mean test accuracy of a merge."""
+        return [mean(found) for found in self.tests(rate, name)]
+
+    def normalized(self, rate: float, name: str) -> list[float]:
+        """For each seed, the mean over tasks of accuracy ÷ that of the task's own fine-tune."""
+        pairs = zip(self.tests(rate, name), self.own(rate), strict=False)
+        return [fmean(found[task] / own[task] for task in self.names) for found, own in pairs]
+
+    def gains(self, rate: float, name: str, over: str) -> list[float]:
+        """For each seed, the difference of two merges' mean test accuracies."""
+        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=True)]
+
+    def closed(self, rate: float, name: str) -> list[float]:
+        """For each seed, the share of the way from the base to the own fine-tunes."""
+        base, owns = mean(self.base), [mean(own) for own in self.own(rate)]
+        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=True)]
+
+    def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
+        """For each seed, the accuracy as a share of full addition's."""
+        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=True)]
+
+
+def mean(found: Mapping[str, float]) -> float:
+    """The plain mean over tasks."""
+    return fmean(found.values())
+
+
+def measured(values: Sequence[float]) -> Measured:
+    """Mean and spread over seeds."""
+    return Measured(value=fmean(values), spread=stdev(values) if len(values) > 1 else None, n=len(values))
+
+
+def percent(values: Sequence[float], *, sign: bool = False) -> str:
+    """Mean and spread in per cent, for a sentence."""
+    plus = "+" if sign else ""
+    text = f"{100 * fmean(values):{plus}.1f}"
+    return f"{text} ± {100 * stdev(values):.1f}" if len(values) > 1 else text
+
+
+def at_control(records: Iterable[Json], kept: float) -> list[float]:
+    """For each record, the target's accuracy ÷ the base's where its curve first crosses a share of the controls."""
+    return [_crossing(record["curve"], kept) for record in records]
+
+
+def _crossing(curve: Sequence[Json], kept: float) -> float:
+    start = curve[0]["target"]
+    for before, after in pairwise(curve):
+        if after["control"] < kept <= before["control"]:
+            share = (before["control"] - kept) / (before["control"] - after["control"])
+            return (before["target"] + share * (after["target"] - before["target"])) / start
+    return curve[-1]["target"] / start

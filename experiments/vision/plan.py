@@ -1,0 +1,72 @@
+"""How much is done: everything that decides a number of the experiment, in one place."""
+
+from dataclasses import dataclass
+
+from experiments.setting import Setting
+from taskvec.training import Precision
+
+LEARNING_RATE, LARGE_RATE = 1e-5, 5e-5
+REVISION = 1  # raise it when the meaning of the code changes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        num_tasks: Tasks, in the demo's order.
+        steps: Of each fine-tune.
+        seeds: Of fine-tunes, and of what is random in methods; data and heads are the same for all.
+        large_rate_seeds: Of the fine-tunes at the large learning rate.
+        validation: Pictures a task by which λ is chosen.
+        test: Pictures a task for results.
+        atoms: M / T.
+        rank: Directions of a matrix that count in decompositions.
+        bases: Names of the bases that are compared, of `bases.BASES`.
+        targets: How many tasks are negated, in the demo's order.
+        precision: In which numbers models are measured; training is float32.
+    """
+
+    num_tasks: int = 8
+    steps: int = 120
+    seeds: tuple[int, ...] = (0, 1, 2)
+    large_rate_seeds: tuple[int, ...] = (0,)
+    validation: int = 128
+    test: int = 512
+    atoms: tuple[float, ...] = (0.25, 0.5, 0.75)
+    rank: int = 64
+    bases: tuple[str, ...] = (
+        "spectral",
+        "spectral, normalized",
+        "spectral, int8",
+        "autoencoder, adam",
+        "autoencoder, varpro",
+        "pca",
+        "random",
+        "subset, random",
+        "subset, greedy",
+    )
+    targets: int = 4
+    precision: Precision = "bfloat16"
+
+    def num_atoms(self, share: float) -> int:
+        """M for a share of T."""
+        return max(1, round(share * self.num_tasks))
+
+
+FAST = Plan(
+    num_tasks=4,
+    steps=60,
+    seeds=(0,),
+    large_rate_seeds=(),
+    validation=96,
+    test=256,
+    atoms=(0.5,),
+    bases=("spectral", "pca"),
+    targets=1,
+)
+
+
+def plan_for(setting: Setting) -> Plan:
+    """The whole experiment, or its subset."""
+    return FAST if setting.is_fast else Plan(seeds=setting.seeds)

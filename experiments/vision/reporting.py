@@ -1,0 +1,86 @@
+"""From findings to the result file."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from experiments.setting import Setting
+from experiments.vision.directions import merges, sharing
+from experiments.vision.figures import curves, matrices
+from experiments.vision.findings import Findings
+from experiments.vision.laboratory import RATIO, START
+from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
+from experiments.vision.tables import tables
+from experiments.vision.words import QUESTION, answer, controls
+from taskvec.results import Result, this_machine, versions_of
+
+LIBRARIES = ("torch", "transformers", "numpy", "scikit-learn")
+TITLE = "Eight vision tasks: merging, bases, shared and unique components"
+
+
+def report(found: Findings, setting: Setting) -> Result:
+    """The result.
+
+    Args:
+        found: What was measured.
+        setting: The run.
+    """
+    plan = found.plan
+    names, count = found.names, len(found.names)
+    return Result(
+        name="vision",
+        title=TITLE if count == 8 else f"{count} vision tasks: merging, bases, shared and unique components",
+        question=QUESTION,
+        answer=answer(found),
+        recipe="\n".join(f"{d.name}: base + λ*({d.expression})" for d in (*merges(names, 0), *sharing(names))),
+        commands=("FAST=1 make experiment-vision" if setting.is_fast else "make experiment-vision",),
+        date=datetime.now(UTC),
+        seeds=plan.seeds,
+        inputs=tuple(found.inputs),
+        settings={
+            name: value if isinstance(value, int | float | str) else ", ".join(map(str, value))
+            for name, value in asdict(plan).items()
+        }
+        | {"learning_rates": f"{LEARNING_RATE:g}, {LARGE_RATE:g}"},
+        versions=versions_of(LIBRARIES),
+        machine=this_machine(),
+        seconds=dict(setting.seconds),
+        tables=tables(found),
+        curves=curves(found),
+        matrices=matrices(found),
+        controls=controls(found),
+        notes=notes(found, setting),
+    )
+
+
+def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
+    """What a reader must know beside."""
+    plan = found.plan
+    pictures = plan.test * len(found.names)
+    error = (0.8 * 0.2 / pictures) ** 0.5
+    seeds = (
+        "A seed decides the order of training pictures, how they are moved, and what is random in a method. Data, "
+        "split, heads and base are the same for all seeds, so that spreads leave out the choice of pictures: up to "
+        f"{pictures:,} test pictures make one standard error of a mean accuracy {100 * error:.1f} points, which "
+        "differences of merges on the same pictures largely share."
+    )
+    search = (
+        f"λ is chosen on {plan.validation} validation pictures a task, by a geometric search with ratio {RATIO:g} that "
+        f"begins where the edit is {START:g} times as long as the sum of all vectors and goes on while the best lies "
+        f"at an end. Test pictures are used once, {plan.test} a task at most."
+    )
+    training = (
+        f"Fine-tunes: {plan.steps} steps of 32 pictures, in float32, heads fixed. Models are measured with products in "
+        f"{plan.precision}."
+    )
+    autoencoder = (
+        "The autoencoder's Gram matrix is divided by its mean diagonal first (rescale); without it vectors this short "
+        "are hardly learned."
+    )
+    if setting.is_fast:
+        fast = "A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate."
+        return seeds, search, training, fast
+    rate = (
+        f"Learning rate {LARGE_RATE:g}: seeds {', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, "
+        "task arithmetic, TIES and shared counted once."
+    )
+    return seeds, search, training, rate, autoencoder
