@@ -41,8 +41,14 @@ def finetuned_folder(study: Study, base: Path, settings: Settings, cache: Cache,
     def build(folder: Path) -> None:
         started = time.monotonic()
         model = backbone.read(base)
-        counted = reporter.track(range(steps), study.task.name, steps)
-        finetune(model, study.head, study.split.train, settings.finetuning, settings.seed, counted)
+        finetune(
+            model,
+            study.head,
+            study.split.train,
+            settings.finetuning,
+            settings.seed,
+            lambda batches: reporter.track(batches, study.task.name, steps),
+        )
         backbone.write(model, folder)
         reporter.note(f"{study.task.name}: {steps} steps in {time.monotonic() - started:.0f} s")
 

@@ -16,7 +16,7 @@ def tensors(images: np.ndarray) -> torch.Tensor:
     return (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - MEAN) / DEVIATION
 
 
-def features(model: Dinov2Model, batch: torch.Tensor) -> torch.Tensor:
+def features(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
     """The class token beside the mean of the patches, `(N, 768)`."""
     hidden = model(batch).last_hidden_state
     return torch.cat([hidden[:, 0], hidden[:, 1:].mean(dim=1)], dim=1)

@@ -3,23 +3,32 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from transformers import Dinov2Model
+import torch
+from torch.nn import Module
 
-from demo.encoding import encode
+from demo.encoding import features, tensors
 from demo.pictures import Pictures
 from demo.study import Study
+from taskvec.evaluation.image_classification import ImageClassification
+from taskvec.training import Precision
 
 Part = Literal["val", "test"]
 Accuracies = dict[str, float]  # by task name
 
 
-def accuracy(model: Dinov2Model, study: Study, part: Part) -> float:
+def classification(study: Study, precision: Precision = "float32") -> ImageClassification:
+    """How the study's head looks at what a backbone makes of pictures."""
+    head = torch.from_numpy(study.head.weight), torch.from_numpy(study.head.bias)
+    return ImageClassification(features, head, tensors, precision=precision)
+
+
+def accuracy(model: Module, study: Study, part: Part) -> float:
     """The accuracy of `model` on one part of one task."""
     pictures: Pictures = getattr(study.split, part)
-    return study.head.accuracy(encode(model, pictures.images), pictures.labels)
+    return classification(study).accuracy_on(pictures.images, pictures.labels)(model)["accuracy"]
 
 
-def accuracies(model: Dinov2Model, studies: Iterable[Study], part: Part) -> Accuracies:
+def accuracies(model: Module, studies: Iterable[Study], part: Part) -> Accuracies:
     """The accuracy of `model` on one part of every task."""
     return {study.task.name: accuracy(model, study, part) for study in studies}
 

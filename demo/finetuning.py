@@ -1,7 +1,7 @@
 """Fine-tune the whole backbone under a head that does not move."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.nn import functional
@@ -11,15 +11,18 @@ from demo.encoding import features, tensors
 from demo.heads import Head
 from demo.pictures import Pictures
 from demo.settings import FineTuning
+from taskvec.training import Recipe, fine_tune
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+Wrap = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 
 def finetune(
-    model: Dinov2Model, head: Head, train: Pictures, how: FineTuning, seed: int, steps: Iterable[int] | None = None
+    model: Dinov2Model, head: Head, train: Pictures, how: FineTuning, seed: int, wrap: Wrap | None = None
 ) -> None:
     """Minimise the head's cross-entropy on slightly moved training pictures, changing `model` in place.
 
     The head already fits the training pictures as they are; moved a little, they still have something to teach.
-    Weights are not decayed, so a weight without a gradient keeps its base value and its delta is exactly zero.
 
     Args:
         model: The backbone; all of its weights learn.
@@ -27,27 +30,25 @@ def finetune(
         train: The pictures to learn from.
         how: Steps, batch size, learning rate and movements.
         seed: Decides batches and movements.
-        steps: The step numbers, for a progress bar to wrap.
+        wrap: Looks at the batches as they go by, such as a progress bar.
     """
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
+
+    def loss(backbone: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        images, labels = batch
+        return functional.cross_entropy(functional.linear(features(backbone, images), weight, bias), labels)
+
+    given = batches(train, how, seed)
+    recipe = Recipe(steps=how.steps, learning_rate=how.learning_rate, warmup=how.warmup)
+    fine_tune(model, wrap(given) if wrap else given, loss, recipe)
+
+
+def batches(train: Pictures, how: FineTuning, seed: int) -> Iterator[Batch]:
+    """Moved pictures and their labels, without end; the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=how.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, how))
     images, labels = tensors(train.images), torch.from_numpy(train.labels)
-    model.train()
-    for _, rows in zip(steps or range(how.steps), endless_rows(len(labels), how.batch, generator), strict=False):
-        logits = functional.linear(features(model, moved(images[rows], how, generator)), weight, bias)
-        functional.cross_entropy(logits, labels[rows]).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-    model.eval()
-
-
-def rate(step: int, how: FineTuning) -> float:
-    """The share of the learning rate at `step`: a straight way up, then half a cosine down."""
-    rise = max(1.0, how.warmup * how.steps)
-    return min(1.0, (step + 1) / rise) * (1 + math.cos(math.pi * step / how.steps)) / 2
+    for rows in endless_rows(len(labels), how.batch, generator):
+        yield moved(images[rows], how, generator), labels[rows]
 
 
 def endless_rows(count: int, batch: int, generator: torch.Generator) -> Iterator[torch.Tensor]:

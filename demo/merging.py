@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import Dinov2Model
+from torch.nn import Module
 
-from demo import backbone, scaling, shifting
+from demo import backbone, scaling
 from demo.cache import Cache, file_key, key
 from demo.commandline import CommandLine
 from demo.evaluation import Accuracies, Part, accuracies, mean
 from demo.progress import Reporter
 from demo.result import Merge
 from demo.study import Study
+from taskvec import TaskVector
+from taskvec.evaluation import InPlace
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ def merge(bench: Bench, basis: str | None, out: Path) -> Merge:
 
 
 def _search(bench: Bench, vector: Path) -> scaling.Search:
-    content, shifted = file_key(list(vector.glob("*.safetensors"))), shifting.Shifted(backbone.read(bench.base), vector)
+    content = file_key(list(vector.glob("*.safetensors")))
+    model = InPlace(backbone.read(bench.base), {"sum": TaskVector(bench.base, vector)})
 
     def score(candidate: float) -> float:
         named = _name(bench, "val", vector=content, base=bench.base.name, scaling=candidate)
-        found = mean(bench.cache.value(named, lambda: _measure(bench, shifted.at(candidate), "val")))
+        found = mean(
+            bench.cache.value(named, lambda: _measure(bench, model.with_coefficients({"sum": candidate}), "val"))
+        )
         bench.reporter.note(f"λ = {candidate:g}: {100 * found:.1f} % on validation pictures")
         return found
 
@@ -57,7 +62,7 @@ def _test(bench: Bench, checkpoint: Path) -> Accuracies:
     return found
 
 
-def _measure(bench: Bench, model: Dinov2Model, part: Part) -> Accuracies:
+def _measure(bench: Bench, model: Module, part: Part) -> Accuracies:
     counted = bench.reporter.track(bench.studies, f"{part} pictures", len(bench.studies))
     return accuracies(model, counted, part)
 

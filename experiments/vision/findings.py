@@ -74,6 +74,13 @@ class Findings:
         base, owns = mean(self.base), [mean(own) for own in self.own(rate)]
         return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=True)]
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What was computed → wall-clock seconds when it was, which a cached run does not spend again."""
+        added = [r for merges in self.added.values() for records in merges.values() for r in records]
+        negated = [r for targets in self.negated.values() for records in targets.values() for r in records]
+        return {"additions": sum(r["seconds"] for r in added), "negations": sum(r["seconds"] for r in negated)}
+
     def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
         """For each seed, the accuracy as a share of full addition's."""
         return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=True)]

@@ -1,6 +1,7 @@
 """Where measurements happen: models edited in place, every unit kept under a key of all that decides it."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -139,6 +140,7 @@ class Bench:
         lab = self.laboratory
 
         def measure() -> Json:
+            started = time.monotonic()
             values = self.workshop.values(direction)
             start = START * self.sum_norm / norm(values)
             with InPlace(lab.model, {"it": values}) as model:
@@ -152,6 +154,7 @@ class Bench:
                 "test": found.values,
                 "length": found.choice.scaling * norm(values) / self.sum_norm,
                 "facts": self._facts(direction),
+                "seconds": time.monotonic() - started,
             }
 
         return lab.kept.value("addition", measure, direction=asdict(direction), **self._deciding(direction.seeded))
@@ -161,6 +164,7 @@ class Bench:
         lab = self.laboratory
 
         def measure() -> Json:
+            started = time.monotonic()
             values = self.workshop.values(direction)
             others = [task for name, task in lab.tasks.items() if name != target]
             with InPlace(lab.model, {"it": values}) as model:
@@ -173,6 +177,7 @@ class Bench:
                 "scaling": found.chosen.scaling,
                 "test": {name: dict(metrics)["accuracy"] for name, metrics in found.tested.items()},
                 "base": {name: dict(metrics)["accuracy"] for name, metrics in found.tested_base.items()},
+                "seconds": time.monotonic() - started,
             }
 
         deciding = self._deciding(direction.seeded) | {"scalings": NEGATED}

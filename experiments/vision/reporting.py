@@ -43,7 +43,7 @@ def report(found: Findings, setting: Setting) -> Result:
         | {"learning_rates": f"{LEARNING_RATE:g}, {LARGE_RATE:g}"},
         versions=versions_of(LIBRARIES),
         machine=this_machine(),
-        seconds=dict(setting.seconds),
+        seconds={**{f"{name}, this run": s for name, s in setting.seconds.items()}, **found.seconds},
         tables=tables(found),
         curves=curves(found),
         matrices=matrices(found),

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import torch
 from demo.cache import Cache
-from demo.encoding import features, tensors
+from demo.evaluation import classification
 from demo.pictures import Pictures
 from demo.settings import from_environment
 from demo.splits import Split
@@ -18,8 +16,6 @@ from transformers import Dinov2Model
 from experiments.vision.analogies import STYLE
 from experiments.vision.plan import Plan
 from taskvec.evaluation import SimpleTask
-from taskvec.evaluation.image_classification import ImageClassification
-from taskvec.training import Precision
 
 
 def studies(plan: Plan, base: Dinov2Model, base_name: str, cache: Cache) -> list[Study]:
@@ -48,16 +44,6 @@ def eval_task(study: Study, plan: Plan) -> SimpleTask:
 def eval_tasks(known: Sequence[Study], plan: Plan) -> list[SimpleTask]:
     """The tasks of some studies."""
     return [eval_task(study, plan) for study in known]
-
-
-def classification(study: Study, precision: Precision) -> ImageClassification:
-    """How the study's head looks at a backbone."""
-    head = torch.from_numpy(study.head.weight), torch.from_numpy(study.head.bias)
-    return ImageClassification(_features, head, tensors, precision=precision)
-
-
-def _features(model: Any, batch: torch.Tensor) -> torch.Tensor:
-    return features(model, batch)
 
 
 def _first(pictures: Pictures, count: int) -> tuple[np.ndarray, np.ndarray]:

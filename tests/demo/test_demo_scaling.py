@@ -1,19 +1,15 @@
 """λ is the candidate with the best validation score, the smallest of equals, and the grid grows at its edges."""
 
 import pytest
-from demo.scaling import STEPS, WIDEST, candidate, choose
+from demo.scaling import choose
 
-GRID = [candidate(step) for step in STEPS]
+GRID = [0.111, 0.167, 0.25, 0.375, 0.562]
 
 
 def test_the_best_candidate_is_chosen() -> None:
     found = choose(lambda scaling: -abs(scaling - GRID[3]))
     assert found.scaling == GRID[3]
     assert [float(text) for text in found.curve] == GRID
-
-
-def test_the_grid_is_stated() -> None:
-    assert [f"{scaling:g}" for scaling in GRID] == ["0.111", "0.167", "0.25", "0.375", "0.562"]
 
 
 @pytest.mark.parametrize("wanted", [0.05, 1.27])
@@ -23,5 +19,12 @@ def test_the_grid_grows_while_its_best_is_its_edge(wanted: float) -> None:
     assert len(found.curve) > len(GRID)
 
 
+def test_every_candidate_can_be_said_exactly() -> None:
+    asked: list[float] = []
+    choose(lambda scaling: asked.append(scaling) or scaling)
+    assert [f"{scaling:g}" for scaling in asked] == [repr(scaling) for scaling in asked]
+
+
 def test_the_smaller_of_two_equals_is_chosen_and_growth_ends() -> None:
-    assert choose(lambda _: 0.7).scaling == candidate(-WIDEST)
+    assert choose(lambda _: 0.7).scaling == GRID[0]
+    assert len(choose(lambda scaling: scaling).curve) == 11
