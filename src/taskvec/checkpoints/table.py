@@ -17,6 +17,9 @@ from taskvec.types import TensorInfo
 RawArray = NDArray[Any]
 """An array of a dtype's ``storage``: the raw bits."""
 
+PAGE_GROUP = 1 << 21
+"""Bytes of the largest group of pages that a system caches as one (Linux: a large folio)."""
+
 
 class TensorSource(Protocol):
     """Where the bytes of one tensor come from."""
@@ -58,10 +61,16 @@ class FileSpan:
                 done += count
 
     def forget(self, offset: int, length: int) -> None:
-        """Tell the system that these bytes will not be read again, so that they take no room in the page cache."""
+        """Tell the system that these bytes will not be read again, so that they take no room in the page cache.
+
+        Pages are let go in aligned groups, and only where a whole group is named: the bytes before the first, back to
+        where its group begins, are named again.
+        """
         if hasattr(os, "posix_fadvise"):
+            stop = self.start + offset + length
+            begin = (self.start + offset) // PAGE_GROUP * PAGE_GROUP
             with READ_POOL.borrow(self.file) as descriptor:
-                os.posix_fadvise(descriptor, self.start + offset, length, os.POSIX_FADV_DONTNEED)
+                os.posix_fadvise(descriptor, begin, stop - begin, os.POSIX_FADV_DONTNEED)
 
 
 @dataclass(frozen=True, slots=True)
