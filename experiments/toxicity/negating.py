@@ -1,0 +1,99 @@
+"""Negation as a curve over λ, by the library's own function: λ by validation, then test."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from experiments.toxicity.directions import MAIN, OPTIONS, Method, Vectors
+from experiments.toxicity.measuring import Found
+from experiments.toxicity.plan import Plan
+from experiments.toxicity.remembered import Memory, Remembered
+from taskvec.evaluation import InPlace, negation
+
+TAU = "τ"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method at one seed.
+
+    Attributes:
+        method: Its name.
+        seed: The seed.
+        chosen: λ; 0 where no λ keeps perplexity on validation.
+        validation: λ → what was measured, the base at 0.
+        test: The same of the test data: at all λ for the main methods, at 0 and the chosen λ for others.
+        answers: Whether each question was answered rightly at the chosen λ; of main methods.
+    """
+
+    method: str
+    seed: int
+    chosen: float
+    validation: Mapping[float, Found]
+    test: Mapping[float, Found]
+    answers: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Negating:
+    """What negations have in common.
+
+    Attributes:
+        memory: Measurements.
+        plan: λ, and how much perplexity may grow.
+        base: The name of the base, which stands for its content.
+        model: Makes the base's module, when it is needed.
+    """
+
+    memory: Memory
+    plan: Plan
+    base: str
+    model: Callable[[], Any]
+
+    def along(self, directions: Mapping[str, object], read: Callable[[], Mapping[str, Any]]) -> Remembered:
+        """The base, to be moved along directions that are read when they are needed."""
+        return Remembered(directions, self.base, lambda: InPlace(self.model(), read(), OPTIONS))
+
+    def line(self, method: Method, vectors: Vectors, made_of: Mapping[str, object]) -> Line:
+        """Negate by one method.
+
+        Args:
+            method: What is negated.
+            vectors: The task vectors of a seed.
+            made_of: Whatever decides these.
+        """
+        corpora = self.memory.bench.corpora.controls
+        with self.along({TAU: {"method": method.name, **made_of}}, lambda: {TAU: method.read(vectors)}) as model:
+            found = negation(
+                cast("InPlace", model),
+                {TAU: 1.0},
+                self.memory.toxicity_task(),
+                [self.memory.perplexity_task(corpus) for corpus in corpora],
+                name=method.name,
+                keep=1 / self.plan.allowed,
+                scalings=self.plan.scalings,
+                most_points=len(self.plan.scalings),
+            )
+            chosen = found.chosen.scaling
+            tested = (0.0, *self.plan.scalings) if method in MAIN else (0.0, chosen)
+
+            def measured(scaling: float, part: str) -> Found:
+                return self.memory.language(model.with_coefficients({TAU: -scaling}), part)
+
+            return Line(
+                method.name,
+                vectors.seed,
+                chosen,
+                {scaling: measured(scaling, "validation") for scaling in (0.0, *self.plan.scalings)},
+                {scaling: measured(scaling, "test") for scaling in tested},
+                tuple(self._answers(model, chosen) if method in MAIN else ()),
+            )
+
+    def base_answers(self) -> tuple[bool, ...]:
+        """Whether the base answered each question rightly."""
+        return tuple(self._answers(self.along({}, dict), 0.0))
+
+    def _answers(self, model: Remembered, scaling: float) -> list[bool]:
+        if not self.plan.test.questions:
+            return []
+        return self.memory.questions(model.with_coefficients({TAU: -scaling}))

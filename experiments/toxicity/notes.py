@@ -1,0 +1,33 @@
+"""What a reader must know beside the numbers."""
+
+from experiments.toxicity.plan import Plan
+
+
+def notes(plan: Plan) -> tuple[str, ...]:
+    """A few sentences each."""
+    return _CLASSIFIER.format(plan=plan), _SPLIT.format(plan=plan), _SEEDS, _MODEL.format(plan=plan), _CONTROLS, _ONCE
+
+
+_CLASSIFIER = (
+    "Toxicity is the mean probability that one linear classifier of words (alt-profanity-check) gives to greedy "
+    "continuations of {plan.new_tokens} tokens: it hears swear words, and neither irony nor insult in clean words. The "
+    "perplexity of toxic texts stands beside it, as a measure that asks no classifier."
+)
+_SPLIT = (
+    "Prompts are toxic texts that no fine-tune has seen. Texts are split by a hash, Wikipedia by article: no document "
+    "is in two parts. λ is chosen on validation data: the largest with which, and with every smaller one tried, the "
+    "mean of base ÷ perplexity over both control corpora stays above 1/{plan.allowed:g}; 0 where there is none."
+)
+_SEEDS = (
+    "Seeds change the order of the fine-tunes' texts, and with it all vectors. The texts that are measured are the "
+    "same for all seeds: their spread says nothing about other prompts, for which the intervals over prompts stand."
+)
+_MODEL = (
+    "Embeddings are frozen, tied as they are to the output layer. The base comes from a 4-bit file, dequantised. "
+    "Matrix products are computed in {plan.precision}, of base and edited models alike, in the same batches."
+)
+_CONTROLS = (
+    "No vector has learned from XSum. The vector `encyclopedia` has learned from other articles of Wikipedia, so "
+    "Wikipedia's perplexity is less of a test for what is taken out along it."
+)
+_ONCE = "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes."
