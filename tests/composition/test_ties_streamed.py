@@ -166,7 +166,7 @@ def test_no_task_and_a_wrong_density_are_refused(saved: SavedFamily) -> None:
         Merge("ties", {"a": TaskVector(saved.base, saved.finetuned["a"])}, {"density": 2})
 
 
-def test_atoms_alone_cannot_stand_for_a_merge(store: Store, tmp_path: Path) -> None:
+def test_atoms_cannot_stand_for_a_merge_of_some_tasks(store: Store, tmp_path: Path) -> None:
     compress(store, "two", num_atoms=2)
     with pytest.raises(ExpressionError, match="atoms stand for the sum of all tasks"):
         edit(store, "base + ties(a, b)", tmp_path / "out", basis="two", addition="atoms")

@@ -70,7 +70,8 @@ def edit(
         bool,
         typer.Option(
             "--add-atoms",
-            help="Over a basis: take the sum of all tasks as the sum of the atoms with weight 1, as the paper does.",
+            help="Over a basis: take the sum of all tasks as the sum of the atoms with weight 1, as the paper does, "
+            "and a merge of all tasks as a merge of the atoms.",
         ),
     ] = False,
     dtype: DtypeOption = None,

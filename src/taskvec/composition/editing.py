@@ -91,7 +91,7 @@ class Editing:
             expression: Such as ``base + 0.4*(math + code)``.
             basis: Take the vectors from this basis; then only its atoms are read.
             addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1,
-                as the paper's code has it.
+                as the paper's code has it; with atoms, a merge of all tasks is one of the atoms.
             output: How to write.
             is_plan: Read no weights, not even for inner products that ``orthogonal`` needs and the store does not know
                 yet; such an editing can be planned and not saved.
@@ -124,26 +124,21 @@ class Editing:
         target: _Target,
         said: Preamble,
     ) -> Editing:
+        from taskvec.composition.over_basis import atoms_of_tasks, recovered_vectors
         from taskvec.linalg.certificate import known
 
         scope = said.scope(basis.tasks, basis.store.base.checkpoint.tensors)
         form, merges = scope.form(expression), scope.merges
-        vectors: Mapping[str, TaskVector] = basis.vectors
-        is_linear = not merges.used(form.coefficients)
-        error = basis.certificate.error_of_expression(form.coefficients) if is_linear else float("nan")
-        if addition == "atoms":
-            _check_is_sum(basis, form, is_linear=is_linear)
-            vectors = dict.fromkeys(basis.tasks, basis.atom_sum / len(basis.tasks))
-            error = basis.atom_sum_error
         names = merges.names(form.coefficients)
+        found = (atoms_of_tasks if addition == "atoms" else recovered_vectors)(basis, form, merges)
         certificate = {
             "basis": basis.name,
             "addition": addition,
-            "relative_error": known(error),
+            "relative_error": known(found.relative_error),
             "task_errors": {name: known(basis.certificate.task_errors[name]) for name in names},
         }
         atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
-        editing = cls._of(expression, form, merges, vectors, basis.store.base, target, atoms)
+        editing = cls._of(expression, form, merges, found.vectors, basis.store.base, target, atoms)
         record = {**editing.output.record, "certificate": certificate}
         return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
 
@@ -314,16 +309,3 @@ def notes_beside(out: Ref) -> Generator[Path]:
 
 def _used(form: LinearForm) -> list[str]:
     return [name for name, coefficient in form.coefficients.items() if coefficient]
-
-
-def _check_is_sum(basis: Basis, form: LinearForm, *, is_linear: bool) -> None:
-    """Refuse what the sum of atoms cannot stand for.
-
-    Raises:
-        ExpressionError: If the tasks are not added alike.
-    """
-    if not is_linear or len({form.coefficients.get(task, 0.0) for task in basis.tasks}) > 1:
-        raise ExpressionError(
-            f"expression: atoms stand for the sum of all tasks alike: write base + 0.3*sum({', '.join(basis.tasks)}), "
-            "or take the recovered vectors"
-        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from taskvec.composition.merge import Merge
@@ -67,6 +67,19 @@ class Merges:
     def names(self, keys: Iterable[str]) -> list[str]:
         """Return the names of stored vectors among some keys and within the merges among them, each once."""
         return [key for key in dict.fromkeys(self._within(keys)) if key not in self.calls]
+
+    def exchange(self, old: Collection[str], new: Sequence[str]) -> None:
+        """Merge other vectors wherever all of some are merged, each of these once and alone.
+
+        Args:
+            old: The names that a merge must have, in any order.
+            new: The names in their place.
+        """
+        wanted = [{name: 1.0} for name in old]
+        for key, call in self.calls.items():
+            given = [{name: weight for name, weight in weights.items() if weight} for weights in call.vectors]
+            if len(given) == len(wanted) and all(one in given for one in wanted):
+                self.calls[key] = replace(call, vectors=tuple({name: 1.0} for name in new))
 
     def make(
         self, keys: Iterable[str], vectors: Mapping[str, TaskVector], base: Source, options: RunOptions

@@ -198,7 +198,8 @@ class Recipe(RecipePart):
         base: The base model; or else
         store: A store, which has a base and named vectors.
         basis: Take the store's vectors from this basis.
-        addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1.
+        addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1; with
+            atoms, a merge of all tasks is one of the atoms.
         vectors: Name → fine-tuned model.
         onto: The model that is edited instead of the base.
         parameters: Numbers with names, for expressions; given, or searched for.
