@@ -12,6 +12,7 @@ from merge_cases import CASES, Case
 from method_oracles import ORACLES, Dense
 
 from taskvec.methods import METHODS
+from taskvec.methods.electing import agreeing
 from taskvec.methods.options import Scaled
 
 SHAPES = ((), (1,), (7,), (5, 4), (3, 8), (2, 3, 4))
@@ -113,3 +114,16 @@ def test_it_takes_unchanged_models(case: Case) -> None:
 
 def test_every_method_is_in_the_table_of_cases() -> None:
     assert {case.method for case in CASES} == set(METHODS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_changes_that_cancel_exactly_elect_plus_whatever_the_weight(dtype: type) -> None:
+    """0.3·1 + 0.3·2 − 0.3·3 is 5·10⁻¹⁷ less than 0 in float64; the sum of the changes themselves is 0."""
+    rows = np.array([[1.0, 3.0], [2.0, -1.0], [-3.0, -2.0]], dtype)
+    for weight in (0.3, 0.1, 0.7, 1.0):
+        np.testing.assert_allclose(
+            agreeing(rows, [weight] * 3, normalize=False), weight * np.array([3.0, 3.0]), rtol=1e-6
+        )
+        np.testing.assert_allclose(agreeing(rows, [weight] * 3, normalize=True), [1.5, 3.0], rtol=1e-6)
+    np.testing.assert_allclose(agreeing(rows, [-0.3] * 3, normalize=False), [0.9, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(agreeing(rows, [0.0] * 3, normalize=False), [0.0, 0.0])

@@ -103,3 +103,28 @@ def test_options_may_differ_between_tensors(saved: SavedFamily, family: Family, 
         found["scale"], family.base["scale"] + deltas["a"]["scale"] + deltas["b"]["scale"], atol=1e-6
     )
     assert found["layer.weight"].tobytes() == family.base["layer.weight"].tobytes()
+
+
+def _uses_products(method: Method) -> bool:
+    return isinstance(method.rule, Combination) and method.rule.gram is not None
+
+
+def _is_of_points(method: Method) -> bool:
+    names = ["a", "b"][: method.max_inputs]
+    return isinstance(method.rule, Combination) and method.rule.points(method.settings(names, {}).at(""))
+
+
+@pytest.mark.parametrize("method", [one for one in METHODS.values() if _uses_products(one)], ids=lambda one: one.name)
+def test_products_that_the_store_has_are_not_taken_again(method: Method, saved: SavedFamily, tmp_path: Path) -> None:
+    store = Store.init(tmp_path / "store", saved.base)
+    for name, model in saved.finetuned.items():
+        store.add({name: model})
+    expression = f"base + {call(method, 'a', 'b - 0.5*c')}"
+
+    def labels() -> list[str]:
+        return [planned.label for planned in Editing.of_store(store, expression).plan(tmp_path / "next").passes]
+
+    assert ["inner products" in label for label in labels()] == [True, False]
+    edit(store, expression, tmp_path / "out")
+    products_with_the_base = [True] if _is_of_points(method) else []  # a store keeps those of task vectors alone
+    assert ["inner products" in label for label in labels()] == [*products_with_the_base, False]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from taskvec.errors import CompositionError
 from taskvec.methods.method import Combination
 from taskvec.methods.part import Doubles
 from taskvec.methods.settings import Settings
-from taskvec.streaming import PlannedPass, RunOptions, plan_pass
+from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.alignment import align
 from taskvec.vectors.coefficients import Coefficient, Deferred, PerTensor, coefficient_at
 from taskvec.vectors.forms import Dense, Form
@@ -27,17 +28,40 @@ Matrix = NDArray[np.float64]
 _ROUNDING = 1e-12  # weights that add up to 1 but for rounding leave the base alone
 
 
+class KnownProducts(Protocol):
+    """Somebody who keeps inner products of forms per tensor, as a store does."""
+
+    def knows(self, forms: Sequence[Form]) -> bool:
+        """Say whether all products of some forms can be had."""
+        ...
+
+    def plan(self, forms: Sequence[Form]) -> tuple[PlannedPass, ...]:
+        """Return what taking the missing ones costs."""
+        ...
+
+    def per_tensor(self, forms: Sequence[Form]) -> Mapping[str, Matrix]:
+        """Return the products of each tensor."""
+        ...
+
+
 class CombinedVectors:
     """The way of a combination: the merge is Σ cₜ τₜ, plus (Σ cₜ − 1) θ₀ where whole models are combined."""
 
     def __init__(
-        self, name: str, rule: Combination, settings: Settings, inputs: MergeInputs, options: RunOptions
+        self,
+        name: str,
+        rule: Combination,
+        settings: Settings,
+        inputs: MergeInputs,
+        options: RunOptions,
+        known: KnownProducts | None = None,
     ) -> None:
         self.name = name
         self.rule = rule
         self.settings = settings
         self.inputs = inputs
         self._options = options
+        self._known = known
         self._weights: Mapping[str, Doubles] | None = None
         self._lock = threading.Lock()
 
@@ -45,8 +69,9 @@ class CombinedVectors:
         """Return the pass of the inner products, where they are needed."""
         if self.rule.gram is None:
             return ()
-        job = self._products.job(options)
-        return (plan_pass(job.label, job.tensors, job.kernel, options),)
+        if self._kept is not None:
+            return self._kept.plan(self.inputs.forms)
+        return self._products.plan(options)
 
     def prepare(self, options: RunOptions) -> None:
         """Take the inner products, unless they are known."""
@@ -79,16 +104,31 @@ class CombinedVectors:
     @cached_property
     def _has_base(self) -> bool:
         """Whether whole models are combined in any tensor, with coefficients that need not add up to 1."""
-        tensors = self.inputs.alignment.combinable
-        if not any(self.rule.points(self.settings.at(tensor.name)) for tensor in tensors):
+        if not self._is_of_points:
             return False
+        tensors = self.inputs.alignment.combinable
         return self.rule.gram is not None or any(self._of_base(t.name, self.weights()[t.name]) for t in tensors)
 
     @cached_property
+    def _is_of_points(self) -> bool:
+        return any(self.rule.points(self.settings.at(tensor.name)) for tensor in self.inputs.alignment.combinable)
+
+    @cached_property
+    def _forms(self) -> tuple[Form, ...]:
+        """The forms whose products are needed; of points, the base before all others."""
+        if not self._is_of_points:
+            return self.inputs.forms
+        return (self._base, *(form for form in self.inputs.forms if form != self._base))
+
+    @cached_property
+    def _kept(self) -> KnownProducts | None:
+        """What keeps the products of all these forms, if anything does."""
+        return self._known if self._known is not None and self._known.knows(self._forms) else None
+
+    @cached_property
     def _products(self) -> MissingProducts:
-        forms = (self._base, *(form for form in self.inputs.forms if form != self._base))
-        tensors = align(self.inputs.base.checkpoint, forms, self.inputs.allow).combinable
-        return MissingProducts(tensors, forms, len(forms))
+        tensors = align(self.inputs.base.checkpoint, self._forms, self.inputs.allow).combinable
+        return MissingProducts(tensors, self._forms, len(self._forms))
 
     def _coefficient(self, form: Form) -> Coefficient:
         if self.rule.gram is None and not self.settings.varies:
@@ -119,8 +159,8 @@ class CombinedVectors:
         names = [tensor.name for tensor in self.inputs.alignment.combinable]
         if self.rule.gram is None:
             return {name: self._chosen(None, name) for name in names}
-        products = self._products.compute(options)
-        grams = {name: self._gram(product, name) for name, product in products.items()}
+        products = self._products.compute(options) if self._kept is None else self._kept.per_tensor(self._forms)
+        grams = {name: self._gram(products[name], name) for name in names}
         if names and self.rule.gram(self.settings.at(names[0])) == "model":
             total = sum(grams.values(), start=np.zeros(()))
             return dict.fromkeys(names, self._chosen(total, names[0]))
@@ -128,7 +168,7 @@ class CombinedVectors:
 
     def _gram(self, product: Matrix, tensor: str) -> Matrix:
         """Return the inner products of what is merged, from those of the base and the forms."""
-        forms, vectors = self._products.forms, self.inputs.vectors
+        forms, vectors = self._forms, self.inputs.vectors
         mixing = np.array([[coefficient_at(v.terms.get(form, 0.0), tensor) for form in forms] for _, v in vectors])
         if self.rule.points(self.settings.at(tensor)):
             mixing[:, 0] += 1.0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import align_vocabularies
+from taskvec.composition.combining import KnownProducts
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
 from taskvec.composition.scope import Preamble
@@ -102,6 +103,7 @@ class Editing:
         """
         from taskvec.linalg.basis import Basis
         from taskvec.linalg.expression_functions import Products, store_functions
+        from taskvec.vectors.stored_products import StoredProducts
 
         said = preamble or Preamble()
         target = _Target(said.onto or store.base, output or OutputOptions(), store.options)
@@ -112,7 +114,8 @@ class Editing:
         form = scope.form(expression)
         used = {name: store[name] for name in scope.merges.names(_used(form))}
         sources = {name: store.documents.vector(name).source.fingerprint for name in used}
-        editing = cls._of(expression, form, scope.merges, used, store.base, target, sources)
+        known = StoredProducts(store)
+        editing = cls._of(expression, form, scope.merges, used, store.base, target, sources, known)
         return replace(editing, products=products.passes)
 
     @classmethod
@@ -228,17 +231,18 @@ class Editing:
         base: Source,
         target: _Target,
         sources: Mapping[str, str],
+        known: KnownProducts | None = None,
     ) -> Editing:
         if form.base not in {0.0, 1.0}:
             raise ExpressionError(
                 f"expression: base occurs {form.base:g} times; write it once for a checkpoint, or leave it out for a "
                 "task vector"
             )
-        made = merges.make(_used(form), vectors, base, target.options)
-        known = {**vectors, **{merge.name: merge.vector for merge in made}}
+        made = merges.make(_used(form), vectors, base, target.options, known)
+        there = {**vectors, **{merge.name: merge.vector for merge in made}}
         total = TaskVector.from_terms(base, {})
         for name in _used(form):
-            total += form.coefficients[name] * known[name]
+            total += form.coefficients[name] * there[name]
         edited = Edited(total, target.model if form.base else None)
         covered = {merge.name: target.output.public_rules(merge.rules) for merge in made if merge.rules}
         merged = {"rules_within": covered} if covered else {}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from taskvec.composition.combining import CombinedVectors
+from taskvec.composition.combining import CombinedVectors, KnownProducts
 from taskvec.composition.computed import Computed, Found
 from taskvec.composition.inputs import MergeInputs
 from taskvec.composition.measuring import Measuring
@@ -37,6 +37,7 @@ class Merge:
         name: str | None = None,
         base: Source | None = None,
         options: RunOptions | None = None,
+        known: KnownProducts | None = None,
     ) -> None:
         """Check everything that can be without reading a weight.
 
@@ -47,13 +48,14 @@ class Merge:
             name: What the merge is called; made of the method and the names if not given.
             base: The base; that of the vectors if not given.
             options: The limits of passes that nobody asked for by :meth:`prepare`.
+            known: Who may know inner products, such as a store; otherwise they are taken.
         """
         self.method = find_method(method) if isinstance(method, str) else method
         self.settings: Settings = self.method.settings(list(vectors), given or {})
         check_same_base(list(vectors.values()))
         self.name = name or f"{self.method.name}({', '.join([*vectors, self.settings.text]).removesuffix(', ')})"
         self.inputs = MergeInputs(base or next(iter(vectors.values())).base, tuple(vectors.items()))
-        self._work = _work(self.name, self.method, self.settings, self.inputs, options or RunOptions())
+        self._work = _work(self.name, self.method, self.settings, self.inputs, options or RunOptions(), known)
 
     def __repr__(self) -> str:
         return f"<Merge {self.name}>"
@@ -82,14 +84,19 @@ class Merge:
 
 
 def _work(
-    name: str, method: Method, settings: Settings, inputs: MergeInputs, options: RunOptions
+    name: str,
+    method: Method,
+    settings: Settings,
+    inputs: MergeInputs,
+    options: RunOptions,
+    known: KnownProducts | None,
 ) -> CombinedVectors | ComputedVectors:
     tensors = [tensor.name for tensor in inputs.alignment.combinable]
     for tensor in tensors if settings.varies else ():
         settings.at(tensor)  # a function that gives what the method cannot take is refused now
     rule = method.rule_for(settings.at(tensors[0] if tensors else ""))
     if isinstance(rule, Combination):
-        return CombinedVectors(name, rule, settings, inputs, options)
+        return CombinedVectors(name, rule, settings, inputs, options, known)
     return ComputedVectors(name, rule, settings, inputs, options)
 
 

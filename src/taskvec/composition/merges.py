@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from taskvec.composition.combining import KnownProducts
 from taskvec.composition.merge import Merge
 from taskvec.errors import CompositionError, ExpressionError
 from taskvec.methods import METHODS, Method, Takes
@@ -82,7 +83,12 @@ class Merges:
                 self.calls[key] = replace(call, vectors=tuple({name: 1.0} for name in new))
 
     def make(
-        self, keys: Iterable[str], vectors: Mapping[str, TaskVector], base: Source, options: RunOptions
+        self,
+        keys: Iterable[str],
+        vectors: Mapping[str, TaskVector],
+        base: Source,
+        options: RunOptions,
+        known: KnownProducts | None = None,
     ) -> tuple[Merge, ...]:
         """Make the merges among some keys and within them.
 
@@ -91,16 +97,17 @@ class Merges:
             vectors: The task vector of every name.
             base: The base of all of them.
             options: The limits.
+            known: Who may know inner products of the vectors.
 
         Returns:
             The merges, inner ones first; nothing is read yet.
         """
-        known = dict(vectors)
+        there = dict(vectors)
         made: list[Merge] = []
         for call in self.used(keys):
-            named = {text_of(weights): _combined(weights, known, base) for weights in call.vectors}
-            merge = Merge(call.method, named, call.given, name=call.key, base=base, options=options)
-            known[call.key] = merge.vector
+            named = {text_of(weights): _combined(weights, there, base) for weights in call.vectors}
+            merge = Merge(call.method, named, call.given, name=call.key, base=base, options=options, known=known)
+            there[call.key] = merge.vector
             made.append(merge)
         return tuple(made)
 

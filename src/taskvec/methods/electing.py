@@ -26,7 +26,8 @@ class Consensus(Protocol):
 def agreeing(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
     """Return Σ wₜτₜ over the tasks whose wₜτₜ has the elected sign; divided by Σ wₜ of these for the disjoint mean.
 
-    The elected sign of an element is that of Σ wₜτₜ, + where it is zero.
+    The elected sign of an element is that of Σ wₜτₜ, + where it is zero. A weight that all tasks share is left out of
+    the election: bfloat16 changes often cancel exactly, and 0.3a + 0.3b + 0.3c need not where a + b + c does.
 
     Args:
         rows: ``(T, n)``, trimmed or not.
@@ -37,7 +38,12 @@ def agreeing(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
         ``(n,)``.
     """
     out = np.empty(rows.shape[1], rows.dtype)
-    elect(rows, np.asarray(weights, rows.dtype), normalize, out)
+    given = np.asarray(weights, np.float64)
+    size = abs(float(given[0]))
+    common = size if size > 0 and np.all(given == given[0]) else 1.0
+    elect(rows, (given / common).astype(rows.dtype), normalize, out)
+    if not normalize:
+        out *= rows.dtype.type(common)
     return out
 
 
