@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -172,11 +173,13 @@ def test_what_decides_a_number_decides_its_key(toys: Path) -> None:
         def value(self, name: str, compute: object, **deciding: object) -> None:
             keys.append(repr(deciding))
 
-    for plan in (PLAN, dataclasses.replace(PLAN, validation=7)):
-        bench = Bench(dataclasses.replace(lab, plan=plan, kept=Noting(toys)), groups[0])
+    plans = (PLAN, dataclasses.replace(PLAN, validation=7))
+    for plan, group in itertools.product(plans, groups):
+        bench = Bench(dataclasses.replace(lab, plan=plan, kept=Noting(toys)), group)
         for direction in (Direction("a", "latin"), Direction("a", "greek"), Direction("a", "latin", seeded=True)):
             bench.added(direction)
-    assert len(set(keys)) == 6
+            bench.negated("greek", "whole", direction)
+    assert len(set(keys)) == len(keys) == 24
 
 
 def test_the_catalogue_has_what_the_experiment_promises() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from taskvec.errors import EvaluationError, MissingExtraError
+from taskvec.evaluation.saved_names import weights_by_name
 from taskvec.streaming import RunOptions
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.task_vector import TaskVector
@@ -39,7 +40,7 @@ class InPlace:
         """Read the directions, once.
 
         Args:
-            model: The module, at θ₀; its names of tensors must be those of the directions.
+            model: The module, at θ₀; directions use its names of tensors, or those that its checkpoints have.
             directions: Name → τ.
             options: The limits of reading task vectors.
 
@@ -54,7 +55,7 @@ class InPlace:
         self._torch = torch
         self.model = model
         self.names = tuple(directions)
-        self._weights = {name: weight for name, weight in model.state_dict().items() if weight.is_floating_point()}
+        self._weights = weights_by_name(model)
         self._deltas: dict[str, dict[str, torch.Tensor]] = {}
         for name, direction in directions.items():
             for tensor, values in _unique(self._weights, _values(direction, options or RunOptions()), name):
