@@ -88,7 +88,12 @@ def accuracy_table(findings: Findings) -> Table:
 
 
 def _measured(accuracy: float, pictures: int) -> Measured:
-    return Measured(value=accuracy, spread=(accuracy * (1 - accuracy) / pictures) ** 0.5, n=pictures)
+    return Measured(value=accuracy, spread=_sampling_error(accuracy, pictures), n=pictures)
+
+
+def _sampling_error(accuracy: float, pictures: int) -> float:
+    error: float = (accuracy * (1 - accuracy) / pictures) ** 0.5
+    return error
 
 
 def _means(findings: Findings) -> tuple[str | Measured, ...]:
@@ -127,14 +132,17 @@ def _search_curves(findings: Findings) -> Curves:
         title="Choosing λ on validation pictures",
         x=Axis(name="scaling λ", is_log=True),
         y=Axis(name="mean validation accuracy", unit="fraction"),
-        series=tuple(_search_series(name, merges[name]) for name in merges),
+        series=tuple(_search_series(name, merges[name], findings) for name in merges),
+        spread="about one standard error, from the number of validation pictures alone (binomial)",
         marks=(Mark(x=findings.from_basis.search.scaling, name="chosen from the atoms"),),
     )
 
 
-def _search_series(name: str, merge: Merge) -> Series:
-    curve = merge.search.curve
-    return Series(name=name, x=tuple(map(float, curve)), y=tuple(curve.values()))
+def _search_series(name: str, merge: Merge, findings: Findings) -> Series:
+    """A mean over tasks has about the sampling error of one accuracy over all their pictures together."""
+    curve, pictures = merge.search.curve, sum(task.val for task in findings.tasks.values())
+    errors = tuple(_sampling_error(accuracy, pictures) for accuracy in curve.values())
+    return Series(name=name, x=tuple(map(float, curve)), y=tuple(curve.values()), spread=errors, n=pictures)
 
 
 def _cosines(findings: Findings) -> Matrix:
