@@ -27,8 +27,8 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _run(names: list[str]) -> None:
-    from experiments.publishing import publish
-    from experiments.setting import from_environment
+    from experiments.publishing import publish, report
+    from experiments.setting import REPORT, from_environment
 
     setting = from_environment()
     for name in names:
@@ -37,15 +37,17 @@ def _run(names: list[str]) -> None:
         publish(result, setting.out)
         setting.say(f"{name}: {result.answer}\nwritten to {setting.out}/{result.name}.json and .md")
         setting.seconds.clear()
+    setting.say(f"all results on one page to open: {report(setting.out, REPORT)}")
 
 
 def _write() -> None:
-    from experiments.publishing import render_all
-    from experiments.setting import from_environment
+    from experiments.publishing import render_all, report
+    from experiments.setting import REPORT, from_environment
 
     setting = from_environment()
     for file in render_all(setting.out):
         setting.say(f"rendered {file}")
+    setting.say(f"all results on one page to open: {report(setting.out, REPORT)}")
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.errors import ExperimentError
-from taskvec.reports import Chart, cells_chart, lines_chart, points_chart
+from taskvec.reports import Chart, cells_chart, lines_chart, points_chart, report_page, write_page
 from taskvec.results import Cell, Measured, Result, Table, Unit
 
 IMAGES = "images"
@@ -38,11 +38,28 @@ def render(file: Path) -> None:
 
 def render_all(folder: Path) -> list[Path]:
     """Render every result file of a folder, and return them."""
+    files = _results(folder)
+    for file in files:
+        render(file)
+    return files
+
+
+def report(folder: Path, out: Path) -> Path:
+    """Make one page to open, with figures that answer to the mouse, of every result file of a folder.
+
+    Args:
+        folder: Where the results are.
+        out: The page, replaced if it is there; its folder is made if it is missing.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_page(out, report_page([Result.load(file) for file in _results(folder)]))
+    return out
+
+
+def _results(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.json"))
     if not files:
         raise ExperimentError(f"{folder}: holds no results; run: make experiments")
-    for file in files:
-        render(file)
     return files
 
 

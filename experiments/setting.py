@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
+OUTPUT = Path("experiments-output")
+REPORT = OUTPUT / "report.html"
 SEEDS = (0, 1, 2)
 
 
@@ -53,4 +55,4 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Setting:
     cache = Path(given.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskvec" / "experiments"
     if given.get("FAST", "0") in {"", "0"}:
         return Setting(cache)
-    return Setting(cache, Path("experiments-output"), is_fast=True, seeds=(0,))
+    return Setting(cache, OUTPUT, is_fast=True, seeds=(0,))

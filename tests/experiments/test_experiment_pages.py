@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from experiments.__main__ import main
 from experiments.cached import Kept
-from experiments.publishing import charts, page, publish, render_all, samples, show
+from experiments.publishing import charts, page, publish, render_all, report, samples, show
 from experiments.setting import EVIDENCE, SEEDS, from_environment
 
 from experiments import NAMES
@@ -87,6 +87,13 @@ def test_publishing_leaves_json_page_and_pictures_that_render_anew_to_the_same(t
     (tmp_path / "toy.md").write_text("edited by hand", encoding="utf-8")
     assert render_all(tmp_path) == [tmp_path / "toy.json"]
     assert (tmp_path / "toy.md").read_text(encoding="utf-8") == written
+
+
+def test_one_page_to_open_holds_every_result(tmp_path: Path) -> None:
+    publish(result(), tmp_path)
+    text = report(tmp_path, tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert result().title in text
+    assert result().answer in text
 
 
 @pytest.mark.parametrize(
