@@ -7,12 +7,8 @@ from typing import Any
 from experiments.vision.plan import Plan
 from taskvec import Store, compress, decompose
 from taskvec.composition.editing import Addition
-from taskvec.composition.merge import Merge
 from taskvec.evaluation import read_direction
-from taskvec.linalg.basis import Basis
 from taskvec.types import DType
-from taskvec.vectors.edited import Edited
-from taskvec.vectors.task_vector import TaskVector
 
 BASES: Mapping[str, Mapping[str, Any]] = {
     "spectral": {"method": "spectral"},
@@ -60,18 +56,16 @@ class Direction:
         name: In words.
         expression: Over a store.
         basis: The basis from which the vectors are recovered.
-        addition: What the sum of a basis is.
+        addition: Whether recovered vectors or atoms are added and merged.
         split: The decomposition that the expression needs, of `SPLITS`.
-        on_atoms: A merge method that is applied to the atoms themselves, in place of an expression.
         seeded: Whether the seed decides more than the fine-tunes.
     """
 
     name: str
-    expression: str = ""
+    expression: str
     basis: BasisOf | None = None
     addition: Addition = "recovered"
     split: str | None = None
-    on_atoms: str = ""
     seeded: bool = False
 
     @property
@@ -102,8 +96,6 @@ class Workshop:
         if direction.split is not None:
             self.use_split(direction.split)
         basis = None if direction.basis is None else self.use_basis(direction.basis)
-        if direction.on_atoms and basis is not None:
-            return merged_atoms(Basis.load(self.store, basis), direction.on_atoms)
         return read_direction(self.store, direction.expression, basis=basis, addition=direction.addition)
 
     def use_split(self, name: str) -> None:
@@ -130,14 +122,6 @@ class Workshop:
                 "original_bytes": made.original_bytes,
             }
         return name
-
-
-def merged_atoms(basis: Basis, method: str) -> dict[str, Any]:
-    """A merge of the M atoms themselves, each taken as a task vector."""
-    base = basis.store.base
-    atoms = {f"atom_{m}": TaskVector.from_terms(base, {atom: 1.0}) for m, atom in enumerate(basis.atoms)}
-    merge = Merge(method, atoms, base=base, options=basis.store.options)
-    return dict(Edited(merge.vector, None).deltas(basis.store.options))
 
 
 def merges(names: Sequence[str], seed: int) -> Iterator[Direction]:
@@ -176,5 +160,6 @@ def over_bases(names: Sequence[str], plan: Plan) -> Iterator[Direction]:
             yield Direction(f"{name}, recovered", f"sum({tasks})", basis, seeded=seeded)
             yield Direction(f"{name}, atoms", f"sum({tasks})", basis, "atoms", seeded=seeded)
             if name == "spectral":
-                yield Direction("TIES over the recovered vectors", f"ties({tasks}, density=0.2)", basis)
-                yield Direction("TIES on the atoms", basis=basis, on_atoms="ties")
+                ties = f"ties({tasks}, density=0.2)"
+                yield Direction("TIES over the recovered vectors", ties, basis)
+                yield Direction("TIES on the atoms", ties, basis, "atoms")

@@ -14,7 +14,13 @@ RETAINED = (0.99, 0.97, 0.95, 0.9)
 
 def tables(found: Findings) -> tuple[Table, ...]:
     """All of them."""
-    made = [models_table(found), tasks_table(found), bases_table(found), sharing_table(found)]
+    made = [
+        models_table(found),
+        tasks_table(found),
+        bases_table(found),
+        combinations_table(found),
+        sharing_table(found),
+    ]
     if LARGE_RATE in found.added:
         made.append(rates_table(found))
     made += [negation_table(found), forgetting_table(found)]
@@ -130,6 +136,22 @@ def bases_table(found: Findings) -> Table:
         _fraction("bytes", "of the fine-tunes' bytes"),
     )
     return Table(title="Addition from a basis", columns=columns, rows=tuple(rows), spread=SPREAD)
+
+
+def combinations_table(found: Findings) -> Table:
+    """Merges over a basis: a row a way and a size."""
+    rows = [("TIES over all vectors", measured(found.means(LEARNING_RATE, "TIES")), None)]
+    for share in found.plan.atoms:
+        for way in ("TIES over the recovered vectors", "TIES on the atoms"):
+            name = f"{way}, M = {found.plan.num_atoms(share)}"
+            gain = measured([100 * value for value in found.gains(LEARNING_RATE, name, "TIES")])
+            rows.append((name, measured(found.means(LEARNING_RATE, name)), gain))
+    columns = (
+        Column(name="merge"),
+        _fraction("accuracy"),
+        Column(name="points over TIES over all", unit="number", meaning="difference within each seed"),
+    )
+    return Table(title="TIES over a basis (spectral)", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
 def sharing_table(found: Findings) -> Table:

@@ -145,7 +145,13 @@ def test_the_result_renders_and_every_figure_in_words_comes_from_it(result: tupl
     text = page(made)
     mean = 100 * sum(found.means(LEARNING_RATE, "task arithmetic")) / 2
     assert f"reaches {mean:.1f} ±" in made.answer
-    for title in ("Addition from a basis", "What is shared, rank 3", "Script × style by analogy", "Cross-accuracy"):
+    for title in (
+        "Addition from a basis",
+        "TIES over a basis",
+        "What is shared, rank 3",
+        "Script × style by analogy",
+        "Cross-accuracy",
+    ):
         assert title in text
     assert Result.model_validate_json(made.model_dump_json()) == made
 
