@@ -10,6 +10,7 @@ from benchmarks.asking import Desk, as_text, draw
 from benchmarks.cache import default_cache
 from benchmarks.errors import BenchmarkError
 from benchmarks.questions import QUESTIONS
+from benchmarks.readme import write_readme
 from benchmarks.report import page
 from benchmarks.results import RESULTS, load
 from benchmarks.scale import FULL, TOY
@@ -71,6 +72,8 @@ def _write(folder: Path) -> None:
         draw(result, folder)
     target = folder.parent / "RESULTS.md"
     target.write_text(page(found), encoding="utf-8")
+    if folder == RESULTS:
+        write_readme({result.question: result for result in found})
     print(f"wrote {target}: {len(found)} of {len(QUESTIONS)} questions answered", file=sys.stderr)
 
 
