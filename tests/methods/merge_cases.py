@@ -90,6 +90,7 @@ CASES: tuple[Case, ...] = (
     Case("tsv", tasks=1, one=True),
     Case("iso_c"),
     Case("iso_cts", {"common": 0.25}),
+    Case("iso_cts", {"common": 0.0}, tasks=4),
     Case("awd"),
     Case("fednova", {"steps": [10.0, 20.0, 5.0]}, any_order=False),
     Case("fednova", {"steps": 7.0}, hull=True, one=True),

@@ -358,7 +358,7 @@ def iso_cts(taus, base, *, common=0.8, scaling=1.0, **_):
     if base.ndim < 2 or not base.size:
         return scaling * taus.mean(axis=0)
     matrices, short = _flat2(taus), min(_flat2(taus)[0].shape)
-    own = int((short - int(common * short)) / len(matrices))
+    own = min(round((short - int(common * short)) / len(matrices)), short // len(matrices))
     k = short - own * len(matrices)
     u, s, v = np.linalg.svd(sum(matrices), full_matrices=False)
     us, ss, vs = [u[:, :k]], [s[:k]], [v[:k]]

@@ -1,7 +1,8 @@
 """Isotropic merging (arXiv 2502.04959): the sum of task matrices with one singular value for all directions.
 
 Iso-C gives all directions of Σ Wₜ the mean singular value. Iso-CTS keeps the leading ones as common, fills the rest
-with the leading directions of each task outside the common space, makes all orthogonal, and then does the same.
+with the leading directions of each task outside the common space, makes all orthogonal, and then does the same. Each
+task has the nearest whole number of directions to its share, as in the authors' code, and what is common gives way.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def _iso_c(matrices: Matrices, options: Scaled) -> Doubles:  # noqa: ARG001
 
 def _iso_cts(matrices: Matrices, options: IsoCtsOptions) -> Doubles:
     short = min(matrices.shape)
-    own = int((short - int(options.common * short)) / len(matrices))
+    rest = short - int(options.common * short)
+    own = min(round(rest / len(matrices)), short // len(matrices))  # the authors' rounding; theirs may exceed the side
     common = singular(matrices.sum(), short - own * len(matrices))
     outside = [singular(matrix - common.left @ (common.left.T @ matrix), own) for matrix in matrices] if own else []
     found = [common, *outside]
@@ -50,7 +52,8 @@ iso_c = Method(
     matrix_rule(_iso_c),
     Scaled,
     "the sum of task matrices with equal singular values",
-    "Σ Wₜ = U S Vᵀ; W = λ mean(S) U Vᵀ; vectors averaged",
+    "Σ Wₜ = U S Vᵀ; W = λ mean(S) U Vᵀ; vectors averaged; convolutions as d_out × rest (ours: the authors average "
+    "them)",
     "arXiv 2502.04959",
     "Sums in which a few directions of a few tasks drown the others.",
     needs=Needs.MATRICES,
@@ -61,7 +64,8 @@ iso_cts = Method(
     matrix_rule(_iso_cts),
     IsoCtsOptions,
     "as iso_c, with room for directions of single tasks",
-    "k leading directions of Σ Wₜ and (r − k)/T of each Wₜ outside them, made orthogonal; W = λ mean(S) U Vᵀ",
+    "k leading directions of Σ Wₜ and (r − k)/T of each Wₜ outside them, made orthogonal; W = λ mean(S) U Vᵀ; other "
+    "tensors as in iso_c",
     "arXiv 2502.04959",
     "As iso_c with many tasks, some of which have nothing in the common directions.",
     needs=Needs.MATRICES,

@@ -1,7 +1,8 @@
 """What methods of singular vectors share: which tensors are matrices, and orthogonal factors.
 
 Tensors of one dimension are averaged, as the papers do; of three and more dimensions, all but the first are flattened,
-as a convolution's are.
+as a convolution's are. That is ours: the published code of TSV and Iso averages whatever is no matrix, and what is
+called text_projection, which a table of names would have to say.
 """
 
 from __future__ import annotations

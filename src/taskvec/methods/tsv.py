@@ -28,7 +28,8 @@ tsv = Method(
     matrix_rule(_merge),
     Scaled,
     "leading singular vectors of each task, made orthogonal",
-    "Wₜ ≈ UₜSₜVₜᵀ of rank ⌊r/T⌋; U = polar [U₁ … U_T], V likewise; W = λ U diag(S₁ … S_T) Vᵀ; vectors averaged",
+    "Wₜ ≈ UₜSₜVₜᵀ of rank ⌊r/T⌋; U = polar [U₁ … U_T], V likewise; W = λ U diag(S₁ … S_T) Vᵀ; vectors averaged; "
+    "convolutions as d_out × rest (ours: the authors average them)",
     "arXiv 2412.00081",
     "Full fine-tunes of different tasks in matrices: few directions carry a task, and they should not meet.",
     needs=Needs.MATRICES,

@@ -77,7 +77,10 @@ class Slots:
         cls, rows: Sequence[_Row], layers: tuple[Layers | None, ...], shared: tuple[tuple[Parameters, ...], ...]
     ) -> Slots:
         if len({(len(row.inputs), row.base is None) for row in rows}) > 1:
-            raise RecipeError("slices: each slice must have the same number of sources, with or without a base_model")
+            raise RecipeError(
+                "slices: each slice must have the same number of sources, with or without a base_model, which mergekit "
+                "does not ask for: give the shorter ones another source with weight: 0"
+            )
         inputs = tuple(_slot(column) for column in zip(*(row.inputs for row in rows), strict=True))
         bases = [row.base for row in rows if row.base is not None]
         return cls(inputs, _slot(bases) if bases else None, layers, shared)
