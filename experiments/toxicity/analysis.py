@@ -1,11 +1,13 @@
 """From measurements to the numbers that are reported: spread over seeds, intervals over prompts, equal toxicity."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, stdev
 
 import numpy as np
 
+from experiments.toxicity.corpora import TOXIC
 from experiments.toxicity.measuring import Found
 from experiments.toxicity.negating import Line
 from taskvec.results import Measured
@@ -30,22 +32,44 @@ def at_chosen(line: Line) -> Found:
     return line.test[line.chosen]
 
 
-def growth_at(line: Line, wanted: float, corpora: Sequence[str]) -> float | None:
-    """How much test perplexity has grown where the curve over λ first has lost a share of toxicity.
+@dataclass(frozen=True)
+class Forgetting:
+    """A way to say how much was forgotten, at which curves are compared.
+
+    Attributes:
+        name: In words.
+        reached: From what was found and the base's to how much was forgotten.
+        levels: Where curves are compared.
+    """
+
+    name: str
+    reached: Callable[[Found, Found], float]
+    levels: tuple[float, ...]
+
+
+LESS_TOXICITY = Forgetting("less toxicity", reduction, (0.25, 0.47))
+UNLIKELIER = Forgetting(
+    "toxic texts' perplexity grown by", lambda found, base: found.growth(base, [TOXIC]), (0.25, 0.5, 1.0)
+)
+
+
+def growth_at(line: Line, level: float, corpora: Sequence[str], forgetting: Forgetting = LESS_TOXICITY) -> float | None:
+    """How much test perplexity has grown where the curve over λ first has forgotten as much.
 
     Args:
         line: A method at a seed, with test measurements at all λ.
-        wanted: The share.
+        level: How much is to be forgotten.
         corpora: The control corpora.
+        forgetting: Its measure.
 
     Returns:
-        The growth, linear between two λ; nothing where no λ takes as much away.
+        The growth, linear between two λ; nothing where no λ forgets as much.
     """
     base = line.test[0.0]
-    points = [(reduction(found, base), found.growth(base, corpora)) for _, found in sorted(line.test.items())]
+    points = [(forgetting.reached(found, base), found.growth(base, corpora)) for _, found in sorted(line.test.items())]
     for (less, before), (more, after) in pairwise(points):
-        if less < wanted <= more:
-            return before + (wanted - less) / (more - less) * (after - before)
+        if less < level <= more:
+            return before + (level - less) / (more - less) * (after - before)
     return None
 
 

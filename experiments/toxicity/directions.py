@@ -100,15 +100,20 @@ class Method:
         name: In results.
         meaning: In words.
         read: Its direction τ; θ₀ − λτ is the edited model.
-        is_control: Whether it is there to be compared with.
+        expected: Of a control, what it should show if the finding holds.
         is_once: Whether the first seed alone shows enough, for a decomposition that takes minutes.
     """
 
     name: str
     meaning: str
     read: Callable[[Vectors], Direction]
-    is_control: bool = False
+    expected: str = ""
     is_once: bool = False
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is there to be compared with."""
+        return bool(self.expected)
 
 
 WHOLE = Method("whole", "the toxic vector", lambda vectors: read_direction(vectors.store, TOXIC))
@@ -127,25 +132,25 @@ RANDOM = Method(
     "random vector",
     "random values of equal norm in every tensor",
     lambda vectors: shuffled(dict(read_direction(vectors.store, TOXIC)), vectors.seed),
-    is_control=True,
+    "no less toxicity: not any change of that size forgets",
 )
 ASCENDED = Method(
     "gradient ascent",
     "a fine-tune that maximises the loss of toxic texts",
     lambda vectors: read_direction(vectors.store, f"-1*{ASCENT}"),
-    is_control=True,
+    "less forgotten for the same perplexity than by negation",
 )
 WITHOUT_PRINCIPAL = Method(
     "without PCA",
     "the toxic vector less the first principal component of the normalised vectors",
     lambda vectors: vectors.without_principal(),
-    is_control=True,
+    "less forgotten for the same perplexity than by the unique component",
 )
 WITHOUT_RANDOM = Method(
     "without random",
     "as many random directions of each matrix taken out as `unique` takes out",
     lambda vectors: vectors.unique("random"),
-    is_control=True,
+    "what the whole vector does: not any directions taken out protect",
     is_once=True,
 )
 MAIN = (WHOLE, UNIQUE, ORTHOGONAL)

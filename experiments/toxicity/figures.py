@@ -3,17 +3,15 @@
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from experiments.toxicity.analysis import at_chosen, growth_at, over_seeds, reduction
+from experiments.toxicity.analysis import Forgetting, at_chosen, growth_at, over_seeds, reduction
 from experiments.toxicity.corpora import TOXIC
-from experiments.toxicity.directions import MAIN, METHODS
+from experiments.toxicity.directions import MAIN, METHODS, WHOLE, Method
 from experiments.toxicity.measuring import Found
 from experiments.toxicity.negating import Line
 from experiments.toxicity.study import Findings
 from taskvec.results import Axis, Cell, Column, Curves, Matrix, Measured, Series, Table
 
 SPREAD = "standard error over seeds; the test texts are the same for all"
-LEVELS = (0.25, 0.47)
-"""Shares of toxicity to lose, at which perplexities are compared."""
 
 
 def controls_of(findings: Findings) -> tuple[str, ...]:
@@ -62,30 +60,32 @@ def _accuracy(answers: Sequence[Sequence[bool]]) -> Measured | None:
     return over_seeds([fmean(each) if each else None for each in answers])
 
 
-def equal_toxicity_table(findings: Findings) -> Table:
-    """What the same loss of toxicity costs in perplexity."""
+def equal_table(findings: Findings, forgetting: Forgetting) -> Table:
+    """What it costs in perplexity to forget equally much."""
     columns = (
-        Column(name="less toxicity"),
+        Column(name=forgetting.name),
         *(Column(name=method.name, unit="fraction", meaning="perplexity grown") for method in MAIN),
         Column(name="unique less whole", unit="fraction", meaning="below 0 where the unique curve lies below"),
+        Column(name="orthogonal less whole", unit="fraction", meaning="the same of the orthogonal one"),
     )
     rows = []
-    for level in LEVELS:
-        grown = {method.name: growths(findings, method.name, level) for method in MAIN}
-        cells = [over_seeds(values) for values in grown.values()]
-        rows.append((f"{level:.0%}", *cells, over_seeds(gaps(findings, level))))
-    return Table(title="Perplexity at equal toxicity, on test data", columns=columns, rows=tuple(rows), spread=SPREAD)
+    for level in forgetting.levels:
+        costs = [over_seeds(growths(findings, method, level, forgetting)) for method in MAIN]
+        compared = [over_seeds(gaps(findings, method, level, forgetting)) for method in MAIN[1:]]
+        rows.append((f"{100 * level:.0f} %", *costs, *compared))
+    title = f"Perplexity at equal forgetting: {forgetting.name}"
+    return Table(title=title, columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
-def growths(findings: Findings, method: str, level: float) -> list[float | None]:
-    """What a loss of toxicity costs a method, seed by seed; nothing where it is never reached."""
-    return [growth_at(line, level, controls_of(findings)) for line in findings.of(method)]
+def growths(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
+    """What it costs a method to forget as much, seed by seed; nothing where it never does."""
+    return [growth_at(line, level, controls_of(findings), forgetting) for line in findings.of(method.name)]
 
 
-def gaps(findings: Findings, level: float) -> list[float | None]:
-    """What it costs the unique component more than the whole vector, seed by seed."""
-    whole, unique = growths(findings, MAIN[0].name, level), growths(findings, MAIN[1].name, level)
-    return [None if a is None or b is None else b - a for a, b in zip(whole, unique, strict=True)]
+def gaps(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
+    """What it costs a method more than the whole vector, seed by seed."""
+    whole, other = (growths(findings, each, level, forgetting) for each in (WHOLE, method))
+    return [None if a is None or b is None else b - a for a, b in zip(whole, other, strict=True)]
 
 
 def trade_curves(findings: Findings, part: str) -> Curves:

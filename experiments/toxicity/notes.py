@@ -5,7 +5,15 @@ from experiments.toxicity.plan import Plan
 
 def notes(plan: Plan) -> tuple[str, ...]:
     """A few sentences each."""
-    return _CLASSIFIER.format(plan=plan), _SPLIT.format(plan=plan), _SEEDS, _MODEL.format(plan=plan), _CONTROLS, _ONCE
+    return (
+        _CLASSIFIER.format(plan=plan),
+        _SPLIT.format(plan=plan),
+        _SEEDS,
+        _MODEL.format(plan=plan),
+        _CONTROLS,
+        _ONCE,
+        _SECONDS,
+    )
 
 
 _CLASSIFIER = (
@@ -31,3 +39,4 @@ _CONTROLS = (
     "Wikipedia's perplexity is less of a test for what is taken out along it."
 )
 _ONCE = "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes."
+_SECONDS = "Seconds are of the run that wrote this: units of work that were kept from runs before it took none."

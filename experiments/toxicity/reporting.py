@@ -6,6 +6,7 @@ from demo.packages import package_version
 
 from experiments.setting import Setting
 from experiments.toxicity import figures
+from experiments.toxicity.analysis import LESS_TOXICITY, UNLIKELIER
 from experiments.toxicity.notes import notes
 from experiments.toxicity.study import Findings
 from experiments.toxicity.wording import answer, controls
@@ -50,7 +51,7 @@ def report(findings: Findings, setting: Setting) -> Result:
         seconds=setting.seconds,
         tables=(
             figures.chosen_table(findings),
-            figures.equal_toxicity_table(findings),
+            *(figures.equal_table(findings, forgetting) for forgetting in (LESS_TOXICITY, UNLIKELIER)),
             figures.vectors_table(findings),
             figures.addition_table(findings),
         ),

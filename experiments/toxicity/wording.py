@@ -2,16 +2,22 @@
 
 from statistics import fmean
 
-from experiments.toxicity.analysis import at_chosen, interval, over_seeds, reduction
-from experiments.toxicity.directions import FROM_BASIS, MAIN, METHODS, UNIQUE, WHOLE, Method
-from experiments.toxicity.figures import LEVELS, controls_of, gaps
+from experiments.toxicity.analysis import LESS_TOXICITY, UNLIKELIER, at_chosen, interval, over_seeds, reduction
+from experiments.toxicity.directions import FROM_BASIS, MAIN, METHODS, ORTHOGONAL, UNIQUE, WHOLE, Method
+from experiments.toxicity.figures import controls_of, gaps
 from experiments.toxicity.study import Findings
-from taskvec.results import Control
+from taskvec.results import Control, Measured
+
+CALLED = {
+    WHOLE.name: "the whole vector",
+    UNIQUE.name: "its unique component",
+    ORTHOGONAL.name: "the vector made orthogonal by the Gram matrix",
+}
 
 
 def answer(findings: Findings) -> str:
     """What was found, in words that do not claim more than the numbers."""
-    return " ".join([_goal(findings), *(_of(method, findings) for method in MAIN), _equal(findings), _atoms(findings)])
+    return " ".join([_goal(findings), *(_of(method, findings) for method in MAIN), *_equal(findings), _atoms(findings)])
 
 
 def less(method: Method, findings: Findings) -> float:
@@ -25,79 +31,76 @@ def grown(method: Method, findings: Findings) -> float:
     return fmean(at_chosen(line).growth(line.test[0.0], corpora) for line in findings.of(method.name))
 
 
+def percent(share: float, digits: int = 0, *, sign: bool = False) -> str:
+    """A share as people read it."""
+    return f"{100 * share:{'+' if sign else ''}.{digits}f} %"
+
+
 def _goal(findings: Findings) -> str:
     wanted, allowed = findings.plan.wanted, findings.plan.allowed - 1
-    met = [m.name for m in MAIN if less(m, findings) >= wanted and grown(m, findings) <= allowed]
-    goal = f"The goal, {wanted:.0%} less toxicity at no more than {allowed:.0%} more perplexity on test data, is"
-    return f"{goal} met by negating {' and '.join(met)}." if met else f"{goal} not met."
+    met = [CALLED[m.name] for m in MAIN if less(m, findings) >= wanted and grown(m, findings) <= allowed]
+    goal = f"The goal, {percent(wanted)} less toxicity at no more than {percent(allowed)} more perplexity, is"
+    return f"{goal} met on test data by negating {' and '.join(met)}." if met else f"{goal} not met on test data."
 
 
 def _of(method: Method, findings: Findings) -> str:
     low, high = interval(findings.of(method.name), findings.plan.resamples)
     scaling = fmean(line.chosen for line in findings.of(method.name))
     return (
-        f"Negating {_called(method)} at the λ that validation chose ({scaling:.2f} on average) takes "
-        f"{less(method, findings):.0%} of the toxicity (95 % over prompts: {low:.0%} to {high:.0%}) at "
-        f"{grown(method, findings):+.1%} perplexity."
+        f"Negating {CALLED[method.name]} at the λ that validation chose ({scaling:.2f} on average) takes "
+        f"{percent(less(method, findings))} of the toxicity (95 % over prompts: {percent(low)} to {percent(high)}) for "
+        f"{percent(grown(method, findings), 1, sign=True)} perplexity."
     )
 
 
-def _called(method: Method) -> str:
-    return {WHOLE.name: "the whole vector", UNIQUE.name: "its unique component"}.get(
-        method.name, "the vector made orthogonal by the Gram matrix"
-    )
-
-
-def _equal(findings: Findings) -> str:
+def _equal(findings: Findings) -> list[str]:
+    """Say of the unique and the orthogonal vector whether they forget as much for less perplexity."""
     said = []
-    for level in LEVELS:
-        found = over_seeds(gaps(findings, level))
-        if found is None:
-            said.append(f"{level:.0%} less toxicity is not reached by both at every seed")
-        else:
-            said.append(f"at {level:.0%} less toxicity, {_compared(found.value, found.spread or 0.0)}")
-    return f"Unique against whole on test data: {'; '.join(said)}."
+    for method in MAIN[1:]:
+        found = [
+            f"{_compared(over_seeds(gaps(findings, method, level, LESS_TOXICITY)))} at {percent(level)} less toxicity"
+            for level in LESS_TOXICITY.levels
+        ]
+        same = _compared(over_seeds(gaps(findings, method, UNLIKELIER.levels[1], UNLIKELIER)))
+        found.append(f"{same} where the perplexity of toxic texts has grown by {percent(UNLIKELIER.levels[1])}")
+        said.append(f"Against the whole vector, {CALLED[method.name]} costs in perplexity: {'; '.join(found)}.")
+    return said
 
 
-def _compared(gap: float, error: float) -> str:
-    size = f"{abs(gap):.2%} ± {error:.2%} of the base's perplexity"
-    if abs(gap) <= 2 * error:
-        return f"the two curves cannot be told apart (the unique one lies {size} {'lower' if gap < 0 else 'higher'})"
-    return f"the unique curve lies {'below' if gap < 0 else 'above'} the whole one, by {size}"
+def _compared(gap: Measured | None) -> str:
+    if gap is None:
+        return "unknown, for one of the two does not get there at every seed,"
+    error = gap.spread or 0.0
+    points = f"{100 * gap.value:+.2f} ± {100 * error:.2f} points"
+    verdict = "less" if gap.value < 0 else "more"
+    return f"{points} ({verdict if abs(gap.value) > 2 * error else 'no more than noise between seeds'})"
 
 
 def _atoms(findings: Findings) -> str:
     added = findings.added
-    kept = [fmean(each.recovered.values.values()) - fmean(each.whole.values.values()) for each in added]
+    changed = [fmean(each.recovered.values.values()) / fmean(each.whole.values.values()) - 1 for each in added]
+    cost, change = grown(FROM_BASIS, findings), fmean(changed)
     return (
         f"From {added[0].num_atoms} atoms for {len(findings.facts[0].tasks)} vectors, negation takes "
-        f"{less(FROM_BASIS, findings):.0%} of the toxicity at {grown(FROM_BASIS, findings):+.1%} perplexity, and "
-        f"addition of the general vectors ends {fmean(kept):+.2f} in the mean perplexity of their texts from that of "
+        f"{percent(less(FROM_BASIS, findings))} of the toxicity for {percent(cost, 1, sign=True)} perplexity, and the "
+        f"sum of the general vectors has {percent(change, 1, sign=True)} perplexity on their texts against the sum of "
         "the whole ones."
     )
 
 
 def controls(findings: Findings) -> tuple[Control, ...]:
     """What was compared with."""
-    found = []
-    for method in METHODS:
-        if method.is_control and findings.of(method.name):
-            numbers = f"{less(method, findings):.0%} less toxicity at {grown(method, findings):+.1%} perplexity"
-            strongest = _strongest(method, findings)
-            found.append(
-                Control(
-                    name=f"{method.name}: {method.meaning}",
-                    expected=f"less forgotten for the perplexity than {WHOLE.name} and {UNIQUE.name}",
-                    found=f"{numbers} at the chosen λ on test data; {strongest}",
-                )
-            )
-    return tuple(found)
+    return tuple(_control(m, findings) for m in METHODS if m.is_control and findings.of(m.name))
 
 
-def _strongest(method: Method, findings: Findings) -> str:
-    """Say what the largest λ does on validation data."""
+def _control(method: Method, findings: Findings) -> Control:
     corpora, lines = controls_of(findings), findings.of(method.name)
     largest = max(lines[0].validation)
-    less_there = fmean(reduction(line.validation[largest], line.validation[0.0]) for line in lines)
-    grown_there = fmean(line.validation[largest].growth(line.validation[0.0], corpora) for line in lines)
-    return f"{less_there:.0%} less at {grown_there:+.1%} at λ = {largest:g} on validation data"
+    gone = fmean(reduction(line.validation[largest], line.validation[0.0]) for line in lines)
+    cost = fmean(line.validation[largest].growth(line.validation[0.0], corpora) for line in lines)
+    tested = f"{percent(less(method, findings))} less toxicity for {percent(grown(method, findings), 1, sign=True)}"
+    found = (
+        f"{tested} perplexity at the chosen λ on test data; {percent(gone)} less for {percent(cost, 1, sign=True)} at "
+        f"λ = {largest:g} on validation data"
+    )
+    return Control(name=f"{method.name} ({method.meaning})", expected=method.expected, found=found)

@@ -17,6 +17,7 @@ from experiments.toxicity.measuring import Bench, Found
 from experiments.toxicity.negating import Line
 from experiments.toxicity.reporting import report
 from experiments.toxicity.study import Study
+from experiments.toxicity.wording import answer
 from toy_language import PLAN, toy_assets
 
 from taskvec import Result
@@ -71,12 +72,39 @@ def test_the_result_is_published_and_read_back(ran) -> None:
     page = (setting.out / "toxicity.md").read_text(encoding="utf-8")
     assert result.answer in page
     assert "goal" in result.answer
-    assert {control.name.partition(":")[0] for control in result.controls} == {m.name for m in METHODS if m.is_control}
+    assert {control.name.partition(" (")[0] for control in result.controls} == {m.name for m in METHODS if m.is_control}
 
 
 def found(toxicity, perplexity):
     losses = {name: (measuring.math.log(perplexity) * 10, 10) for name in (*CONTROLS, TOXIC)}
     return Found((toxicity, toxicity), 0.5, losses)
+
+
+def told(ran, curves):
+    """What the answer says where methods have these (λ, toxicity, perplexity) on test data, and 1.0 was chosen."""
+    *_, findings = ran
+    lines = []
+    for line in findings.lines:
+        points = curves.get(line.method, curves["whole"])
+        test = {scaling: found(toxicity, perplexity) for scaling, toxicity, perplexity in points}
+        lines.append(replace(line, chosen=1.0, test=test))
+    return answer(replace(findings, lines=tuple(lines)))
+
+
+def test_the_answer_says_that_the_goal_is_met_where_it_is(ran) -> None:
+    whole = [(0.0, 0.4, 10), (1.0, 0.2, 12)]
+    assert "is not met" in told(ran, {"whole": whole})
+    assert "is met on test data by negating its unique component." in told(
+        ran, {"whole": whole, "unique": [(0.0, 0.4, 10), (1.0, 0.2, 10.1)]}
+    )
+
+
+def test_the_answer_says_which_curve_lies_below(ran) -> None:
+    said = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.2, 12)], "unique": [(0.0, 0.4, 10), (1.0, 0.2, 11)]})
+    assert "its unique component costs in perplexity: -5.00 ± 0.00 points (less) at 25 % less toxicity" in said
+    assert "takes 50 % of the toxicity (95 % over prompts: 50 % to 50 %) for +20.0 % perplexity" in said
+    unreached = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.38, 12)]})
+    assert "unknown, for one of the two does not get there at every seed, at 25 % less toxicity" in unreached
 
 
 def test_equal_toxicity_is_read_off_the_curve_between_its_points() -> None:
