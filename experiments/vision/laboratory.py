@@ -26,6 +26,9 @@ START = 0.25
 RATIO = 1.5
 """Of neighbours in a search."""
 
+MEMORY = 4 << 30
+"""Of the whole process, which holds the model and a direction beside what is streamed."""
+
 NEGATED = (0.3, 0.6, 1.0, 1.5, 2.25, 3.4)
 """λ of a negation's curve; it goes on while enough of the controls is kept."""
 
@@ -120,7 +123,7 @@ class Bench:
     def workshop(self) -> Workshop:
         """A store of the fine-tunes; opened when something is not known yet."""
         lab = self.laboratory
-        options = RunOptions(workers=torch.get_num_threads())
+        options = RunOptions(memory=MEMORY, workers=torch.get_num_threads())
 
         def build(draft: Path) -> None:
             store = Store.init(draft / "store", lab.base, options)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from taskvec import Store, TaskVector, compress, edit
+from taskvec import RunOptions, Store, TaskVector, compress, edit
 from taskvec.errors import EvaluationError
 from taskvec.evaluation import InPlace, read_direction
 from taskvec.testing.checkpoints import save_folder
@@ -148,3 +148,8 @@ def test_handles_of_a_store_and_bases_are_directions(store: Store) -> None:
 def test_a_model_is_no_direction(store: Store) -> None:
     with pytest.raises(EvaluationError, match="leave base out"):
         read_direction(store, "base + a")
+
+
+def test_a_store_that_was_opened_by_a_small_process_is_read_by_a_large_one(store: Store) -> None:
+    small = Store(store.path, RunOptions(memory=1 << 20, workers=1))
+    assert set(read_direction(small, "ties(a, b, density=0.5)")) == {"weight"}

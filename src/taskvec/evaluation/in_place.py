@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from taskvec.errors import EvaluationError, MissingExtraError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch.nn import Module
 
+    from taskvec.checkpoints import Checkpoint
     from taskvec.composition.editing import Addition
     from taskvec.vectors.store import Store
 
@@ -42,7 +44,7 @@ class InPlace:
         Args:
             model: The module, at θ₀; directions use its names of tensors, or those that its checkpoints have.
             directions: Name → τ.
-            options: The limits of reading task vectors.
+            options: The limits of reading task vectors; beside what is held, half a GiB if not given.
 
         Raises:
             MissingExtraError: If torch is not installed.
@@ -58,7 +60,7 @@ class InPlace:
         self._weights = weights_by_name(model)
         self._deltas: dict[str, dict[str, torch.Tensor]] = {}
         for name, direction in directions.items():
-            for tensor, values in _unique(self._weights, _values(direction, options or RunOptions()), name):
+            for tensor, values in _unique(self._weights, _values(direction, options), name):
                 weight = self._weight(tensor, values, name)
                 delta = torch.as_tensor(values).to(device=weight.device, dtype=torch.float32)
                 self._deltas.setdefault(tensor, {})[name] = delta
@@ -137,13 +139,23 @@ def read_direction(
     from taskvec.composition.editing import Editing
 
     editing = Editing.of_store(store, expression, basis=basis, addition=addition)
+    editing = replace(editing, options=_with_room(store.options, store.base.checkpoint))
     if editing.edited.target is not None:
         raise EvaluationError(f"expression {expression!r} is a model, not a direction; leave base out")
     return dict(editing.tensors())
 
 
-def _values(direction: Direction, options: RunOptions) -> Iterable[tuple[str, Any]]:
-    return Edited(direction, None).deltas(options) if isinstance(direction, TaskVector) else direction.items()
+def _values(direction: Direction, options: RunOptions | None) -> Iterable[tuple[str, Any]]:
+    if not isinstance(direction, TaskVector):
+        return direction.items()
+    limits = options or _with_room(RunOptions(), direction.base.checkpoint)
+    return Edited(direction, None).deltas(limits)
+
+
+def _with_room(options: RunOptions, base: Checkpoint) -> RunOptions:
+    """Allow beside what the process holds now the values that it is about to hold, and half a GiB to read them with."""
+    held = sum(info.num_params for info in base.tensors.values() if info.dtype.is_combinable) * 4
+    return replace(options, memory=max(options.memory, RunOptions().memory + held))
 
 
 def _unique(
