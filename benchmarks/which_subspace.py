@@ -56,15 +56,21 @@ def ask(setting: Setting) -> Answer:
 
 
 def draw(axes: Any, answer: Answer) -> None:
-    """Recovery over noise at the planted rank."""
-    for way, style in zip(WAYS, STYLES, strict=True):
-        points = [(row[2], row[3]) for row in answer.tables[0].rows if row[0] == way and row[1] == SHARED + OWN]
-        axes.plot(*zip(*points, strict=True), style, markersize=4, linewidth=1, label=way)
+    """Recovery over noise, at the planted rank and (thin) at twice that."""
+    for color, (way, style) in enumerate(zip(WAYS, STYLES, strict=True)):
+        for times, alpha in ((1, 1.0), (2, 0.35)):
+            rank = times * (SHARED + OWN)
+            points = [(row[2], row[3]) for row in answer.tables[0].rows if row[0] == way and row[1] == rank]
+            line, *_ = axes.plot(*zip(*points, strict=True), style, color=f"C{color}", alpha=alpha, markersize=4)
+            line.set_linewidth(1)
+            line.set_label(way if times == 1 else None)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("norm of the noise / norm of what was planted")
     axes.set_ylabel("planted directions recovered")
-    axes.set_title(f"{SHARED} directions planted in {NUM_TASKS} task vectors")
-    axes.legend(fontsize=7)
+    axes.set_title(
+        f"{SHARED} directions planted in {NUM_TASKS} task vectors; rank {SHARED + OWN}, faint {2 * (SHARED + OWN)}"
+    )
+    axes.legend(fontsize=7, loc="upper right")
 
 
 def _recovered(noise: float, rank: int, seed: int) -> dict[str, tuple[float, float]]:

@@ -12,7 +12,17 @@ from tiny_models import Command, Models
 
 def test_extract_lora(models: Models, done: Command) -> None:
     answer = done("extract-lora", "math", "--base", "base", "-o", "lora", "--rank", "3", "--json").json
-    keys = {"out", "files", "truncation_error", "relative_error", "matrices", "left_out", "num_params", "bytes"}
+    keys = {
+        "out",
+        "files",
+        "truncation_error",
+        "relative_error",
+        "matrices",
+        "left_out",
+        "whole",
+        "num_params",
+        "bytes",
+    }
     assert answer.keys() == keys
     (matrix,) = answer["matrices"]
     values = np.linalg.svd(models.delta("math", "layer.weight"), compute_uv=False)
@@ -37,6 +47,16 @@ def test_an_expression_as_an_adapter_and_back(models: Models, store: str, done: 
     done("similarity", store)
 
 
+def test_what_no_factors_hold_comes_along_when_asked(models: Models, store: str, done: Command) -> None:
+    words = ("edit", store, "base + math", "-o", "lora", "--as", "lora", "--rank", "3", "--with-rest", "--json")
+    answer = done(*words).json
+    assert "layer.bias" in answer["whole"]
+    assert "layer.bias" not in {row["name"] for row in answer["left_out"]}
+    assert (
+        "held whole" in done("extract-lora", "math", "--base", "base", "-o", "o", "--rank", "3", "--with-rest").stdout
+    )
+
+
 def test_a_dry_run_writes_nothing(models: Models, done: Command) -> None:
     answer = done("extract-lora", "math", "--base", "base", "-o", "lora", "--rank", "3", "--dry-run", "--json").json
     assert answer["plan"]["passes"]
@@ -49,6 +69,7 @@ def test_a_dry_run_writes_nothing(models: Models, done: Command) -> None:
         (("extract-lora", "math", "--base", "base", "-o", "o"), 1, "--rank R or --max-error E"),
         (("edit", "store", "math", "-o", "o", "--rank", "2"), 2, "--as lora"),
         (("edit", "store", "math", "-o", "o", "--as", "zip"), 2, "zip"),
+        (("edit", "store", "math", "-o", "o", "--with-rest"), 2, "--with-rest go with --as lora"),
         (("store", "add", "store", "x=base+math"), 1, "no LoRA adapter"),
     ],
 )

@@ -139,3 +139,26 @@ def test_uses_of_shared_and_unique_parts_are_recipes(place: Workplace, result: s
     direction -= sum(weights.values()) * place.models["base"][name]
     np.testing.assert_allclose(models[1][name] - models[0][name], 0.25 * direction, atol=1e-5)
     assert json.loads(Path("out/config.json").read_text(encoding="utf-8"))["num_hidden_layers"] == 4
+
+
+def test_what_is_orthogonal_to_others_is_negated_by_a_recipe(place: Workplace) -> None:
+    from taskvec import Store
+
+    store = Store.init("store", "base")
+    store.add({"math": "math", "code": "code"})
+    text = (
+        "store: store\nparameters: {mu: {search: golden, low: -1, high: 1, tolerance: 0.3}}\n"
+        "validation: {command: ['true']}\nresult: base - 0.5*code + mu*orthogonal(math, code)\n"
+    )
+    sizes: list[float] = []
+
+    def judge(model: Path) -> float:
+        moved = load_file(model / "model.safetensors")
+        names = place.models["base"]
+        sizes.append(sum(float(((moved[n] - place.models["base"][n]) * place.delta("math", n)).sum()) for n in names))
+        return -sizes[-1]  # the less of math, the better: μ is driven to its negative end
+
+    merge(place.write(text), "out", validate=judge)
+    assert len(sizes) > 3
+    (chosen,) = [line for line in Path("out/recipe.yaml").read_text(encoding="utf-8").splitlines() if "mu:" in line]
+    assert float(chosen.split("mu:")[1]) < -0.5

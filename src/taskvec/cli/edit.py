@@ -22,6 +22,7 @@ from taskvec.cli.options import (
     Running,
     SeedOption,
     ShardSizeOption,
+    WithRestOption,
     dtype_option,
     named_refs,
     rules_option,
@@ -94,6 +95,7 @@ def edit(
     max_error: MaxErrorOption = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
+    with_rest: WithRestOption = False,
     sha256: Annotated[
         bool,
         typer.Option("--sha256", help="Name the SHA-256 of every input file in the model card, which costs a read."),
@@ -125,7 +127,7 @@ def edit(
     _check_names(base, tokenizer_source, rename)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     chosen = dtype_option(dtype)
-    is_lora = _is_lora(output, rank, max_error, include, exclude)
+    is_lora = _is_lora(output, rank, max_error, include, exclude, with_rest or None)
     with Run(how) as run:
         file = overridden(
             request(),
@@ -137,7 +139,7 @@ def edit(
         )
         merging = Merging(file, run.options, sha256=sha256)
         if is_lora:
-            _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()))
+            _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()), with_rest=with_rest)
             return
         run.carry_out(
             plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text
@@ -165,7 +167,7 @@ def _is_lora(output: str, *only_for_lora: object) -> bool:
     if output not in {_MODEL, _LORA}:
         raise typer.BadParameter(f"{output!r} is neither model nor lora", param_hint="--as")
     if output == _MODEL and any(given is not None for given in only_for_lora):
-        raise typer.BadParameter("--rank, --max-error, --include and --exclude go with --as lora")
+        raise typer.BadParameter("--rank, --max-error, --include, --exclude and --with-rest go with --as lora")
     return output == _LORA
 
 
@@ -175,6 +177,8 @@ def _save_lora(
     run: Run,
     rank: tuple[int | None, float | None],
     patterns: tuple[Sequence[str], Sequence[str]],
+    *,
+    with_rest: bool,
 ) -> None:
     from taskvec.cli.lora_text import lora_text
     from taskvec.composition.lora_output import plan_as_lora, save_as_lora
@@ -184,8 +188,8 @@ def _save_lora(
     targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
     rule = lora_rule(*rank)
     run.carry_out(
-        plan=lambda: plan_as_lora(merging.editing(is_plan=True), out, rule, targets),
-        work=lambda: save_as_lora(merging.editing(), out, rule, targets),
+        plan=lambda: plan_as_lora(merging.editing(is_plan=True), out, rule, targets, with_rest=with_rest),
+        work=lambda: save_as_lora(merging.editing(), out, rule, targets, with_rest=with_rest),
         data=LoraResult.to_json,
         text=lora_text,
     )

@@ -17,6 +17,7 @@ from taskvec.cli.options import (
     MaxErrorOption,
     RankOption,
     Running,
+    WithRestOption,
     dtype_option,
     rules_option,
 )
@@ -37,14 +38,15 @@ def extract(
     exclude: ExcludeOption = None,
     dtype: DtypeOption = None,
     allow: AllowOption = None,
+    with_rest: WithRestOption = False,
 ) -> None:
     """Write the difference of two models as a LoRA adapter that PEFT loads.
 
     Each matrix is cut to R singular directions, or to as few as an error allows. What an adapter cannot hold (biases,
-    norms, and embeddings that no pattern names) is left out and counted.
+    norms, and embeddings that no pattern names) is left out and counted, or with --with-rest written whole.
 
     With --json: out, files, truncation_error, relative_error (with what is left out), matrices (name, rank, error),
-    left_out (name, norm), num_params, bytes.
+    left_out (name, norm), whole, num_params, bytes.
     """
     from taskvec.cli.lora_text import lora_text
     from taskvec.linalg.low_rank import Extraction, LoraResult, Targets
@@ -59,7 +61,8 @@ def extract(
     with Run(how) as run:
 
         def extraction() -> Extraction:
-            return Extraction(TaskVector(base, model, allow=rules), rule, targets, factors, run.options)
+            vector = TaskVector(base, model, allow=rules)
+            return Extraction(vector, rule, targets, factors, run.options, with_rest=with_rest)
 
         run.carry_out(
             plan=lambda: extraction().plan(out),

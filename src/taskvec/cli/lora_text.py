@@ -34,6 +34,8 @@ def lora_text(result: LoraResult) -> Iterator[str]:
     worst = max(changed, key=lambda matrix: matrix.error, default=None)
     if worst is not None and worst.error > 0:
         yield f"the most in {printable(worst.name)}: {worst.error:.3g} at rank {worst.rank}"
+    if result.whole:
+        yield f"held whole: {len(result.whole)} tensors that no factors hold"
     if result.left_out:
         names = [printable(name) for name in sorted(result.left_out, key=lambda name: -result.left_out[name])]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

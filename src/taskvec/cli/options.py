@@ -169,6 +169,12 @@ ExcludeOption = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="PATTERN", help="For an adapter: no tensors of such names. May be repeated."),
 ]
+WithRestOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-rest", help="Also write whole what no factors hold: biases, norms, convolutions of one dimension, …"
+    ),
+]
 PageOption = Annotated[
     Path, typer.Option("-o", "--out", metavar="PAGE", help="Where the page goes: an .html file.", show_default=False)
 ]

@@ -15,12 +15,14 @@ from taskvec.types import DType
 from taskvec.vectors.task_vector import Ref
 
 
-def plan_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -> Plan:
+def plan_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets, *, with_rest: bool = False) -> Plan:
     """Return what writing would cost, without reading a weight."""
-    return _extraction(editing, rule, targets).plan(out)
+    return _extraction(editing, rule, targets, with_rest=with_rest).plan(out)
 
 
-def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -> LoraResult:
+def save_as_lora(
+    editing: Editing, out: Ref, rule: RankRule, targets: Targets, *, with_rest: bool = False
+) -> LoraResult:
     """Write what an expression adds to its base as an adapter.
 
     Args:
@@ -28,11 +30,12 @@ def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -
         out: The folder to make.
         rule: How many directions of each matrix are kept.
         targets: Which tensors.
+        with_rest: Write whole what no factors hold.
 
     Returns:
         What was written, and what it lost.
     """
-    extraction = _extraction(editing, rule, targets)
+    extraction = _extraction(editing, rule, targets, with_rest=with_rest)
     extraction.plan(out)
     with notes_beside(out) if editing.merges else nullcontext() as notes:
         for merge in editing.merges:
@@ -40,7 +43,7 @@ def save_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets) -
         return extraction.save(out)
 
 
-def _extraction(editing: Editing, rule: RankRule, targets: Targets) -> Extraction:
+def _extraction(editing: Editing, rule: RankRule, targets: Targets, *, with_rest: bool) -> Extraction:
     record: Mapping[str, Any] = editing.output.record
     dtype = editing.output.dtype or DType.F32
-    return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record))
+    return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record), with_rest)

@@ -18,9 +18,12 @@ from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.linalg.low_rank.peft_folder import PeftLayout, peft_config
 from taskvec.linalg.low_rank.result import LoraMatrix
 from taskvec.linalg.low_rank.truncation import Truncated
+from taskvec.linalg.low_rank.whole_tensors import WholeTensors
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
+from taskvec.streaming import RunOptions
 from taskvec.types import DType, TensorInfo
+from taskvec.vectors.edited import Edited
 from taskvec.vectors.saved_vectors import METADATA_KEY
 
 
@@ -56,7 +59,16 @@ def finished(folder: Path, index: int) -> LoraMatrix:
 
 
 def join(
-    folder: Path, base: str, layout: PeftLayout, matrices: Sequence[LoraMatrix], dtype: DType, record: str
+    folder: Path,
+    base: str,
+    layout: PeftLayout,
+    matrices: Sequence[LoraMatrix],
+    dtype: DType,
+    record: str,
+    *,
+    whole: WholeTensors,
+    edited: Edited,
+    options: RunOptions,
 ) -> Joined:
     """Make one adapter of the parts, and remove these.
 
@@ -67,6 +79,9 @@ def join(
         matrices: What became of every target.
         dtype: The dtype of the factors.
         record: Our record for the header.
+        whole: What the adapter holds beside factors.
+        edited: The edited model, for that.
+        options: The limits, for that.
 
     Returns:
         What lies there now.
@@ -74,11 +89,16 @@ def join(
     with ExitStack() as stack:
         parts = [stack.enter_context(_opened(_part(folder, index))) for index in range(len(matrices))]
         infos = [TensorInfo(i.name, dtype, i.shape) for part in parts for i in part.tensors.values()]
+        shapes = {name: edited.vector.base.checkpoint.tensors[name] for name in whole.names}
+        infos += [TensorInfo(own, shapes[name].dtype, shapes[name].shape) for name, own in whole.names.items()]
         (folder / WEIGHTS).unlink(missing_ok=True)
         with CheckpointWriter(folder, infos, filename=WEIGHTS, metadata={METADATA_KEY: record}) as writer:
             for name, values in _all_values(parts):
                 writer.write(name, 0, _rounded(values, dtype))
-    write_json_atomic(folder / CONFIG, peft_config(base, {m.name: m.rank for m in matrices if m.rank}, layout))
+            for name, own in whole.names.items():
+                values = np.asarray(edited.read(name, options), np.float32).reshape(-1)
+                writer.write(own, 0, _rounded(values, shapes[name].dtype))
+    write_json_atomic(folder / CONFIG, peft_config(base, {m.name: m.rank for m in matrices if m.rank}, layout, whole))
     for index in range(len(matrices)):
         _part(folder, index).unlink()
         _note(folder, index).unlink()

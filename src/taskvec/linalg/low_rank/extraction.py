@@ -26,6 +26,7 @@ from taskvec.linalg.low_rank.deltas import truncated_delta
 from taskvec.linalg.low_rank.peft_folder import PeftLayout
 from taskvec.linalg.low_rank.result import LoraMatrix, LoraResult
 from taskvec.linalg.low_rank.targets import Targets, has_transposed_layers, left_out
+from taskvec.linalg.low_rank.whole_tensors import WholeTensors, check_memory, whole_tensors
 from taskvec.numerics.one_thread import one_thread_each
 from taskvec.streaming import AlignedTensor, Plan, PlannedPass, RunOptions, make_plan
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
@@ -50,6 +51,7 @@ class Extraction:
         dtype: The dtype of the factors.
         options: The limits.
         record: What to write into the adapter's metadata beside our own facts.
+        with_rest: Whether what no factors hold is written whole.
     """
 
     vector: TaskVector
@@ -58,10 +60,13 @@ class Extraction:
     dtype: DType = DType.F32
     options: RunOptions = field(default_factory=RunOptions)
     record: dict[str, Any] = field(default_factory=dict)
+    with_rest: bool = False
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
         planned = self._planned
+        if self.with_rest:
+            check_memory(self.vector.base.checkpoint, self._infos, self.options)
         passes = (planned, *self._rest.plan(self.options))
         return make_plan(passes, self.options, target=Path(out), output_bytes=planned.written_bytes)
 
@@ -78,11 +83,19 @@ class Extraction:
         base = self.vector.base.checkpoint
         with StagedOutput(Path(out), resume_key=self._key) as staged:
             matrices = self._matrices(staged.directory)
-            left = self._left_out()
-            record = json.dumps(self._record, ensure_ascii=False)
-            joined = join(staged.directory, base.ref, self._layout, matrices, self.dtype, record)
+            changed = self._left_out()
+            factored = [matrix.name for matrix in matrices if matrix.rank]
+            whole = whole_tensors(base, changed, factored) if self.with_rest else WholeTensors()
+            joined = join(
+                staged.directory, base.ref, self._layout, matrices, self.dtype,
+                json.dumps(self._record, ensure_ascii=False),
+                whole=whole, edited=self.vector.apply_to(), options=self.options,
+            )  # fmt: skip
             staged.publish()
-        return LoraResult(staged.target, joined.files, matrices, left, joined.num_params, joined.num_bytes)
+        left = {name: energy for name, energy in changed.items() if name not in whole.names}
+        return LoraResult(
+            staged.target, joined.files, matrices, left, joined.num_params, joined.num_bytes, tuple(whole.names)
+        )
 
     @cached_property
     def _infos(self) -> list[TensorInfo]:
@@ -127,6 +140,7 @@ class Extraction:
     def _key(self) -> str:
         terms = [(form.identity, repr(weight)) for form, weight in self.vector.terms.items()]
         said = [self.vector.base.identity, terms, repr(self.targets), self.dtype, self._record, self.options.device]
+        said += ["with the rest"] if self.with_rest else []
         return blake3(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
     def _matrices(self, folder: Path) -> tuple[LoraMatrix, ...]:
@@ -158,6 +172,7 @@ def extract_lora(
     targets: Targets | None = None,
     dtype: DType = DType.F32,
     options: RunOptions | None = None,
+    with_rest: bool = False,
 ) -> LoraResult:
     """Write the difference of two models as a LoRA adapter that PEFT loads.
 
@@ -170,13 +185,15 @@ def extract_lora(
         targets: Which tensors; all weights of layers, and no embeddings, if not given.
         dtype: The dtype of the factors.
         options: The limits.
+        with_rest: Write whole what no factors hold: biases, and modules such as norms.
 
     Returns:
         What was written, and what it lost.
     """
     vector = TaskVector(base, finetuned)
     rule = lora_rule(rank, max_error)
-    return Extraction(vector, rule, targets or Targets(), dtype, options or RunOptions()).save(out)
+    limits = options or RunOptions()
+    return Extraction(vector, rule, targets or Targets(), dtype, limits, with_rest=with_rest).save(out)
 
 
 def lora_rule(rank: int | None, max_error: float | None) -> RankRule:

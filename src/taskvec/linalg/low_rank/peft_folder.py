@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taskvec._version import __version__
 from taskvec.linalg.low_rank.targets import is_embedding, module_of
 from taskvec.linalg.low_rank.truncation import Truncated
+from taskvec.linalg.low_rank.whole_tensors import WholeTensors
 from taskvec.types import TensorInfo
 
 Single = NDArray[np.float32]
@@ -53,17 +54,21 @@ class PeftLayout:
         }
 
 
-def peft_config(base: str, ranks: Mapping[str, int], layout: PeftLayout) -> dict[str, Any]:
+def peft_config(
+    base: str, ranks: Mapping[str, int], layout: PeftLayout, whole: WholeTensors | None = None
+) -> dict[str, Any]:
     """Return ``adapter_config.json``: α = r for every layer, so that all scales are 1.
 
     Args:
         base: The base as its user named it.
         ranks: Tensor of the base → rank.
         layout: How the adapter is laid out.
+        whole: What it holds beside factors.
 
     Returns:
         The configuration.
     """
+    kept = whole or WholeTensors()
     by_module = {module_of(name): rank for name, rank in ranks.items()}
     most = max(by_module.values(), default=1)
     patterns = {_pattern(module, list(by_module)): rank for module, rank in by_module.items() if rank != most}
@@ -76,9 +81,9 @@ def peft_config(base: str, ranks: Mapping[str, int], layout: PeftLayout) -> dict
         "rank_pattern": patterns,
         "alpha_pattern": patterns,
         "target_modules": list(by_module),
-        "modules_to_save": None,
+        "modules_to_save": list(kept.modules) or None,
         "lora_dropout": 0.0,
-        "bias": "none",
+        "bias": "all" if kept.has_biases else "none",
         "fan_in_fan_out": layout.is_transposed,
         "use_rslora": False,
         "use_dora": False,

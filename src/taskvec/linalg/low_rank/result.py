@@ -41,6 +41,7 @@ class LoraResult:
         matrices: What became of every target.
         left_out: Tensor that an adapter of this kind cannot change → ‖Δ‖² of its change; those that change nothing
             are not named.
+        whole: Tensors that it holds whole, in place of the base's.
         num_params: Numbers in the adapter.
         num_bytes: Bytes of its weights.
     """
@@ -51,6 +52,7 @@ class LoraResult:
     left_out: Mapping[str, float]
     num_params: int
     num_bytes: int
+    whole: tuple[str, ...] = ()
 
     @property
     def truncation_error(self) -> float:
@@ -60,7 +62,7 @@ class LoraResult:
 
     @property
     def relative_error(self) -> float:
-        """‖τ̂ − τ‖ / ‖τ‖ over all tensors, with what was left out."""
+        """‖τ̂ − τ‖ / ‖τ‖ over all tensors but those held whole, with what was left out."""
         rest = sum(self.left_out.values())
         energy = rest + sum(matrix.energy for matrix in self.matrices)
         return math.sqrt((rest + sum(matrix.lost for matrix in self.matrices)) / energy) if energy else 0.0
@@ -74,6 +76,7 @@ class LoraResult:
             "relative_error": self.relative_error,
             "matrices": [{"name": m.name, "rank": m.rank, "error": m.error} for m in self.matrices],
             "left_out": [{"name": name, "norm": math.sqrt(energy)} for name, energy in self.left_out.items()],
+            "whole": list(self.whole),
             "num_params": self.num_params,
             "bytes": self.num_bytes,
         }

@@ -39,7 +39,7 @@ class Targets:
         Raises:
             DecompositionError: If a pattern matches nothing, or nothing is left.
         """
-        able = [info for info in base.tensors.values() if _is_layer(info)]
+        able = [info for info in base.tensors.values() if is_layer(info)]
         for pattern in (*self.include, *self.exclude):
             if not any(fnmatchcase(name, pattern) for name in base.tensors):
                 raise DecompositionError(f"pattern {pattern!r} matches no tensor of {base.ref}: see taskvec inspect")
@@ -96,6 +96,7 @@ def left_out(base: Checkpoint, targets: Iterable[TensorInfo]) -> Sequence[str]:
     return [n for n, info in base.tensors.items() if info.dtype.is_combinable and n not in chosen and info.num_params]
 
 
-def _is_layer(info: TensorInfo) -> bool:
+def is_layer(info: TensorInfo) -> bool:
+    """Say whether a tensor is the weight of a layer that factors can change: a matrix, or a convolution of images."""
     is_weight = info.name.endswith(_WEIGHT) and info.dtype.is_combinable and info.num_params > 0
     return is_weight and len(info.shape) in {2, 4}
