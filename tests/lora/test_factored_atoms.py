@@ -12,7 +12,9 @@ from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
 from taskvec.checkpoints import open_checkpoint
 from taskvec.linalg.collection import add_task
 from taskvec.linalg.compress import plan_compress
+from taskvec.linalg.factored_atoms import FactoredAtoms
 from taskvec.linalg.sharing import export_basis, import_basis
+from taskvec.streaming import AlignedTensor
 from taskvec.testing.checkpoints import save_folder
 from taskvec.vectors.forms import LowRank
 
@@ -147,3 +149,24 @@ def _int8() -> object:
     from taskvec.types import DType
 
     return DType.I8
+
+
+def test_an_interrupted_run_goes_on_with_the_same_bits(wide: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [atom.fingerprint for atom in compress(wide, "whole", num_atoms=3).document.atoms]
+    done: list[int] = []
+    untouched = FactoredAtoms._factors
+
+    def interrupted(self: FactoredAtoms, tensor: AlignedTensor, atom: int) -> dict[str, np.ndarray]:
+        if len(done) == len(LARGE) + 1:
+            raise KeyboardInterrupt
+        done.append(atom)
+        return untouched(self, tensor, atom)
+
+    one = Store(wide.path, RunOptions(executor="serial"))
+    monkeypatch.setattr(FactoredAtoms, "_factors", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compress(one, "cut", num_atoms=3)
+    first = len(done)
+    monkeypatch.setattr(FactoredAtoms, "_factors", lambda *given: done.append(given[2]) or untouched(*given))
+    assert [atom.fingerprint for atom in compress(one, "cut", num_atoms=3).document.atoms] == whole
+    assert 0 not in done[first:]  # the first atom was there already

@@ -153,3 +153,17 @@ def test_a_store_remembers_renames(tmp_path: Path) -> None:
     again = Store(store.path)
     assert again["t"].norm() == pytest.approx(np.sqrt(14))
     assert again.verify() == []
+
+
+@pytest.mark.parametrize(
+    "names", [["model.experts.gate_up_proj"], ["model.experts.0.w1.weight", "model.experts.1.w1.weight"]]
+)
+def test_experts_of_one_layout_are_merged_as_they_are(tmp_path: Path, names: list[str]) -> None:
+    shape = (2, 6, 4) if len(names) == 1 else (6, 4)
+    rng = np.random.default_rng(0)
+    models = {m: {n: rng.standard_normal(shape).astype(np.float32) for n in names} for m in ("base", "math", "code")}
+    folders = {model: save_folder(tmp_path / model, arrays) for model, arrays in models.items()}
+    merged = 0.5 * (TaskVector(folders["base"], folders["math"]) + TaskVector(folders["base"], folders["code"]))
+    for name in names:
+        wanted = 0.5 * (models["math"][name] + models["code"][name])
+        np.testing.assert_allclose(merged.apply_to().read(name), wanted, atol=1e-6)

@@ -1,7 +1,8 @@
 """Model Breadcrumbs (arXiv 2312.06795): mask the largest and the smallest changes of each tensor, keep those between.
 
 Of n elements the γ·n of largest magnitude are masked, and of the others all but density·n; among equal magnitudes lower
-indices count as larger.
+indices count as larger. n counts a tensor, as the paper speaks of layers and mergekit does; the authors' code
+(rezazzr/breadcrumbs) masks within every row of the last dimension, rounds down, and has no defaults: these are ours.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ breadcrumbs = Method(
     BreadcrumbsOptions,
     "mask the largest and the smallest changes, add up",
     "mₜ = neither among the γn largest |τₜ| nor below the next density · n; τ = λ Σ wₜ mₜ ⊙ τₜ",
-    "arXiv 2312.06795",
+    "arXiv 2312.06795; the defaults are ours",
     "Many tasks: outliers of one task do harm to the others, small changes are noise.",
     needs=Needs.TENSOR,
     mergekit=_MERGEKIT,
@@ -77,7 +78,7 @@ breadcrumbs_ties = Method(
     BreadcrumbsOptions,
     "mask the largest and the smallest changes, elect sign",
     "mₜ as in breadcrumbs; γ = sgn Σ wₜmₜτₜ; τ = λ Σ wₜmₜτₜ over t of that sign",
-    "arXiv 2312.06795 with 2306.01708; as in mergekit",
+    "arXiv 2312.06795 with 2306.01708; as in mergekit; the defaults are ours",
     "As breadcrumbs, where signs also conflict.",
     needs=Needs.TENSOR,
     mergekit=_MERGEKIT,

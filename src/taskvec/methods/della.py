@@ -3,7 +3,8 @@
 Within each row the chance to be kept grows with the rank of the magnitude, linearly over a window of width ε around the
 density. What is kept is divided by its own chance. Rows are those along the last dimension; a tensor of one dimension
 is one row. Among equal magnitudes lower indices have lower rank. mergekit's window is 2ε wide, and it rescales each
-tensor to its Σ|τ|.
+tensor to its Σ|τ|. The authors' code (declare-lab/della) runs from density − w/2 to density + w/2 over ranks 0 … n − 1
+for its window size w, which is ε here, and divides by the chance; it has no defaults: these are ours.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ della = Method(
     DellaOptions,
     "drop small changes more often, rescale, elect sign, average",
     "pₜᵢ = density − ε/2 + ε rankₜᵢ/(n − 1); m ~ Bernoulli(p); τ̃ₜ = mₜ ⊙ τₜ / pₜ; then as TIES",
-    "arXiv 2406.11617",
+    "arXiv 2406.11617; the defaults are ours",
     "As dare_ties, with the large changes kept more often.",
     mergekit=_MERGEKIT,
     ignored=("int8_mask",),
@@ -110,7 +111,7 @@ della_linear = Method(
     DellaLinearOptions,
     "drop small changes more often, rescale, add up",
     "τ̃ₜ as in della; τ = λ Σ wₜτ̃ₜ",
-    "arXiv 2406.11617",
+    "arXiv 2406.11617; the defaults are ours",
     "As dare_linear, with the large changes kept more often.",
     mergekit=_MERGEKIT,
     ignored=("int8_mask",),
