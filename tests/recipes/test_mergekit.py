@@ -10,7 +10,8 @@ import pytest
 from layered_models import NUM_LAYERS, Workplace, layer_of
 
 from taskvec import merge
-from taskvec.errors import TaskvecError
+from taskvec.errors import RecipeError, TaskvecError
+from taskvec.methods import METHODS
 from taskvec.recipes.loading import parse_recipe
 from taskvec.recipes.mergekit.schema import Condition
 from taskvec.recipes.settings import Case, Gradient
@@ -75,6 +76,39 @@ def test_slices_are_renumbered_and_have_parameters_and_gradients_of_their_own(pl
             expected = mean(name, (("law", 0, 1.0), ("math", 0, 0.5)))  # of the last
         np.testing.assert_allclose(values, expected, atol=1e-6, err_msg=name)
     assert json.loads(Path("out/config.json").read_text(encoding="utf-8"))["num_hidden_layers"] == 4
+
+
+@pytest.mark.parametrize("method", ["linear", "ties"])
+def test_slices_may_have_different_numbers_of_sources(place: Workplace, method: str) -> None:
+    base = method == "ties"
+    sources = [("math", "code", "law"), ("law",), ("code", "law")]
+    text = (
+        f"merge_method: {method}\nparameters: {{weight: 0.5}}\n" + ("base_model: base\n" if base else "") + "slices:\n"
+    )
+    for n, models in enumerate(sources):
+        named = [*models, *(["base"] if base else [])]
+        text += f"- sources: [{', '.join(f'{{model: {m}, layer_range: [{n}, {n + 1}]}}' for m in named)}]\n"
+    found = place.merged(text)
+    for name, values in found.items():
+        layer = layer_of(name)
+        models = sources[0 if layer is None and "embed" in name else -1 if layer is None else layer]
+        if method == "linear":
+            expected = np.mean([place.models[model][name].astype(np.float64) for model in models], axis=0)
+        else:
+            deltas = [place.delta(model, name) for model in models]
+            options = {"semantics": "mergekit", "weight": 0.5}
+            expected = place.models["base"][name] + METHODS["ties"](deltas, names=list(models), tensor=name, **options)
+        np.testing.assert_allclose(values, expected, atol=1e-6, err_msg=name)
+
+
+def test_other_methods_need_slices_that_are_alike(place: Workplace) -> None:
+    sources = [
+        "{model: math, layer_range: [0, 2]}, {model: code, layer_range: [0, 2]}",
+        "{model: law, layer_range: [0, 2]}",
+    ]
+    text = "merge_method: karcher\nslices:\n" + "".join(f"- sources: [{one}]\n" for one in sources)
+    with pytest.raises(RecipeError, match="the same number of sources for this method"):
+        place.merged(text)
 
 
 def test_a_frankenmerge_copies_bits_and_counts_its_layers(place: Workplace) -> None:

@@ -13,6 +13,12 @@ from taskvec.recipes.mergekit.schema import InputModel, InputSlice, MergekitReci
 
 Layers = tuple[int, int]
 
+_WEIGHTED = frozenset(
+    {"linear", "task_arithmetic", "ties", "dare_linear", "dare_ties", "breadcrumbs", "breadcrumbs_ties", "della",
+     "della_linear"}
+)  # fmt: skip
+"""Methods in which a source of weight 0 is as if it were not there."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -70,6 +76,7 @@ class Slots:
         ]
         stops = list(accumulate(part.num_layers for part in given.slices))
         layers = tuple((stop - part.num_layers, stop) for part, stop in zip(given.slices, stops, strict=True))
+        rows = _filled(rows) if given.merge_method in _WEIGHTED else rows
         return cls._joined(rows, layers, tuple((part.parameters, given.parameters) for part in given.slices))
 
     @classmethod
@@ -78,8 +85,8 @@ class Slots:
     ) -> Slots:
         if len({(len(row.inputs), row.base is None) for row in rows}) > 1:
             raise RecipeError(
-                "slices: each slice must have the same number of sources, with or without a base_model, which mergekit "
-                "does not ask for: give the shorter ones another source with weight: 0"
+                "slices: each slice must have the same number of sources for this method, all or none a base_model: "
+                "make the slices alike, or merge them one by one (several documents)"
             )
         inputs = tuple(_slot(column) for column in zip(*(row.inputs for row in rows), strict=True))
         bases = [row.base for row in rows if row.base is not None]
@@ -111,6 +118,20 @@ def _row(inputs: Sequence[_Input], base: str | None) -> _Row:
         raise RecipeError(f"base_model {quoted(base)} is none of the sources of a slice; add it to them")
     found = next((one for one in inputs if one[0] == base), None)
     return _Row(tuple(one for one in inputs if one is not found), found)
+
+
+def _filled(rows: Sequence[_Row]) -> list[_Row]:
+    """Give every slice as many sources as the longest has: one of its own once more, with a weight of 0."""
+    most = max(len(row.inputs) for row in rows)
+    return [
+        _Row((*row.inputs, *[_weightless(row) for _ in range(most - len(row.inputs))]), row.base) if row.inputs else row
+        for row in rows
+    ]
+
+
+def _weightless(row: _Row) -> _Input:
+    model, layers, parameters = row.inputs[0]
+    return model, layers, {**parameters, "weight": 0.0}
 
 
 def _slice_input(source: InputSlice) -> _Input:
