@@ -95,6 +95,32 @@ def test_a_pipeline_is_merged_component_by_component(base: Path, tuned: Path, tm
     torch.testing.assert_close(outputs(tmp_path / "out"), outputs(by_hand))
 
 
+def test_weights_by_block_of_a_unet_that_diffusers_saved(base: Path, tuned: Path, tmp_path: Path) -> None:
+    """Down: conv_in, a block and its sampler, a block; the middle; up: two blocks of two: nine in all."""
+    store = Store.init(tmp_path / "store", base)
+    store.add({"style": tuned})
+    edit(store, "base + blocks(style, weights=[0, 1], others=0.5)", tmp_path / "out")
+    before = load_file(base / "unet" / "diffusion_pytorch_model.safetensors")
+    after = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
+    places = {
+        "conv_in.weight": 0,
+        "time_embedding.linear_1.weight": 0,
+        "down_blocks.0.attentions.0.norm.weight": 1,
+        "down_blocks.0.downsamplers.0.conv.weight": 2,
+        "down_blocks.1.resnets.0.conv1.weight": 3,
+        "mid_block.resnets.1.conv1.weight": 4,
+        "up_blocks.0.resnets.0.conv1.weight": 5,
+        "up_blocks.0.upsamplers.0.conv.weight": 6,
+        "up_blocks.1.attentions.1.norm.weight": 8,
+        "conv_out.weight": 8,
+    }
+    for name, place in places.items():
+        torch.testing.assert_close(after[name], before[name] + 0.25 * place / 8)
+    texts = [load_file(folder / "text_encoder" / "model.safetensors") for folder in (base, tmp_path / "out")]
+    for name, values in texts[0].items():
+        torch.testing.assert_close(texts[1][name], values + 0.125 if values.is_floating_point() else values)
+
+
 def test_shards_of_components(base: Path, tuned: Path, tmp_path: Path) -> None:
     from taskvec import OutputOptions
 
