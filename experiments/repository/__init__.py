@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from experiments.cached import Kept
-from experiments.repository import alike, growth, learning, newcomers, pictures, telling
+from experiments.repository import alike, drawing, growth, learning, newcomers, pictures, telling
 from experiments.repository.findings import Findings
 from experiments.repository.pictures import Source
 from experiments.repository.scale import FAST, FULL, Scale
@@ -22,7 +22,9 @@ def run(setting: Setting) -> Result:
     scale, kept = FAST if setting.is_fast else FULL, Kept(setting.cache / "repository")
     with setting.step("pictures"):
         sources = pictures.load(kept, scale.pictures)
-    return telling.tell(explore(setting, kept, sources, scale), setting, scale)
+    found = explore(setting, kept, sources, scale)
+    drawing.save_map(found, setting.out / "images" / "repository-samples-cosines-in-the-order-of-a-tree.png")
+    return telling.tell(found, setting, scale)
 
 
 def explore(setting: Setting, kept: Kept, sources: Mapping[str, Source], scale: Scale) -> Findings:
@@ -76,7 +78,7 @@ def _growth(stock: Stock, size: int, kept: Kept) -> growth.Found:
 def _recovered(stock: Stock, count: int, kept: Kept) -> growth.Found:
     found: growth.Found = kept.value(
         "recovered", lambda: growth.accuracies(stock, count), stock=stock.identity, atoms=count,
-        revision=growth.REVISION,
+        revision=growth.RECOVERED_REVISION,
     )  # fmt: skip
     return found
 
@@ -87,7 +89,9 @@ def _whole(stock: Stock, kept: Kept) -> dict[str, dict[str, float]]:
             own = stock.accuracies({name: store[name] for name in store.names})
         return {"base": stock.base_accuracies(stock.names), "finetuned": own}
 
-    found: dict[str, dict[str, float]] = kept.value("whole", compute, stock=stock.identity, revision=growth.REVISION)
+    found: dict[str, dict[str, float]] = kept.value(
+        "whole", compute, stock=stock.identity, revision=growth.RECOVERED_REVISION
+    )
     return found
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster import hierarchy
-from sklearn.metrics import adjusted_rand_score
 
 from taskvec.reports import tree
 from taskvec.reports.likeness import cosines
@@ -58,19 +57,36 @@ def _agreement(cosine: Matrix, labels: Sequence[str], groups: Sequence[int], see
     truth = np.unique(labels, return_inverse=True)[1]
     cut = _cut(cosine, len(set(labels)))
     rng = np.random.default_rng(seed)
-    permuted = [adjusted_rand_score(rng.permutation(truth), cut) for _ in range(PERMUTATIONS)]
+    permuted = [adjusted_rand_index(rng.permutation(truth), cut) for _ in range(PERMUTATIONS)]
     same = truth[:, None] == truth
     others = ~np.eye(len(truth), dtype=bool)
     nearest = np.where(others, cosine, -np.inf).argmax(axis=1)
     return {
-        "own_cut": float(adjusted_rand_score(truth, groups)),
-        "cut": float(adjusted_rand_score(truth, cut)),
+        "own_cut": adjusted_rand_index(truth, np.array(groups)),
+        "cut": adjusted_rand_index(truth, cut),
         "chance": float(np.quantile(permuted, 0.95)),
         "neighbour": float((truth[nearest] == truth).mean()),
         "neighbour_chance": float(same[others].mean()),
         "within": float(cosine[same & others].mean()),
         "between": float(cosine[~same].mean()),
     }
+
+
+def adjusted_rand_index(first: NDArray[np.int_], second: NDArray[np.int_]) -> float:
+    """Agreement of two partitions beyond chance (Hubert and Arabie 1985): 1 where they are the same, 0 by chance.
+
+    Args:
+        first: Group of each item, `(T,)`.
+        second: The other partition, `(T,)`.
+    """
+    table = np.zeros((first.max() + 1, second.max() + 1))
+    np.add.at(table, (first, second), 1)
+    together, rows, columns, everything = (
+        float((counts * (counts - 1)).sum() / 2)
+        for counts in (table, table.sum(axis=1), table.sum(axis=0), np.array([len(first)]))
+    )
+    chance, most = rows * columns / everything, (rows + columns) / 2
+    return (together - chance) / (most - chance) if most > chance else 1.0
 
 
 def _cut(cosine: Matrix, count: int) -> NDArray[np.int32]:

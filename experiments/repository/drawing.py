@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from experiments.repository.findings import Findings
 from experiments.repository.growth import SHARES
 from experiments.repository.summary import measured
+from taskvec.reports import cosine_map, tree
 from taskvec.results import Axis, Curves, Matrix, Measured, Series
 
 SPREAD = "standard deviation over seeds: other draws of tasks, fine-tuned anew"
+_COLOURS = 128  # of the map, which need not be exact
 _DRAWN_SIZES = 4  # curves of error; more would hide each other
 
 
@@ -20,16 +25,38 @@ def curves(found: Findings, sizes: Sequence[int]) -> tuple[Curves, ...]:
     return _errors(found, sizes), _bytes(found, sizes), _seconds(found, sizes)
 
 
-def cosines(found: Findings) -> Matrix:
-    """Cosines of the first seed's vectors, in the order of the tree."""
-    first = found.likeness[0]
-    names = tuple(found.tasks[index] for index in first["order"])
-    cells = np.array(first["cosine"])[np.ix_(first["order"], first["order"])].round(4).tolist()
-    values = tuple(tuple(None if r == c else cell for c, cell in enumerate(row)) for r, row in enumerate(cells))
+def cosines(found: Findings, families: Mapping[str, str]) -> Matrix:
+    """Mean cosines between the sources' vectors, over seeds.
+
+    Args:
+        found: What was measured.
+        families: Task → source.
+    """
+    sources = tuple(dict.fromkeys(families.values()))
+    member = np.array([[families[task] == source for source in sources] for task in found.tasks], np.float64)
+    means = np.mean([_between(np.array(each["cosine"]), member) for each in found.likeness], axis=0).round(4)
     return Matrix(
-        title="Cosines between task vectors in the order of a tree, first seed",
-        rows=names, columns=names, row_name="task", column_name="task", values=values, is_signed=True,
+        title="Mean cosines between sources",
+        rows=sources, columns=sources, row_name="source", column_name="source",
+        values=tuple(map(tuple, means.tolist())), is_signed=True,
     )  # fmt: skip
+
+
+def _between(cosine: NDArray[np.float64], member: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means over pairs of different tasks: cosines `(T, T)` and membership `(T, F)` to `(F, F)`."""
+    others = 1.0 - np.eye(len(cosine))
+    found: NDArray[np.float64] = (member.T @ (cosine * others) @ member) / (member.T @ others @ member)
+    return found
+
+
+def save_map(found: Findings, file: Path) -> None:
+    """Draw the cosines of the first seed's vectors under their tree."""
+    cosine = np.array(found.likeness[0]["cosine"])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cosine_map(found.tasks, cosine, tree(cosine)).save(file)
+    with Image.open(file) as drawn:
+        smaller = drawn.convert("RGB").reduce(2).quantize(_COLOURS)
+    smaller.save(file, optimize=True)
 
 
 def _errors(found: Findings, sizes: Sequence[int]) -> Curves:
@@ -42,13 +69,12 @@ def _errors(found: Findings, sizes: Sequence[int]) -> Curves:
         )
         for index, size in shown
     ]
-    largest = shown[-1][1]
-    chance = Series(
-        name=f"T = {largest}, orthogonal and of equal norm",
-        x=tuple(map(float, range(1, largest))),
-        y=tuple((1 - count / largest) ** 0.5 for count in range(1, largest)),
-        is_control=True,
+    orthogonal = _line(
+        f"T = {shown[-1][1]}, orthogonal",
+        range(1, shown[-1][1]),
+        list(zip(*(grown[shown[-1][0]]["orthogonal"][:-1] for grown in found.growth), strict=True)),
     )
+    chance = orthogonal.model_copy(update={"is_control": True})
     return Curves(
         title="Error against the number of atoms",
         x=Axis(name="atoms M"), y=Axis(name="relative error of all vectors together"),

@@ -47,7 +47,7 @@ def tell(found: Findings, setting: Setting, scale: Scale) -> Result:
         seconds=dict(setting.seconds),
         tables=(_growth(found, scale), _accuracies(found, scale), _families(found), _newcomers(found)),
         curves=drawing.curves(found, scale.sizes),
-        matrices=(drawing.cosines(found),),
+        matrices=(drawing.cosines(found, {task.name: task.source for task in scale.tasks}),),
         controls=_controls(found, scale),
         notes=_notes(scale),
     )  # fmt: skip
@@ -140,20 +140,23 @@ def _newcomer_row(found: Findings, asked: Asked) -> tuple[Cell, ...]:
 
 
 def _of_growth(found: Findings, scale: Scale) -> str:
-    at_half = [measured([grown[i]["bases"][1]["error"] for grown in found.growth]) for i in range(len(scale.sizes))]
+    first, last = (_half(found, index) for index in (1, -1))
     half = min(range(len(scale.judged)), key=lambda index: abs(2 * scale.judged[index] - scale.sizes[-1]))
     kept = measured(kept_gain(found, half))
     return (
-        f"Half as many atoms as vectors leave a relative error of {at_half[0].value:.2f} at T = {scale.sizes[0]} and "
-        f"{at_half[-1].value:.2f} at T = {scale.sizes[-1]}, where vectors that have nothing in common would leave "
-        f"{0.5**0.5:.2f}: bytes grow with M alone, and T brings {_little(at_half[0].value - at_half[-1].value)}. "
-        f"What is lost matters less to accuracy: from {scale.judged[half]} atoms the vectors keep "
-        f"{100 * kept.value:.0f} % of the fine-tunes' gain over the base."
+        f"Bytes grow with M alone. Half as many atoms as vectors leave a relative error of {first[0]:.2f} at T = "
+        f"{scale.sizes[1]} and {last[0]:.2f} at T = {scale.sizes[-1]}, where orthogonal vectors of the same norms "
+        f"would leave {last[1]:.2f}: short fine-tunes have little in common, and more of them help little. What is "
+        f"lost matters less to accuracy: from {scale.judged[half]} atoms each vector keeps {100 * kept.value:.0f} % of "
+        "its fine-tune's gain over the base."
     )
 
 
-def _little(gain: float) -> str:
-    return "no gain" if gain < 0.01 else f"a gain of {gain:.2f}"
+def _half(found: Findings, index: int) -> tuple[float, float]:
+    """The error from half as many atoms as vectors, and that of orthogonal vectors of the same norms."""
+    each = [grown[index] for grown in found.growth]
+    orthogonal = [grown["orthogonal"][grown["bases"][1]["num_atoms"] - 1] for grown in each]
+    return fmean(grown["bases"][1]["error"] for grown in each), fmean(orthogonal)
 
 
 def _of_families(found: Findings) -> str:
@@ -195,8 +198,7 @@ _SERVED = 0.7  # an error up to which new tasks are said to be served
 def _controls(found: Findings, scale: Scale) -> tuple[Control, ...]:
     random = next(asked for asked in asked_of(found) if asked.method == "random")
     sorts = {sort: of_sort(found, random, sort) for sort in ("known", "foreign")}
-    size = scale.sizes[-1]
-    half = fmean(grown[-1]["bases"][1]["error"] for grown in found.growth)
+    half, orthogonal = _half(found, -1)
     kind = fmean(each["partitions"]["kind"]["cut"] for each in found.likeness)
     return (
         Control(
@@ -205,9 +207,9 @@ def _controls(found: Findings, scale: Scale) -> tuple[Control, ...]:
             found=" and ".join(f"{fmean(sort.error):.3f} for {name} tasks" for name, sort in sorts.items()),
         ),
         Control(
-            name="Orthogonal vectors of equal norm",
-            expected=f"√(1 − M/T) = {0.5**0.5:.3f} at M = T/2; less only if vectors share directions or norms differ",
-            found=f"{half:.3f} at T = {size}",
+            name="Orthogonal vectors of the same norms",
+            expected=f"a larger error at M = T/2 and T = {scale.sizes[-1]}, if vectors share directions",
+            found=f"{orthogonal:.3f} against {half:.3f}",
         ),
         Control(
             name="Families that cut across sources (the kind of task)",

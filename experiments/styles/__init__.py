@@ -54,7 +54,7 @@ def explore(setting: Setting, kept: Kept, drawn: Icons, encode: Encode, scale: S
         scale: How much is done.
     """
     with setting.step("judge"):
-        judge = judging.learn(drawn, encode)
+        judge = judging.learn(drawn, encode, _views(drawn, encode, kept))
     with setting.step("base"):
         base = _base(drawn, kept, scale)
     alone, mixed, cosines, studios = [], [], [], []
@@ -76,6 +76,15 @@ def explore(setting: Setting, kept: Kept, drawn: Icons, encode: Encode, scale: S
 
 def _identity(drawn: Icons) -> list[object]:
     return [dict(PACKS), drawn.names, drawn.parts, icons.SIDE]
+
+
+def _views(drawn: Icons, encode: Encode, kept: Kept) -> judging.Views:
+    def build(folder: Path) -> None:
+        np.savez(folder / "views.npz", **judging.views(drawn, encode))
+
+    folder = kept.folder("views", build, icons=_identity(drawn), revision=judging.REVISION)
+    with np.load(folder / "views.npz", allow_pickle=False) as arrays:
+        return {style: arrays[style] for style in judging.ORDER}
 
 
 def _base(drawn: Icons, kept: Kept, scale: Scale) -> Path:

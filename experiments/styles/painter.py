@@ -29,7 +29,7 @@ FROZEN = ("class_embedding.*",)
 """What does not learn in a fine-tune: the embedding of names, so that unseen names stay what they are."""
 
 BASE = Recipe(steps=2000, learning_rate=2e-3, warmup=0.05, clip=1.0)
-STYLE = Recipe(steps=300, learning_rate=1e-3, warmup=0.05, clip=1.0)
+STYLE = Recipe(steps=200, learning_rate=1e-3, warmup=0.05, clip=1.0)
 BATCH = 32
 REVISION = 1  # raise it when the meaning of this code changes
 _SHIFT = 1  # pixels, either way

@@ -16,11 +16,12 @@ pytest.importorskip("resvg_py")
 from demo.splits import Sizes
 from experiments.cached import Kept
 from experiments.publishing import page
-from experiments.repository import alike, explore, learning, newcomers, telling
+from experiments.repository import alike, drawing, explore, learning, newcomers, telling
 from experiments.repository.pictures import Labelled, Source, small_grey
 from experiments.repository.scale import Scale
 from experiments.repository.tasks import FIELDS, KINDS, REPOSITORY, RepositoryTask
 from experiments.setting import Setting
+from sklearn.metrics import adjusted_rand_score
 
 from taskvec.training import Recipe
 
@@ -64,7 +65,7 @@ def test_everything_is_told(explored) -> None:
     assert [row[0] for row in accuracies.rows] == ["none: the base", "2 atoms", "4 atoms", "the fine-tunes"]
     assert [row[0] for row in families.rows] == ["source", "field", "kind", "look"]
     assert [row[0] for row in served.rows] == ["2 atoms", "3 atoms", "2 random atoms"]
-    assert len(result.matrices[0].rows) == len(TASKS)
+    assert result.matrices[0].rows == SOURCES
     assert "nan" not in page(result)
 
 
@@ -73,6 +74,18 @@ def test_errors_are_those_that_an_eigendecomposition_gives(explored) -> None:
     for grown in found.growth[0]:
         for written in grown["bases"]:
             assert written["error"] == pytest.approx(grown["errors"][written["num_atoms"] - 1], abs=1e-5)
+
+
+def test_orthogonal_vectors_are_the_worst(explored) -> None:
+    _, _, _, found = explored
+    for grown in found.growth[0]:
+        assert np.all(np.array(grown["errors"]) <= np.array(grown["orthogonal"]) + 1e-6)
+
+
+def test_cosines_are_drawn(explored, tmp_path) -> None:
+    _, _, _, found = explored
+    drawing.save_map(found, tmp_path / "images" / "map.png")
+    assert (tmp_path / "images" / "map.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_random_atoms_serve_nobody(explored) -> None:
@@ -114,6 +127,15 @@ def test_families_that_are_there_are_found_and_others_are_not() -> None:
     assert found["true"]["chance"] < 0.3
     assert found["dealt"]["cut"] < found["dealt"]["chance"]
     assert found["true"]["within"] > 0.5 > found["true"]["between"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_index_is_that_of_a_well_kept_library(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 5, 40), rng.integers(0, 3, 40)
+    second[:20] = first[:20]
+    assert alike.adjusted_rand_index(first, second) == pytest.approx(adjusted_rand_score(first, second))
+    assert alike.adjusted_rand_index(first, (first + 2) % 5) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
