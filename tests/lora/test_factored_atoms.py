@@ -10,9 +10,13 @@ from adapter_sets import SHAPES, Arrays, factors, save_peft
 
 from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
 from taskvec.checkpoints import open_checkpoint
+from taskvec.composition.editing import Editing
+from taskvec.composition.lora_output import save_as_lora
 from taskvec.linalg.collection import add_task
 from taskvec.linalg.compress import plan_compress
+from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.factored_atoms import FactoredAtoms
+from taskvec.linalg.low_rank import Targets
 from taskvec.linalg.sharing import export_basis, import_basis
 from taskvec.streaming import AlignedTensor
 from taskvec.testing.checkpoints import save_folder
@@ -170,3 +174,14 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(wide: Store, monkeypatch:
     monkeypatch.setattr(FactoredAtoms, "_factors", lambda *given: done.append(given[2]) or untouched(*given))
     assert [atom.fingerprint for atom in compress(one, "cut", num_atoms=3).document.atoms] == whole
     assert 0 not in done[first:]  # the first atom was there already
+
+
+def test_an_adapter_of_a_recovered_vector_comes_from_the_factors(wide: Store, tmp_path: Path) -> None:
+    basis = compress(wide, "few", num_atoms=3)
+    editing = Editing.of_store(wide, "base + a", basis="few")
+    result = save_as_lora(editing, tmp_path / "lora", RankRule(rank=10), Targets())
+    assert result.truncation_error < 1e-5
+    wide.add({"again": tmp_path / "lora"})
+    for tensor, values in truth(wide, "again").items():
+        recovered = basis.vectors["a"].apply_to().read(tensor) - wide.base.checkpoint.read(tensor)
+        np.testing.assert_allclose(values, recovered, atol=1e-4)
