@@ -55,7 +55,7 @@ class Plan:
     train_tokens: int = 64
     learning_rate: float = 3e-5
     rank: int = 64
-    scalings: tuple[float, ...] = (0.1, 0.2, 0.35, 0.6, 1.0)
+    scalings: tuple[float, ...] = (0.1, 0.2, 0.35, 0.45, 0.6, 1.0)
     measured_tokens: int = 64
     new_tokens: int = 20
     precision: Precision = "bfloat16"
