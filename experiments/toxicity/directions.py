@@ -153,5 +153,14 @@ WITHOUT_RANDOM = Method(
     "what the whole vector does: not any directions taken out protect",
     is_once=True,
 )
+WITHOUT_LEADING = Method(
+    "without leading",
+    "as many leading singular directions of the vectors' sum, in each matrix, taken out as `unique` takes out",
+    lambda vectors: vectors.unique("sum"),
+    "less forgotten for the same perplexity than by the unique component: not any strong directions protect",
+    is_once=True,
+)
 MAIN = (WHOLE, UNIQUE, ORTHOGONAL)
-METHODS = (*MAIN, FROM_BASIS, RANDOM, ASCENDED, WITHOUT_PRINCIPAL, WITHOUT_RANDOM)
+COMPARED = (*MAIN, WITHOUT_RANDOM, WITHOUT_LEADING)
+"""Those whose whole curves are compared on test data."""
+METHODS = (*MAIN, FROM_BASIS, RANDOM, ASCENDED, WITHOUT_PRINCIPAL, WITHOUT_RANDOM, WITHOUT_LEADING)

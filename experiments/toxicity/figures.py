@@ -5,7 +5,7 @@ from statistics import fmean
 
 from experiments.toxicity.analysis import Forgetting, at_chosen, growth_at, over_seeds, reduction
 from experiments.toxicity.corpora import TOXIC
-from experiments.toxicity.directions import MAIN, METHODS, WHOLE, Method
+from experiments.toxicity.directions import COMPARED, METHODS, WHOLE, Method
 from experiments.toxicity.measuring import Found
 from experiments.toxicity.negating import Line
 from experiments.toxicity.study import Findings
@@ -61,20 +61,26 @@ def _accuracy(answers: Sequence[Sequence[bool]]) -> Measured | None:
 
 
 def equal_table(findings: Findings, forgetting: Forgetting) -> Table:
-    """What it costs in perplexity to forget equally much."""
-    columns = (
-        Column(name=forgetting.name),
-        *(Column(name=method.name, unit="fraction", meaning="perplexity grown") for method in MAIN),
-        Column(name="unique less whole", unit="fraction", meaning="below 0 where the unique curve lies below"),
-        Column(name="orthogonal less whole", unit="fraction", meaning="the same of the orthogonal one"),
+    """What it costs in perplexity to forget equally much: a row each method, also less what the whole vector costs."""
+
+    def columns(level: float) -> tuple[Column, ...]:
+        at = f"{100 * level:.0f} %"
+        grown = Column(name=at, unit="fraction", meaning="perplexity grown")
+        return grown, Column(name=f"less whole, {at}", unit="fraction", meaning="below 0 where it costs less")
+
+    def cells(method: Method, level: float) -> tuple[Cell, ...]:
+        found = growths(findings, method, level, forgetting), gaps(findings, method, level, forgetting)
+        return tuple(over_seeds(each) for each in found)
+
+    return Table(
+        title=f"Perplexity at equal forgetting: {forgetting.name}",
+        columns=(Column(name="negated"), *(column for level in forgetting.levels for column in columns(level))),
+        rows=tuple(
+            (method.name, *(cell for level in forgetting.levels for cell in cells(method, level)))
+            for method in COMPARED
+        ),
+        spread=SPREAD,
     )
-    rows = []
-    for level in forgetting.levels:
-        costs = [over_seeds(growths(findings, method, level, forgetting)) for method in MAIN]
-        compared = [over_seeds(gaps(findings, method, level, forgetting)) for method in MAIN[1:]]
-        rows.append((f"{100 * level:.0f} %", *costs, *compared))
-    title = f"Perplexity at equal forgetting: {forgetting.name}"
-    return Table(title=title, columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
 def growths(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
@@ -83,14 +89,14 @@ def growths(findings: Findings, method: Method, level: float, forgetting: Forget
 
 
 def gaps(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
-    """What it costs a method more than the whole vector, seed by seed."""
+    """What it costs a method more than the whole vector, seed by seed; of those that it was measured at, the first."""
     whole, other = (growths(findings, each, level, forgetting) for each in (WHOLE, method))
-    return [None if a is None or b is None else b - a for a, b in zip(whole, other, strict=True)]
+    return [None if a is None or b is None else b - a for a, b in zip(whole, other, strict=False)]
 
 
 def trade_curves(findings: Findings, part: str) -> Curves:
-    """Toxicity over the growth of perplexity, a point each λ: all methods on validation, the main ones on test."""
-    methods = MAIN if part == "test" else METHODS
+    """Toxicity over the growth of perplexity, a point each λ: all methods on validation, the compared ones on test."""
+    methods = COMPARED if part == "test" else METHODS
     series = []
     for method in methods:
         lines = findings.of(method.name)

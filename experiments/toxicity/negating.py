@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from experiments.toxicity.directions import MAIN, OPTIONS, Method, Vectors
+from experiments.toxicity.directions import COMPARED, MAIN, OPTIONS, Method, Vectors
 from experiments.toxicity.measuring import Found
 from experiments.toxicity.plan import Plan
 from experiments.toxicity.remembered import Memory, Remembered
@@ -22,7 +22,7 @@ class Line:
         seed: The seed.
         chosen: λ; 0 where no λ keeps perplexity on validation.
         validation: λ → what was measured, the base at 0.
-        test: The same of the test data: at all λ for the main methods, at 0 and the chosen λ for others.
+        test: The same of the test data: at all λ where curves are compared, at 0 and the chosen λ otherwise.
         answers: Whether each question was answered rightly at the chosen λ; of main methods.
     """
 
@@ -63,6 +63,7 @@ class Negating:
             made_of: Whatever decides these.
         """
         corpora = self.memory.bench.corpora.controls
+        scalings = self.plan.scalings if method in COMPARED else self.plan.few_scalings
         with self.along({TAU: {"method": method.name, **made_of}}, lambda: {TAU: method.read(vectors)}) as model:
             found = negation(
                 cast("InPlace", model),
@@ -71,11 +72,11 @@ class Negating:
                 [self.memory.perplexity_task(corpus) for corpus in corpora],
                 name=method.name,
                 keep=1 / self.plan.allowed,
-                scalings=self.plan.scalings,
-                most_points=len(self.plan.scalings),
+                scalings=scalings,
+                most_points=len(scalings),
             )
             chosen = found.chosen.scaling
-            tested = (0.0, *self.plan.scalings) if method in MAIN else (0.0, chosen)
+            tested = (0.0, *scalings) if method in COMPARED else (0.0, chosen)
 
             def measured(scaling: float, part: str) -> Found:
                 return self.memory.language(model.with_coefficients({TAU: -scaling}), part)
@@ -84,7 +85,7 @@ class Negating:
                 method.name,
                 vectors.seed,
                 chosen,
-                {scaling: measured(scaling, "validation") for scaling in (0.0, *self.plan.scalings)},
+                {scaling: measured(scaling, "validation") for scaling in (0.0, *scalings)},
                 {scaling: measured(scaling, "test") for scaling in tested},
                 tuple(self._answers(model, chosen) if method in MAIN else ()),
             )

@@ -38,5 +38,8 @@ _CONTROLS = (
     "No vector has learned from XSum. The vector `encyclopedia` has learned from other articles of Wikipedia, so "
     "Wikipedia's perplexity is less of a test for what is taken out along it."
 )
-_ONCE = "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes."
+_ONCE = (
+    "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes. "
+    "Methods whose curves are not compared on test data were tried at fewer λ."
+)
 _SECONDS = "Seconds are of the run that wrote this: units of work that were kept from runs before it took none."

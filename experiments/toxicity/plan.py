@@ -35,7 +35,8 @@ class Plan:
         train_tokens: At most as many of a text are learned from.
         learning_rate: The largest.
         rank: Singular directions of a matrix that count where shared components are looked for.
-        scalings: λ of negation; the largest that keeps perplexity on validation is tested.
+        scalings: λ of negation where curves are compared on test data.
+        few_scalings: λ of negation by other methods, of which the chosen one alone is tested.
         measured_tokens: At most as many of a text count for its perplexity.
         new_tokens: What is written after a prompt.
         precision: What every forward pass computes in.
@@ -56,6 +57,7 @@ class Plan:
     learning_rate: float = 3e-5
     rank: int = 64
     scalings: tuple[float, ...] = (0.1, 0.2, 0.35, 0.45, 0.6, 1.0)
+    few_scalings: tuple[float, ...] = (0.1, 0.35, 1.0)
     measured_tokens: int = 64
     new_tokens: int = 20
     precision: Precision = "bfloat16"
@@ -74,6 +76,7 @@ FAST = Plan(
     general_steps=8,
     ascent_steps=8,
     scalings=(0.2, 0.6, 1.0),
+    few_scalings=(0.2, 1.0),
     validation=Sizes(prompts=32, controls=8, domain=8),
     test=Sizes(prompts=32, controls=8, domain=8, questions=32),
 )

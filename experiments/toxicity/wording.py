@@ -2,8 +2,19 @@
 
 from statistics import fmean
 
-from experiments.toxicity.analysis import LESS_TOXICITY, UNLIKELIER, at_chosen, interval, over_seeds, reduction
-from experiments.toxicity.directions import FROM_BASIS, MAIN, METHODS, ORTHOGONAL, UNIQUE, WHOLE, Method
+from experiments.toxicity.analysis import LESS_TOXICITY, at_chosen, interval, over_seeds, reduction
+from experiments.toxicity.directions import (
+    COMPARED,
+    FROM_BASIS,
+    MAIN,
+    METHODS,
+    ORTHOGONAL,
+    UNIQUE,
+    WHOLE,
+    WITHOUT_LEADING,
+    WITHOUT_RANDOM,
+    Method,
+)
 from experiments.toxicity.figures import controls_of, gaps
 from experiments.toxicity.study import Findings
 from taskvec.results import Control, Measured
@@ -12,6 +23,8 @@ CALLED = {
     WHOLE.name: "the whole vector",
     UNIQUE.name: "its unique component",
     ORTHOGONAL.name: "the vector made orthogonal by the Gram matrix",
+    WITHOUT_RANDOM.name: "the vector less as many random directions (a control)",
+    WITHOUT_LEADING.name: "the vector less as many leading directions of the vectors' sum (a control)",
 }
 
 
@@ -54,26 +67,28 @@ def _of(method: Method, findings: Findings) -> str:
 
 
 def _equal(findings: Findings) -> list[str]:
-    """Say of the unique and the orthogonal vector whether they forget as much for less perplexity."""
-    said = []
-    for method in MAIN[1:]:
-        found = [
-            f"{_compared(over_seeds(gaps(findings, method, level, LESS_TOXICITY)))} at {percent(level)} less toxicity"
-            for level in LESS_TOXICITY.levels
-        ]
-        same = _compared(over_seeds(gaps(findings, method, UNLIKELIER.levels[1], UNLIKELIER)))
-        found.append(f"{same} where the perplexity of toxic texts has grown by {percent(UNLIKELIER.levels[1])}")
-        said.append(f"Against the whole vector, {CALLED[method.name]} costs in perplexity: {'; '.join(found)}.")
-    return said
+    """Say of parts of the vector, and of controls, whether they forget as much for less perplexity."""
+    return [
+        f"Against the whole vector, {CALLED[m.name]} costs in perplexity {_costs(m, findings)}." for m in COMPARED[1:]
+    ]
+
+
+def _costs(method: Method, findings: Findings) -> str:
+    return ", and ".join(
+        f"{_compared(over_seeds(gaps(findings, method, level, LESS_TOXICITY)))} at {percent(level)} less toxicity"
+        for level in LESS_TOXICITY.levels
+    )
 
 
 def _compared(gap: Measured | None) -> str:
     if gap is None:
-        return "unknown, for one of the two does not get there at every seed,"
-    error = gap.spread or 0.0
-    points = f"{100 * gap.value:+.2f} ± {100 * error:.2f} points"
-    verdict = "less" if gap.value < 0 else "more"
-    return f"{points} ({verdict if abs(gap.value) > 2 * error else 'no more than noise between seeds'})"
+        return "an unknown amount, for one of the two does not get there at every seed,"
+    if gap.spread is None:
+        return f"{100 * gap.value:+.1f} points (one seed)"
+    verdict = (
+        "no more than noise between seeds" if abs(gap.value) <= 2 * gap.spread else "less" if gap.value < 0 else "more"
+    )
+    return f"{100 * gap.value:+.1f} ± {100 * gap.spread:.1f} points ({verdict})"
 
 
 def _atoms(findings: Findings) -> str:

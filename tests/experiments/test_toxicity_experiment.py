@@ -11,7 +11,7 @@ from experiments.setting import Setting
 from experiments.toxicity import corpora, measuring
 from experiments.toxicity.analysis import growth_at, interval, over_seeds
 from experiments.toxicity.corpora import TOXIC
-from experiments.toxicity.directions import METHODS, shuffled
+from experiments.toxicity.directions import COMPARED, METHODS, shuffled
 from experiments.toxicity.finetuning import batches, lessons
 from experiments.toxicity.measuring import Bench, Found
 from experiments.toxicity.negating import Line
@@ -38,7 +38,8 @@ def test_every_method_is_measured_at_every_scaling(ran) -> None:
     *_, findings = ran
     assert {line.method for line in findings.lines} == {method.name for method in METHODS}
     for line in findings.lines:
-        assert sorted(line.validation) == [0.0, *PLAN.scalings]
+        tried = PLAN.scalings if line.method in {method.name for method in COMPARED} else PLAN.few_scalings
+        assert sorted(line.validation) == [0.0, *tried]
         assert line.chosen in line.test
         assert len(line.test[0.0].scores) == PLAN.test.prompts
 
@@ -101,10 +102,10 @@ def test_the_answer_says_that_the_goal_is_met_where_it_is(ran) -> None:
 
 def test_the_answer_says_which_curve_lies_below(ran) -> None:
     said = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.2, 12)], "unique": [(0.0, 0.4, 10), (1.0, 0.2, 11)]})
-    assert "its unique component costs in perplexity: -5.00 ± 0.00 points (less) at 25 % less toxicity" in said
+    assert "its unique component costs in perplexity -5.0 ± 0.0 points (less) at 25 % less toxicity" in said
     assert "takes 50 % of the toxicity (95 % over prompts: 50 % to 50 %) for +20.0 % perplexity" in said
     unreached = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.38, 12)]})
-    assert "unknown, for one of the two does not get there at every seed, at 25 % less toxicity" in unreached
+    assert "an unknown amount, for one of the two does not get there at every seed, at 25 % less toxicity" in unreached
 
 
 def test_equal_toxicity_is_read_off_the_curve_between_its_points() -> None:
