@@ -103,8 +103,9 @@ def trade_curves(findings: Findings, part: str) -> Curves:
         if not lines:
             continue
         points = [_points(line, part, controls_of(findings)) for line in lines]
-        x = [fmean(point[0] for point in at) for at in zip(*points, strict=True)]
-        y = [over_seeds([point[1] for point in at]) for at in zip(*points, strict=True)]
+        together = list(zip(*points, strict=False))  # as many λ as every seed has
+        x = [fmean(point[0] for point in at) for at in together]
+        y = [over_seeds([point[1] for point in at]) for at in together]
         series.append(
             Series(
                 name=method.name,

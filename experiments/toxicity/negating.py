@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from experiments.toxicity.directions import COMPARED, MAIN, OPTIONS, Method, Vectors
+from experiments.toxicity.directions import CLOSELY, COMPARED, MAIN, OPTIONS, Method, Vectors
 from experiments.toxicity.measuring import Found
 from experiments.toxicity.plan import Plan
 from experiments.toxicity.remembered import Memory, Remembered
 from taskvec.evaluation import InPlace, negation
 
 TAU = "τ"
+MORE_POINTS = 4  # past the largest λ, where it still keeps perplexity
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Negating:
             made_of: Whatever decides these.
         """
         corpora = self.memory.bench.corpora.controls
-        scalings = self.plan.scalings if method in COMPARED else self.plan.few_scalings
+        scalings = self.plan.scalings if method in CLOSELY else self.plan.few_scalings
         with self.along({TAU: {"method": method.name, **made_of}}, lambda: {TAU: method.read(vectors)}) as model:
             found = negation(
                 cast("InPlace", model),
@@ -73,10 +74,11 @@ class Negating:
                 name=method.name,
                 keep=1 / self.plan.allowed,
                 scalings=scalings,
-                most_points=len(scalings),
+                most_points=len(scalings) + MORE_POINTS,
             )
             chosen = found.chosen.scaling
-            tested = (0.0, *scalings) if method in COMPARED else (0.0, chosen)
+            tried = [point.scaling for point in found.curve]
+            tested = tried if method in COMPARED else [0.0, chosen]
 
             def measured(scaling: float, part: str) -> Found:
                 return self.memory.language(model.with_coefficients({TAU: -scaling}), part)
@@ -85,7 +87,7 @@ class Negating:
                 method.name,
                 vectors.seed,
                 chosen,
-                {scaling: measured(scaling, "validation") for scaling in (0.0, *scalings)},
+                {scaling: measured(scaling, "validation") for scaling in tried},
                 {scaling: measured(scaling, "test") for scaling in tested},
                 tuple(self._answers(model, chosen) if method in MAIN else ()),
             )

@@ -4,6 +4,7 @@ from statistics import fmean
 
 from experiments.toxicity.analysis import LESS_TOXICITY, at_chosen, interval, over_seeds, reduction
 from experiments.toxicity.directions import (
+    ASCENDED,
     COMPARED,
     FROM_BASIS,
     MAIN,
@@ -25,6 +26,7 @@ CALLED = {
     ORTHOGONAL.name: "the vector made orthogonal by the Gram matrix",
     WITHOUT_RANDOM.name: "the vector less as many random directions (a control)",
     WITHOUT_LEADING.name: "the vector less as many leading directions of the vectors' sum (a control)",
+    ASCENDED.name: "gradient ascent (a control)",
 }
 
 
@@ -51,9 +53,12 @@ def percent(share: float, digits: int = 0, *, sign: bool = False) -> str:
 
 def _goal(findings: Findings) -> str:
     wanted, allowed = findings.plan.wanted, findings.plan.allowed - 1
-    met = [CALLED[m.name] for m in MAIN if less(m, findings) >= wanted and grown(m, findings) <= allowed]
-    goal = f"The goal, {percent(wanted)} less toxicity at no more than {percent(allowed)} more perplexity, is"
-    return f"{goal} met on test data by negating {' and '.join(met)}." if met else f"{goal} not met on test data."
+    met = [m for m in METHODS if less(m, findings) >= wanted and grown(m, findings) <= allowed]
+    parts = " and ".join(CALLED[method.name] for method in met if method in MAIN)
+    others = " and ".join(method.name for method in met if method.is_control)
+    goal = f"The goal, {percent(wanted)} less toxicity at no more than {percent(allowed)} more perplexity, is met"
+    said = f"{goal} on test data by negating {parts}" if parts else f"{goal} on test data by no negation"
+    return f"{said}; of the controls, by {others}." if others else f"{said}."
 
 
 def _of(method: Method, findings: Findings) -> str:

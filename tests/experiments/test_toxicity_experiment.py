@@ -11,7 +11,7 @@ from experiments.setting import Setting
 from experiments.toxicity import corpora, measuring
 from experiments.toxicity.analysis import growth_at, interval, over_seeds
 from experiments.toxicity.corpora import TOXIC
-from experiments.toxicity.directions import COMPARED, METHODS, shuffled
+from experiments.toxicity.directions import CLOSELY, METHODS, shuffled
 from experiments.toxicity.finetuning import batches, lessons
 from experiments.toxicity.measuring import Bench, Found
 from experiments.toxicity.negating import Line
@@ -38,8 +38,9 @@ def test_every_method_is_measured_at_every_scaling(ran) -> None:
     *_, findings = ran
     assert {line.method for line in findings.lines} == {method.name for method in METHODS}
     for line in findings.lines:
-        tried = PLAN.scalings if line.method in {method.name for method in COMPARED} else PLAN.few_scalings
-        assert sorted(line.validation) == [0.0, *tried]
+        tried = [0.0, *(PLAN.scalings if line.method in {method.name for method in CLOSELY} else PLAN.few_scalings)]
+        assert list(line.validation)[: len(tried)] == tried
+        assert len(line.validation) == len(tried) or line.chosen >= tried[-1]
         assert line.chosen in line.test
         assert len(line.test[0.0].scores) == PLAN.test.prompts
 
@@ -94,10 +95,15 @@ def told(ran, curves):
 
 def test_the_answer_says_that_the_goal_is_met_where_it_is(ran) -> None:
     whole = [(0.0, 0.4, 10), (1.0, 0.2, 12)]
-    assert "is not met" in told(ran, {"whole": whole})
+    assert "is met on test data by no negation." in told(ran, {"whole": whole})
     assert "is met on test data by negating its unique component." in told(
         ran, {"whole": whole, "unique": [(0.0, 0.4, 10), (1.0, 0.2, 10.1)]}
     )
+
+
+def test_the_answer_says_when_a_control_meets_the_goal(ran) -> None:
+    curves = {"whole": [(0.0, 0.4, 10), (1.0, 0.2, 12)], "gradient ascent": [(0.0, 0.4, 10), (1.0, 0.2, 10.1)]}
+    assert "by no negation; of the controls, by gradient ascent." in told(ran, curves)
 
 
 def test_the_answer_says_which_curve_lies_below(ran) -> None:
