@@ -170,9 +170,17 @@ class Bench:
             started = time.monotonic()
             values = self.workshop.values(direction)
             others = [task for name, task in lab.tasks.items() if name != target]
+            base = {name: {"accuracy": value} for name, value in lab.of_checkpoint(lab.base, lab.names).items()}
             with InPlace(lab.model, {"it": values}) as model:
                 found = negation(
-                    model, {"it": 1.0}, lab.tasks[target], others, name=kind, scalings=NEGATED, most_points=12
+                    model,
+                    {"it": 1.0},
+                    lab.tasks[target],
+                    others,
+                    name=kind,
+                    scalings=NEGATED,
+                    most_points=12,
+                    tested_base=base,
                 )
             lab.say(f"−{target}, {kind}, seed {self.group.seed}: λ = {found.chosen.scaling:.3g}")
             return {
