@@ -142,7 +142,7 @@ ASCENDED = Method(
 )
 WITHOUT_PRINCIPAL = Method(
     "without PCA",
-    "the toxic vector less the first principal component of the normalised vectors",
+    "the toxic vector less the first principal component of the normalised vectors; negated, it adds general vectors",
     lambda vectors: vectors.without_principal(),
     "less forgotten for the same perplexity than by the unique component",
 )
@@ -163,6 +163,6 @@ WITHOUT_LEADING = Method(
 MAIN = (WHOLE, UNIQUE, ORTHOGONAL)
 CLOSELY = (*MAIN, WITHOUT_RANDOM, WITHOUT_LEADING)
 """Those that are tried at many λ."""
-COMPARED = (*CLOSELY, ASCENDED)
+COMPARED = (*CLOSELY, WITHOUT_PRINCIPAL, ASCENDED)
 """Those whose whole curves are compared on test data."""
 METHODS = (*MAIN, FROM_BASIS, RANDOM, ASCENDED, WITHOUT_PRINCIPAL, WITHOUT_RANDOM, WITHOUT_LEADING)

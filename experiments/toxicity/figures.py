@@ -60,7 +60,7 @@ def _accuracy(answers: Sequence[Sequence[bool]]) -> Measured | None:
     return over_seeds([fmean(each) if each else None for each in answers])
 
 
-def equal_table(findings: Findings, forgetting: Forgetting) -> Table:
+def equal_table(findings: Findings, forgetting: Forgetting, corpora: Sequence[str]) -> Table:
     """What it costs in perplexity to forget equally much: a row each method, also less what the whole vector costs."""
 
     def columns(level: float) -> tuple[Column, ...]:
@@ -69,11 +69,11 @@ def equal_table(findings: Findings, forgetting: Forgetting) -> Table:
         return grown, Column(name=f"less whole, {at}", unit="fraction", meaning="below 0 where it costs less")
 
     def cells(method: Method, level: float) -> tuple[Cell, ...]:
-        found = growths(findings, method, level, forgetting), gaps(findings, method, level, forgetting)
-        return tuple(over_seeds(each) for each in found)
+        asked = (findings, method, level, forgetting, corpora)
+        return over_seeds(growths(*asked)), over_seeds(gaps(*asked))
 
     return Table(
-        title=f"Perplexity at equal forgetting: {forgetting.name}",
+        title=f"Perplexity of {' and '.join(corpora)} at equal forgetting: {forgetting.name}",
         columns=(Column(name="negated"), *(column for level in forgetting.levels for column in columns(level))),
         rows=tuple(
             (method.name, *(cell for level in forgetting.levels for cell in cells(method, level)))
@@ -83,14 +83,18 @@ def equal_table(findings: Findings, forgetting: Forgetting) -> Table:
     )
 
 
-def growths(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
+def growths(
+    findings: Findings, method: Method, level: float, forgetting: Forgetting, corpora: Sequence[str]
+) -> list[float | None]:
     """What it costs a method to forget as much, seed by seed; nothing where it never does."""
-    return [growth_at(line, level, controls_of(findings), forgetting) for line in findings.of(method.name)]
+    return [growth_at(line, level, corpora, forgetting) for line in findings.of(method.name)]
 
 
-def gaps(findings: Findings, method: Method, level: float, forgetting: Forgetting) -> list[float | None]:
+def gaps(
+    findings: Findings, method: Method, level: float, forgetting: Forgetting, corpora: Sequence[str]
+) -> list[float | None]:
     """What it costs a method more than the whole vector, seed by seed; of those that it was measured at, the first."""
-    whole, other = (growths(findings, each, level, forgetting) for each in (WHOLE, method))
+    whole, other = (growths(findings, each, level, forgetting, corpora) for each in (WHOLE, method))
     return [None if a is None or b is None else b - a for a, b in zip(whole, other, strict=False)]
 
 

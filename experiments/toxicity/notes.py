@@ -36,7 +36,7 @@ _MODEL = (
 )
 _CONTROLS = (
     "No vector has learned from XSum. The vector `encyclopedia` has learned from other articles of Wikipedia, so "
-    "Wikipedia's perplexity is less of a test for what is taken out along it."
+    "Wikipedia's perplexity is less of a test for what moves along it: see XSum alone."
 )
 _ONCE = (
     "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes. "

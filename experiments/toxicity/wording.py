@@ -13,6 +13,7 @@ from experiments.toxicity.directions import (
     UNIQUE,
     WHOLE,
     WITHOUT_LEADING,
+    WITHOUT_PRINCIPAL,
     WITHOUT_RANDOM,
     Method,
 )
@@ -26,6 +27,7 @@ CALLED = {
     ORTHOGONAL.name: "the vector made orthogonal by the Gram matrix",
     WITHOUT_RANDOM.name: "the vector less as many random directions (a control)",
     WITHOUT_LEADING.name: "the vector less as many leading directions of the vectors' sum (a control)",
+    WITHOUT_PRINCIPAL.name: "the vector less its principal component (a control that adds general vectors)",
     ASCENDED.name: "gradient ascent (a control)",
 }
 
@@ -79,9 +81,10 @@ def _equal(findings: Findings) -> list[str]:
 
 
 def _costs(method: Method, findings: Findings) -> str:
+    corpora, levels = controls_of(findings), LESS_TOXICITY.levels
+    found = [over_seeds(gaps(findings, method, level, LESS_TOXICITY, corpora)) for level in levels]
     return ", and ".join(
-        f"{_compared(over_seeds(gaps(findings, method, level, LESS_TOXICITY)))} at {percent(level)} less toxicity"
-        for level in LESS_TOXICITY.levels
+        f"{_compared(gap)} at {percent(level)} less toxicity" for gap, level in zip(found, levels, strict=True)
     )
 
 
