@@ -16,7 +16,6 @@ from taskvec.reports import cosine_map, tree
 from taskvec.results import Axis, Curves, Matrix, Measured, Series
 
 SPREAD = "standard deviation over seeds: other draws of tasks, fine-tuned anew"
-_COLOURS = 128  # of the map, which need not be exact
 _DRAWN_SIZES = 4  # curves of error; more would hide each other
 
 
@@ -55,7 +54,7 @@ def save_map(found: Findings, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     cosine_map(found.tasks, cosine, tree(cosine)).save(file)
     with Image.open(file) as drawn:
-        smaller = drawn.convert("RGB").reduce(2).quantize(_COLOURS)
+        smaller = drawn.convert("RGB").reduce(2)
     smaller.save(file, optimize=True)
 
 
