@@ -53,7 +53,8 @@ def folder(tmp_path: Path) -> Path:
 
 def _run(operation: str, folder: Path, units: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), operation, str(folder), str(units)]
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
+    given = os.environ.get("PYTHONPATH", "")  # the package that this process imports, where it is not the installed one
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *filter(None, [given])])}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 

@@ -89,10 +89,11 @@ def _write_quantized(request: Request, design: Design, staged: StagedOutput) -> 
     paths = [_rounded(exact / atom_filename(index), staged.directory) for index in range(design.num_stored)]
     is_partial = len(design.groups) > 1
     atoms = [Dense(Source(path.name, open_row_quantized(path)), is_partial=is_partial) for path in paths]
-    found = MeasuredAtoms(_digests(request, paths), _measured(request, atoms, staged.directory / _MEASURED))
+    products = _measured(request, atoms, staged.directory / _MEASURED)
+    digests = _digests(request, paths)
     shutil.rmtree(exact)
     (staged.directory / _MEASURED).unlink()
-    return found
+    return MeasuredAtoms(digests, products)
 
 
 def factored_atoms(request: Request, encoders: Mapping[str, Matrix]) -> FactoredAtoms:
