@@ -138,13 +138,15 @@ def _shared(found: Findings) -> Table:
     columns = (
         Column(name="mix"),
         Column(name="shared dimensions", unit="number", meaning="over all matrices"),
-        *(Column(name=f"shared of {style}", unit="fraction", meaning="share of ‖τ‖²") for style in STYLES),
+        *(Column(name=f"of {style}", unit="fraction", meaning="share of its ‖τ‖²") for style in STYLES),
+        Column(name="by chance", unit="fraction", meaning="mean share in as many random directions"),
     )
     rows = []
     for mix in found.mixed[0]:
         each = [seed[mix]["unique"]["shared"] for seed in found.mixed]
         cells = [_measured([one[style] for one in each]) if style in mix else None for style in STYLES]
-        rows.append((" + ".join(mix), _measured([one["dimensions"] for one in each]), *cells))
+        chance = [fmean(seed[mix]["random"]["shared"][style] for style in mix) for seed in found.mixed]
+        rows.append((" + ".join(mix), _measured([one["dimensions"] for one in each]), *cells, _measured(chance)))
     return Table(title="What styles share", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
@@ -173,7 +175,8 @@ def _answer(found: Findings) -> str:
         f"unique components, {success['whole']:.3f} with whole vectors and {success['shared once']:.3f} with what is "
         f"shared counted once; unique less whole is {_signed(gains)}. Taking out random directions instead gives "
         f"{success['random']:.3f} ({_signed(drawn)}): {_control(gains, drawn)} Kernel distances to real icons: unique "
-        f"{distance['unique']:.2f}, whole {distance['whole']:.2f}; between real icons of one style "
+        f"{distance['unique']:.2f}, whole {distance['whole']:.2f} ({_signed(_gains(found, 'unique', 'distance'))}), "
+        f"random {distance['random']:.2f}; between real icons of one style "
         f"{found.checks['distance, same style']:.2f}."
     )
 
@@ -188,8 +191,8 @@ def _verdict(gains: Sequence[float]) -> str:
 def _control(gains: Sequence[float], drawn: Sequence[float]) -> str:
     apart = [one - other for one, other in zip(gains, drawn, strict=True)]
     if len(apart) < 2 or abs(fmean(apart)) < 2 * _error(apart):
-        return "the shared directions do no more than random ones."
-    return f"the shared directions matter by {_signed(apart)} beyond chance."
+        return "for success, the shared directions do no more than random ones."
+    return f"for success, the shared directions matter by {_signed(apart)} beyond chance."
 
 
 def _signed(gains: Sequence[float]) -> str:
