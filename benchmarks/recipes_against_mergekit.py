@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring import Contender, Run, median_seconds, peak, runs_of, timing
+from benchmarks.measuring import Contender, Run, in_turn, median_seconds, peak, runs_of, timing
 from benchmarks.oracle import round_to_bfloat16, tensors, widen
 from benchmarks.peer import MERGEKIT, mergekit_environment
 from benchmarks.pictures import OURS, PEER
@@ -23,6 +23,7 @@ from taskvec.recipes.loading import load_recipe
 TITLE = "How fast are mergekit's own recipes?"
 HEIGHT = 5.0
 TIMES_FASTER = 5.0
+REPEATS = 3
 SAMPLE = ".layers.0."
 """What a name must hold for its tensor to be held against float64: one layer is enough, and fits in memory."""
 HALFWAY = 1e-3  # two bfloat16 are as near as each other when their distances differ by no more than this fraction
@@ -42,7 +43,7 @@ def ask(setting: Setting) -> Answer:
     for case in CASES:
         recipe = case.write(family, setting.scratch / f"{case.method}.yaml")
         ours, theirs = _ours(setting, recipe), _theirs(setting, recipe)
-        found = runs_of(setting.in_turn([ours])) | runs_of(setting.in_turn(theirs, 1))
+        found = runs_of(setting.in_turn([ours], REPEATS)) | runs_of(in_turn(theirs, 1, setting.say, warm_up=False))
         runs |= found
         outs = [setting.scratch / "ours", *([setting.scratch / "theirs"] if theirs else [])]
         wrong = [
@@ -53,8 +54,8 @@ def ask(setting: Setting) -> Answer:
         setup=f"Up to 4 fine-tunes of a Llama of {family.layout.num_params:,} weights in bfloat16, inputs in the page "
         "cache, the same file for both; both are spared the tokenizer, hashes and the card's model list. Mis-rounded: "
         "elements of the first layer that are not the bfloat16 nearest to the method's definition in float64, those "
-        "halfway between two left out; masks of chance are ours alone. mergekit is run once for each method, after a "
-        "warm-up.",
+        "halfway between two left out; masks of chance are ours alone. mergekit is run once for each method, when "
+        "ours has brought the inputs into the page cache.",
         tables=(_table(rows),),
         targets=_targets(rows),
         notes=(f"{MERGEKIT} is left out of a toy run.",) if setting.is_toy else (),
