@@ -130,7 +130,7 @@ def _grid(studio: Studio, found: Findings, scale: Scale, folder: Path) -> None:
             scaling = found.mixed[0][mix][way]["scaling"]
             with studio.directed(mix, way) as (model, _):
                 icons_drawn = studio.draw(model.with_coefficients({"mix": scaling}), names, 0)
-            mixed[f"{scaling:.2f} × {way}"] = np.asarray(icons_drawn)
+            mixed[f"{way} at {scaling:.2f}"] = np.asarray(icons_drawn)
         grids.save(mixed, folder / f"{SAMPLES}-{'-and-'.join(mix)}.png")
 
 
