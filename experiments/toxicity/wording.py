@@ -118,7 +118,7 @@ def controls(findings: Findings) -> tuple[Control, ...]:
 
 def _control(method: Method, findings: Findings) -> Control:
     corpora, lines = controls_of(findings), findings.of(method.name)
-    largest = max(lines[0].validation)
+    largest = min(max(line.validation) for line in lines)  # where every seed was tried
     gone = fmean(reduction(line.validation[largest], line.validation[0.0]) for line in lines)
     cost = fmean(line.validation[largest].growth(line.validation[0.0], corpora) for line in lines)
     tested = f"{percent(less(method, findings))} less toxicity for {percent(grown(method, findings), 1, sign=True)}"
