@@ -27,8 +27,8 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _run(names: list[str]) -> None:
-    from experiments.publishing import publish, report
-    from experiments.setting import REPORT, from_environment
+    from experiments.publishing import publish, report, store_page_of
+    from experiments.setting import OUTPUT, REPORT, from_environment
 
     setting = from_environment()
     for name in names:
@@ -37,6 +37,8 @@ def _run(names: list[str]) -> None:
         publish(result, setting.out)
         setting.say(f"{name}: {result.answer}\nwritten to {setting.out}/{result.name}.json and .md")
         setting.seconds.clear()
+        if page := store_page_of(setting.cache / name, OUTPUT / f"store-{name}.html"):
+            setting.say(f"what is in its store, on a page to open: {page}")
     setting.say(f"all results on one page to open: {report(setting.out, REPORT)}")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.errors import ExperimentError
-from taskvec.reports import Chart, cells_chart, lines_chart, points_chart, report_page, write_page
+from taskvec import Store
+from taskvec.reports import Chart, cells_chart, lines_chart, points_chart, report_page, store_page, write_page
 from taskvec.results import Cell, Measured, Result, Table, Unit
 
 IMAGES = "images"
@@ -53,6 +54,25 @@ def report(folder: Path, out: Path) -> Path:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     write_page(out, report_page([Result.load(file) for file in _results(folder)]))
+    return out
+
+
+def store_page_of(cache: Path, out: Path) -> Path | None:
+    """Make a page to open of the store that an experiment made last: what is in it, and how alike.
+
+    Args:
+        cache: What the experiment keeps.
+        out: The page, replaced if it is there; its folder is made if it is missing.
+
+    Returns:
+        The page; None where the experiment keeps no store.
+    """
+    made = [*cache.glob("store-*/store.json"), *cache.glob("store-*/store/store.json")]
+    stores = [file.parent for file in sorted(made, key=lambda file: file.stat().st_mtime)]
+    if not stores:
+        return None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_page(out, store_page(Store(stores[-1])))
     return out
 
 

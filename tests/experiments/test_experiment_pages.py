@@ -8,13 +8,15 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from experiments.__main__ import main
 from experiments.cached import Kept
-from experiments.publishing import charts, page, publish, render_all, report, samples, show
+from experiments.publishing import charts, page, publish, render_all, report, samples, show, store_page_of
 from experiments.setting import EVIDENCE, SEEDS, from_environment
 
 from experiments import NAMES
+from taskvec import Store
 from taskvec.results import (
     Axis,
     Column,
@@ -26,6 +28,7 @@ from taskvec.results import (
     Series,
     Table,
 )
+from taskvec.testing.checkpoints import save_safetensors
 
 ROOT = Path(__file__).parents[2]
 ASKING = """
@@ -160,3 +163,16 @@ def test_asking_for_help_imports_neither_torch_nor_an_experiment() -> None:
     done = subprocess.run([sys.executable, "-c", ASKING], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--write" in done.stdout
+
+
+def test_the_store_of_an_experiment_is_a_page_to_open(tmp_path: Path) -> None:
+    assert store_page_of(tmp_path / "none", tmp_path / "out" / "store.html") is None
+    rng = np.random.default_rng(0)
+    for name in ("base", "math", "code"):
+        save_safetensors(tmp_path / f"{name}.safetensors", {"w": rng.standard_normal((4, 4)).astype(np.float32)})
+    (tmp_path / "toy" / "store-1").mkdir(parents=True)
+    store = Store.init(tmp_path / "toy" / "store-1" / "store", tmp_path / "base.safetensors")
+    store.add({name: tmp_path / f"{name}.safetensors" for name in ("math", "code")})
+    page_of_it = store_page_of(tmp_path / "toy", tmp_path / "out" / "store.html")
+    assert page_of_it is not None
+    assert "math" in page_of_it.read_text(encoding="utf-8")
