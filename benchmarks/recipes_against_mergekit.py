@@ -43,7 +43,9 @@ def ask(setting: Setting) -> Answer:
     for case in CASES:
         recipe = case.write(family, setting.scratch / f"{case.method}.yaml")
         ours, theirs = _ours(setting, recipe), _theirs(setting, recipe)
-        found = runs_of(setting.in_turn([ours], REPEATS)) | runs_of(in_turn(theirs, 1, setting.say, warm_up=False))
+        found = runs_of(setting.in_turn([ours], min(REPEATS, setting.scale.repeats))) | runs_of(
+            in_turn(theirs, 1, setting.say, warm_up=False)
+        )
         runs |= found
         outs = [setting.scratch / "ours", *([setting.scratch / "theirs"] if theirs else [])]
         wrong = [
