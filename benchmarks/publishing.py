@@ -62,10 +62,15 @@ def as_result(found: Result) -> kept.Result:
 
 
 def _verdict(answer: Answer) -> str:
-    missed = [target.shortfall for target in answer.targets if not target.is_met]
+    promises = [target for target in answer.targets if not target.is_goal]
+    missed = [target.shortfall for target in promises if not target.is_met]
+    goals = [target.shortfall for target in answer.targets if target.is_goal and not target.is_met]
+    if not promises:
+        return "No target was set; the tables say what was measured."
+    kept = "Every target was met."
     if missed:
-        return f"{len(missed)} of {len(answer.targets)} targets missed. {'; '.join(missed)}."
-    return "Every target was met." if answer.targets else "No target was set; the tables say what was measured."
+        kept = f"{len(missed)} of {len(promises)} targets missed: {'; '.join(missed)}."
+    return f"{kept} Hoped for beyond them and missed: {'; '.join(goals)}." if goals else kept
 
 
 def _table(table: tables.Table) -> kept.Table:

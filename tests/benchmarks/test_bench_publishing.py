@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks.publishing import as_result, write_report
 from benchmarks.questions import QUESTIONS
-from benchmarks.results import RESULTS, Result, load
+from benchmarks.results import RESULTS, Result, Target, load
+from benchmarks.tables import Unit
 
 from taskvec.results import Measured
 
@@ -43,3 +45,11 @@ def test_all_of_them_are_one_page(tmp_path: Path) -> None:
     write_report(KEPT, page)
     text = page.read_text(encoding="utf-8")
     assert all(f'id="result-{number}"' in text for number in range(1, len(KEPT) + 1))
+
+
+def test_a_goal_that_is_missed_is_no_missed_target() -> None:
+    found = KEPT[0]
+    goal = Target("twice as much", 1.0, 2.0, Unit.RATIO, at_least=True, is_goal=True)
+    promise = Target("some", 1.0, 1.0, Unit.RATIO, at_least=True)
+    result = as_result(replace(found, answer=replace(found.answer, targets=(promise, goal))))
+    assert result.answer == f"Every target was met. Hoped for beyond them and missed: {goal.shortfall}."
