@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from taskvec.evaluation.in_place import InPlace
+from taskvec.evaluation.in_place import InPlace, moved_along
 from taskvec.evaluation.scaling import Grid, Search, choose_scaling
-from taskvec.evaluation.tasks import EvalTask, Metrics, Validation, primary_of, relative
+from taskvec.evaluation.tasks import EvalTask, Metrics, Validation, primary_of, relative, tested
 from taskvec.linalg.scaling_search import ScalingChoice
 from taskvec.results import Axis, Cell, Column, Curves, Mark, Series, Table, Unit
 
@@ -75,16 +75,12 @@ def addition(
     Returns:
         λ and the test metrics. The module stays at λ.
     """
-
-    def at(scaling: float) -> object:
-        return model.with_coefficients({direction: scaling * c for direction, c in along.items()})
-
-    choice = choose_scaling(Validation.of(tasks, normalize_by), at, search)  # type: ignore[arg-type]
-    edited = model.with_coefficients({direction: choice.scaling * c for direction, c in along.items()})
+    choice = choose_scaling(Validation.of(tasks, normalize_by), lambda x: moved_along(model, x, along), search)
+    edited = moved_along(model, choice.scaling, along)
     return Addition(
         name,
         choice,
-        {task.name: dict(task.test(edited)) for task in tasks},
+        tested(edited, tasks),
         {task.name: task.primary for task in tasks},
         {task.name: task.higher_is_better for task in tasks},
         dict(references or {}),

@@ -119,6 +119,20 @@ class InPlace:
         return weight
 
 
+def moved_along(model: InPlace, scaling: float, along: Mapping[str, float]) -> Module:
+    """Set θ = θ₀ + λ Σ cᵢ τᵢ.
+
+    Args:
+        model: The module and its directions.
+        scaling: λ.
+        along: Direction → cᵢ.
+
+    Returns:
+        The module.
+    """
+    return model.with_coefficients({direction: scaling * c for direction, c in along.items()})
+
+
 def read_direction(
     store: Store, expression: str, *, basis: str | None = None, addition: Addition = "recovered"
 ) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from taskvec.errors import EvaluationError
-from taskvec.evaluation.in_place import InPlace
-from taskvec.evaluation.tasks import EvalTask, Metrics, Validation, primary_of, relative
+from taskvec.evaluation.in_place import InPlace, moved_along
+from taskvec.evaluation.tasks import EvalTask, Metrics, Validation, primary_of, relative, tested
 from taskvec.results import Axis, Curves, Series, Unit
 
 SCALINGS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -106,7 +106,7 @@ def negation(
     validation = Validation.of(tasks)
 
     def at(scaling: float) -> dict[str, Metrics]:
-        return validation.metrics(model.with_coefficients({direction: -scaling * c for direction, c in along.items()}))
+        return validation.metrics(moved_along(model, -scaling, along))
 
     start = at(0.0)
     curve = [NegationPoint(0.0, primary_of(target.name, start[target.name], target.primary), 1.0)]
@@ -118,9 +118,9 @@ def negation(
             waiting.append(scaling * 1.5)
     chosen = _last_kept(curve, keep)
     if tested_base is None:
-        tested_base = _tested(model.restore(), tasks)
-    edited = model.with_coefficients({direction: -chosen.scaling * c for direction, c in along.items()})
-    return Negation(name, target.name, keep, tuple(curve), chosen, _tested(edited, tasks), tested_base)
+        tested_base = tested(model.restore(), tasks)
+    edited = moved_along(model, -chosen.scaling, along)
+    return Negation(name, target.name, keep, tuple(curve), chosen, tested(edited, tasks), tested_base)
 
 
 def negation_curves(
@@ -169,7 +169,3 @@ def _last_kept(curve: Sequence[NegationPoint], keep: float) -> NegationPoint:
             break
         chosen = point
     return chosen
-
-
-def _tested(model: object, tasks: Sequence[EvalTask]) -> dict[str, Metrics]:
-    return {task.name: dict(task.test(model)) for task in tasks}  # type: ignore[arg-type]

@@ -128,6 +128,11 @@ class Validation:
         return relative(value, self.references[name], higher_is_better=self.higher_is_better[name])
 
 
+def tested(model: Module, tasks: Iterable[EvalTask]) -> dict[str, Metrics]:
+    """Measure a model on every task's test data."""
+    return {task.name: dict(task.test(model)) for task in tasks}
+
+
 def relative(value: float, reference: float, *, higher_is_better: bool) -> float:
     """Return how much of a reference a metric keeps: value ÷ reference, or its inverse where less is better."""
     over, under = (value, reference) if higher_is_better else (reference, value)
