@@ -11,7 +11,7 @@ from PIL import Image
 
 from experiments.repository.findings import Findings
 from experiments.repository.growth import SHARES
-from experiments.repository.summary import measured
+from experiments.seeds import measured
 from taskvec.reports import cosine_map, tree
 from taskvec.results import Axis, Curves, Matrix, Measured, Series
 

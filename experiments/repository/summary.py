@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from experiments.repository.findings import Findings
 from experiments.repository.newcomers import Asked, Served
-from taskvec.results import Measured
-
-
-def measured(values: Sequence[float]) -> Measured:
-    """The mean of one value a seed, with its standard deviation."""
-    spread = stdev(values) if len(values) > 1 else None
-    return Measured(value=fmean(values), spread=spread, n=len(values))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from experiments.repository.findings import Findings
 from experiments.repository.growth import SHARES
 from experiments.repository.newcomers import Asked
 from experiments.repository.scale import Scale
-from experiments.repository.summary import accuracy_of, asked_of, kept_gain, measured, of_sort, recovered_accuracy
+from experiments.repository.summary import accuracy_of, asked_of, kept_gain, of_sort, recovered_accuracy
+from experiments.seeds import SECONDS, measured
 from experiments.setting import Setting
 from taskvec.results import Cell, Column, Control, Result, Table, this_machine, versions_of
 
@@ -230,13 +231,10 @@ _BASE_NOTE = (
 )
 
 
-_SECONDS_NOTE = "Seconds of the steps are of the run that wrote this; what earlier runs had kept cost it nothing."
-
-
 def _notes(scale: Scale) -> tuple[str, ...]:
     size = (
         f"The network has 0.2 million parameters and each task {scale.task.steps} steps: short fine-tunes from one "
         "base, cheap enough to have many. Seconds were taken while other programs ran, and the first "
         "include what is done once; those of benchmarks/RESULTS.md were measured in quiet."
     )
-    return (_FAMILIES_NOTE, _BASE_NOTE, size, _SECONDS_NOTE)
+    return (_FAMILIES_NOTE, _BASE_NOTE, size, SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from statistics import fmean, stdev
 
+from experiments.seeds import SECONDS, measured
 from experiments.setting import Setting
 from experiments.styles import mixing, painter
 from experiments.styles.findings import Findings, Mix
@@ -18,7 +19,6 @@ from taskvec.results import (
     Column,
     Control,
     Curves,
-    Measured,
     Result,
     Series,
     Table,
@@ -89,8 +89,8 @@ def _mixed(found: Findings) -> Table:
 
 
 def _mixed_row(found: Findings, mix: Mix, way: str) -> tuple[Cell, ...]:
-    scaling = _measured([each[mix][way]["scaling"] for each in found.mixed])
-    cells = [_measured(found.tested(mix, way, metric)) for metric in (*(name for name, _, _ in _METRICS), *PACKS)]
+    scaling = measured([each[mix][way]["scaling"] for each in found.mixed])
+    cells = [measured(found.tested(mix, way, metric)) for metric in (*(name for name, _, _ in _METRICS), *PACKS)]
     return (" + ".join(mix), way, scaling, *cells)
 
 
@@ -103,7 +103,7 @@ def _differences(found: Findings) -> Table:
     )
     rows = []
     for way in list(WAYS)[1:]:
-        cells = [_measured(_gains(found, way, name)) for name, _, _ in _METRICS]
+        cells = [measured(_gains(found, way, name)) for name, _, _ in _METRICS]
         gains = _gains(found, way, "success")
         rows.append((way, *cells, sum(gain > 0 for gain in gains), len(gains)))
     return Table(
@@ -130,7 +130,7 @@ def _alone(found: Findings) -> Table:
     rows = []
     for model in ("base", *STYLES):
         own = NEUTRAL if model == "base" else model
-        rows.append((model, *(_measured(found.of_alone(model, metric)) for metric in ("content", own, "distance"))))
+        rows.append((model, *(measured(found.of_alone(model, metric)) for metric in ("content", own, "distance"))))
     return Table(title="One style alone, on unseen names", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
@@ -144,9 +144,9 @@ def _shared(found: Findings) -> Table:
     rows = []
     for mix in found.mixed[0]:
         each = [seed[mix]["unique"]["shared"] for seed in found.mixed]
-        cells = [_measured([one[style] for one in each]) if style in mix else None for style in STYLES]
+        cells = [measured([one[style] for one in each]) if style in mix else None for style in STYLES]
         chance = [fmean(seed[mix]["random"]["shared"][style] for style in mix) for seed in found.mixed]
-        rows.append((" + ".join(mix), _measured([one["dimensions"] for one in each]), *cells, _measured(chance)))
+        rows.append((" + ".join(mix), measured([one["dimensions"] for one in each]), *cells, measured(chance)))
     return Table(title="What styles share", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
@@ -252,9 +252,4 @@ def _notes(found: Findings, scale: Scale) -> tuple[str, ...]:
         f"{pair} {cosine:.2f}" for pair, cosine in cosines.items()
     )
     drawn = f"Drawings: {packages}; twemoji CC BY 4.0, OpenMoji CC BY-SA 4.0, Fluent emoji MIT, Noto emoji Apache-2.0."
-    seconds = "Seconds of the steps are of the run that wrote this; what earlier runs had kept cost it nothing."
-    return (dealt, drawn, f"{said}.", parts, limits, seconds)
-
-
-def _measured(values: Sequence[float]) -> Measured:
-    return Measured(value=fmean(values), spread=stdev(values) if len(values) > 1 else None, n=len(values))
+    return (dealt, drawn, f"{said}.", parts, limits, SECONDS)

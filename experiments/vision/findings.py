@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.vision.directions import Direction
 from experiments.vision.plan import Plan
-from taskvec.results import Input, Measured
+from taskvec.results import Input
 
 Json = dict[str, Any]
 Accuracies = Mapping[str, float]
@@ -89,11 +89,6 @@ class Findings:
 def mean(found: Mapping[str, float]) -> float:
     """The plain mean over tasks."""
     return fmean(found.values())
-
-
-def measured(values: Sequence[float]) -> Measured:
-    """Mean and spread over seeds."""
-    return Measured(value=fmean(values), spread=stdev(values) if len(values) > 1 else None, n=len(values))
 
 
 def percent(values: Sequence[float], *, sign: bool = False) -> str:

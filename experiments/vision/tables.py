@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from experiments.seeds import measured
 from experiments.vision.directions import BASES, merges, sharing
-from experiments.vision.findings import SPREAD, Findings, at_control, mean, measured
+from experiments.vision.findings import SPREAD, Findings, at_control, mean
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
 from taskvec.results import Cell, Column, Measured, Table
 
