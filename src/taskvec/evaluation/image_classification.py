@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskvec.errors import EvaluationError
+from taskvec.evaluation.inference import inferring
 from taskvec.evaluation.tasks import Measure, Metrics, SimpleTask
-from taskvec.training.precision import Precision, computing_in
+from taskvec.training.precision import Precision
 
 if TYPE_CHECKING:
     import torch
@@ -40,17 +41,12 @@ class ImageClassification:
         """Return the class of every image, ``(N,)``, in evaluation mode; the model's mode is put back afterwards."""
         import torch
 
-        was_training, device = model.training, next(model.parameters()).device
-        model.eval()
         found = []
-        try:
-            with torch.inference_mode(), computing_in(self.precision, model):
-                for start in range(0, len(images), self.batch_size):
-                    piece = images[start : start + self.batch_size]
-                    batch = piece if self.prepare is None else self.prepare(piece)
-                    found.append(self._logits(model, batch.to(device)).argmax(dim=1).cpu())
-        finally:
-            model.train(was_training)
+        with inferring(model, self.precision) as device:
+            for start in range(0, len(images), self.batch_size):
+                piece = images[start : start + self.batch_size]
+                batch = piece if self.prepare is None else self.prepare(piece)
+                found.append(self._logits(model, batch.to(device)).argmax(dim=1).cpu())
         return torch.cat(found)
 
     def _logits(self, model: Module, batch: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskvec.errors import EvaluationError
+from taskvec.evaluation.inference import inferring
 from taskvec.evaluation.tasks import Measure, Metrics, SimpleTask
-from taskvec.training.precision import Precision, computing_in
+from taskvec.training.precision import Precision
 
 if TYPE_CHECKING:
     import torch
@@ -61,16 +62,11 @@ class Sampling:
 
         if not labels:
             raise EvaluationError("sampling: expected at least one label, found none; name what should be drawn")
-        was_training, device = model.training, next(model.parameters()).device
-        model.eval()
         found = []
-        try:
-            with torch.inference_mode(), computing_in(self.precision, model):
-                for start in range(0, len(labels), self.batch_size):
-                    piece = torch.tensor(labels[start : start + self.batch_size], device=device)
-                    found.append(self._denoised(model, self.noise(start, len(piece)).to(device), piece).float().cpu())
-        finally:
-            model.train(was_training)
+        with inferring(model, self.precision) as device:
+            for start in range(0, len(labels), self.batch_size):
+                piece = torch.tensor(labels[start : start + self.batch_size], device=device)
+                found.append(self._denoised(model, self.noise(start, len(piece)).to(device), piece).float().cpu())
         return torch.cat(found)
 
     def noise(self, start: int, count: int) -> torch.Tensor:
