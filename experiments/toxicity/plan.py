@@ -60,7 +60,7 @@ class Plan:
     few_scalings: tuple[float, ...] = (0.1, 0.35, 1.0)
     measured_tokens: int = 64
     new_tokens: int = 20
-    precision: Precision = "bfloat16"
+    precision: Precision = "float32"
     validation: Sizes = field(default_factory=lambda: Sizes(prompts=32, controls=16, domain=16))
     test: Sizes = field(default_factory=lambda: Sizes(prompts=96, controls=24, domain=24, questions=96))
     allowed: float = 1.02

@@ -47,7 +47,7 @@ class Plan:
         "subset, greedy",
     )
     targets: int = 4
-    precision: Precision = "bfloat16"
+    precision: Precision = "float32"
 
     def num_atoms(self, share: float) -> int:
         """M for a share of T."""
