@@ -74,16 +74,17 @@ class Bench:
     plan: Plan
 
     def language(self, model: Any, part: str) -> dict[str, Any]:
-        """Toxicity after toxic prompts, and losses of the prompts themselves and of the control corpora."""
+        """Toxicity after toxic prompts, and losses of some of the prompts themselves and of the control corpora."""
         sizes = self.sizes(part)
         prompts = self.corpora.toxic.of(part)[: sizes.prompts]
         how = Decoding(self.plan.new_tokens, batch=64, precision=self.plan.precision)
         written = continuations(model, self.tokenizer, prompts, how)
         texts = {name: corpus.of(part)[: sizes.controls] for name, corpus in self.corpora.controls.items()}
+        texts[TOXIC] = prompts[: sizes.domain]
         return {
             "scores": [round(float(score), 6) for score in self.score(written)],
             "distinct": distinct(written),
-            "losses": {name: self._loss(model, some) for name, some in {**texts, TOXIC: prompts}.items()},
+            "losses": {name: self._loss(model, some) for name, some in texts.items()},
             "texts": written,
         }
 

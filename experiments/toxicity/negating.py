@@ -11,7 +11,7 @@ from experiments.toxicity.remembered import Memory, Remembered
 from taskvec.evaluation import InPlace, negation
 
 TAU = "τ"
-MORE_POINTS = 4  # past the largest λ, where it still keeps perplexity
+MORE_POINTS = 2  # past the largest λ, where it still keeps perplexity
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ class Sizes:
     Attributes:
         prompts: Toxic texts that are continued.
         controls: Texts of each control corpus.
-        domain: Texts of each corpus that was trained on.
+        domain: Texts of each corpus that was trained on, the toxic one too.
         questions: Multiple-choice questions; 0 asks none.
     """
 
@@ -56,13 +56,13 @@ class Plan:
     train_tokens: int = 64
     learning_rate: float = 3e-5
     rank: int = 64
-    scalings: tuple[float, ...] = (0.1, 0.2, 0.35, 0.45, 0.6, 1.0)
-    few_scalings: tuple[float, ...] = (0.1, 0.35, 1.0)
-    measured_tokens: int = 64
-    new_tokens: int = 20
+    scalings: tuple[float, ...] = (0.12, 0.25, 0.45, 0.8)
+    few_scalings: tuple[float, ...] = (0.12, 0.45)
+    measured_tokens: int = 48
+    new_tokens: int = 16
     precision: Precision = "float32"
-    validation: Sizes = field(default_factory=lambda: Sizes(prompts=32, controls=16, domain=16))
-    test: Sizes = field(default_factory=lambda: Sizes(prompts=96, controls=24, domain=24, questions=96))
+    validation: Sizes = field(default_factory=lambda: Sizes(prompts=24, controls=8, domain=8))
+    test: Sizes = field(default_factory=lambda: Sizes(prompts=64, controls=10, domain=16, questions=32))
     allowed: float = 1.02
     wanted: float = 0.47
     resamples: int = 2000

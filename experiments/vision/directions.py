@@ -151,15 +151,14 @@ def sharing(names: Sequence[str]) -> Iterator[Direction]:
     yield Direction("control: top-SVD added again", again.format(1), split="top")
 
 
-def over_bases(names: Sequence[str], plan: Plan) -> Iterator[Direction]:
-    """Addition from every basis at every size, and TIES over some."""
+def over_bases(names: Sequence[str], plan: Plan, seed: int) -> Iterator[Direction]:
+    """Addition from every basis that a seed measures, and TIES over the default one."""
     tasks = ", ".join(names)
-    for share in plan.atoms:
-        for name in plan.bases:
-            basis, seeded = BasisOf(name, plan.num_atoms(share)), name in SEEDED
-            yield Direction(f"{name}, recovered", f"sum({tasks})", basis, seeded=seeded)
-            yield Direction(f"{name}, atoms", f"sum({tasks})", basis, "atoms", seeded=seeded)
-            if name == "spectral":
-                ties = f"ties({tasks}, density=0.2)"
-                yield Direction("TIES over the recovered vectors", ties, basis)
-                yield Direction("TIES on the atoms", ties, basis, "atoms")
+    for name, share in plan.bases_of(seed):
+        basis, seeded = BasisOf(name, plan.num_atoms(share)), name in SEEDED
+        yield Direction(f"{name}, recovered", f"sum({tasks})", basis, seeded=seeded)
+        yield Direction(f"{name}, atoms", f"sum({tasks})", basis, "atoms", seeded=seeded)
+        if name == "spectral":
+            ties = f"ties({tasks}, density=0.2)"
+            yield Direction("TIES over the recovered vectors", ties, basis)
+            yield Direction("TIES on the atoms", ties, basis, "atoms")

@@ -4,7 +4,7 @@ from statistics import fmean, stdev
 
 from experiments.vision.findings import SPREAD, Findings
 from experiments.vision.plan import LEARNING_RATE
-from experiments.vision.tables import FULL, left_at
+from experiments.vision.tables import FULL, basis_label, left_at
 from taskvec.results import Axis, Curves, Matrix, Series
 
 KEPT = (0.99, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8)
@@ -58,19 +58,17 @@ def _searches(found: Findings) -> Curves:
 
 
 def _bases(found: Findings) -> Curves:
+    """Every M of the first seed, which alone measures them all."""
     lines = []
     for name in found.plan.bases:
-        each = [
-            found.kept(LEARNING_RATE, f"{name}, recovered, M = {found.plan.num_atoms(share)}")
-            for share in found.plan.atoms
-        ]
+        labels = (basis_label(found, name, share, "recovered") for share in found.plan.atoms)
+        each = [found.kept(LEARNING_RATE, label)[:1] for label in labels]
         lines.append(_series(name, found.plan.atoms, each, is_control=name in {"random", "subset, random"}))
     return Curves(
-        title="Addition from a basis, as a share of full addition",
+        title=f"Addition from a basis, as a share of full addition, seed {found.plan.seeds[0]}",
         x=Axis(name="M / T"),
         y=Axis(name="accuracy ÷ that of adding all vectors", unit="fraction"),
         series=tuple(lines),
-        spread=SPREAD if len(found.plan.seeds) > 1 else "",
     )
 
 

@@ -24,7 +24,7 @@ class Findings:
         base: Task → the base's test accuracy.
         pixels: Task → that of a linear classifier on raw pixels.
         cross: Learning rate → for each seed, fine-tune → task → test accuracy.
-        added: Learning rate → direction's name → one record a seed.
+        added: Learning rate → direction's name → one record a seed, of the first seeds where not all measure it.
         directions: Direction's name → the direction.
         negated: Kind → target → one record a seed.
         analogies: Script → what was added → one accuracy a seed.
@@ -67,12 +67,12 @@ class Findings:
 
     def gains(self, rate: float, name: str, over: str) -> list[float]:
         """For each seed, the difference of two merges' mean test accuracies."""
-        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=True)]
+        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=False)]
 
     def closed(self, rate: float, name: str) -> list[float]:
         """For each seed, the share of the way from the base to the own fine-tunes."""
         base, owns = mean(self.base), [mean(own) for own in self.own(rate)]
-        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=True)]
+        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=False)]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -83,7 +83,7 @@ class Findings:
 
     def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
         """For each seed, the accuracy as a share of full addition's."""
-        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=True)]
+        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=False)]
 
 
 def mean(found: Mapping[str, float]) -> float:

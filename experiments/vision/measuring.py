@@ -29,7 +29,7 @@ def measure_all(
         with setting.step("merges"):
             _added(bench, found, merges(lab.names, group.seed))
         with setting.step("bases"):
-            _added(bench, found, over_bases(lab.names, lab.plan))
+            _added(bench, found, over_bases(lab.names, lab.plan, group.seed))
         with setting.step("shared and unique"):
             found.chain.append(bench.split_facts("chain"))
             _added(bench, found, reversed(list(sharing(lab.names))))  # so that the true split is there at the end

@@ -1,5 +1,6 @@
 """How much is done: everything that decides a number of the experiment, in one place."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from experiments.setting import Setting
@@ -22,36 +23,45 @@ class Plan:
         test: Pictures a task for results.
         atoms: M / T.
         rank: Directions of a matrix that count in decompositions.
-        bases: Names of the bases that are compared, of `bases.BASES`.
+        bases: Names of the bases that the first seed compares at every M, of `directions.BASES`.
+        variants: Names of those that it compares at the middle M alone.
+        repeated: Names of those that the other seeds measure too, at the middle M.
         targets: How many tasks are negated, in the demo's order.
         precision: In which numbers models are measured; training is float32.
     """
 
     num_tasks: int = 8
-    steps: int = 120
+    steps: int = 80
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
-    validation: int = 128
-    test: int = 512
+    validation: int = 32
+    test: int = 192
     atoms: tuple[float, ...] = (0.25, 0.5, 0.75)
     rank: int = 64
-    bases: tuple[str, ...] = (
-        "spectral",
-        "spectral, normalized",
-        "spectral, int8",
-        "autoencoder, adam",
-        "autoencoder, varpro",
-        "pca",
-        "random",
-        "subset, random",
-        "subset, greedy",
-    )
-    targets: int = 4
+    bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "random", "subset, random")
+    variants: tuple[str, ...] = ("spectral, normalized", "spectral, int8", "autoencoder, varpro", "subset, greedy")
+    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "random", "subset, random")
+    targets: int = 2
     precision: Precision = "float32"
 
     def num_atoms(self, share: float) -> int:
         """M for a share of T."""
         return max(1, round(share * self.num_tasks))
+
+    @property
+    def middle(self) -> float:
+        """The M / T at which most is measured."""
+        return sorted(self.atoms)[len(self.atoms) // 2]
+
+    def bases_of(self, seed: int) -> Iterator[tuple[str, float]]:
+        """What is measured at one seed: names of bases, each with its M / T, in the order of tables."""
+        if seed != self.seeds[0]:
+            yield from ((name, self.middle) for name in self.repeated)
+            return
+        for share in self.atoms:
+            yield from ((name, share) for name in self.bases)
+            if share == self.middle:
+                yield from ((name, share) for name in self.variants)
 
 
 FAST = Plan(
@@ -63,6 +73,8 @@ FAST = Plan(
     test=256,
     atoms=(0.5,),
     bases=("spectral", "pca"),
+    variants=(),
+    repeated=(),
     targets=1,
 )
 

@@ -83,4 +83,8 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         f"Learning rate {LARGE_RATE:g}: seeds {', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, "
         "task arithmetic, TIES and shared counted once."
     )
-    return seeds, search, training, rate, autoencoder
+    repeated = (
+        f"Seed {plan.seeds[0]} measures every basis; the others {', '.join(plan.repeated)} at M = "
+        f"{plan.num_atoms(plan.middle)}. A figure without a spread is of one seed."
+    )
+    return seeds, search, training, rate, autoencoder, repeated

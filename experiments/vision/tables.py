@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from experiments.seeds import measured
-from experiments.vision.directions import BASES, merges, sharing
+from experiments.vision.directions import merges, sharing
 from experiments.vision.findings import SPREAD, Findings, at_control, mean
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
 from taskvec.results import Cell, Column, Measured, Table
@@ -97,22 +97,21 @@ def basis_label(found: Findings, name: str, share: float, what: str) -> str:
 def bases_table(found: Findings) -> Table:
     """Addition from bases: a row a basis."""
     rows = []
-    for share in found.plan.atoms:
-        for name in (name for name in BASES if name in found.plan.bases):
-            recovered, atoms = (basis_label(found, name, share, what) for what in ("recovered", "atoms"))
-            facts = [record["facts"] for record in found.added[LEARNING_RATE][recovered]]
-            rows.append(
-                (
-                    f"{name}, M = {found.plan.num_atoms(share)}",
-                    measured(found.means(LEARNING_RATE, recovered)),
-                    measured(found.kept(LEARNING_RATE, recovered)),
-                    measured(found.closed(LEARNING_RATE, recovered)),
-                    measured(found.means(LEARNING_RATE, atoms)),
-                    measured([fact["relative_error"] for fact in facts]),
-                    measured([fact["sum_error"] for fact in facts]),
-                    measured([fact["bytes"] / fact["original_bytes"] for fact in facts]),
-                )
+    for name, share in found.plan.bases_of(found.plan.seeds[0]):
+        recovered, atoms = (basis_label(found, name, share, what) for what in ("recovered", "atoms"))
+        facts = [record["facts"] for record in found.added[LEARNING_RATE][recovered]]
+        rows.append(
+            (
+                f"{name}, M = {found.plan.num_atoms(share)}",
+                measured(found.means(LEARNING_RATE, recovered)),
+                measured(found.kept(LEARNING_RATE, recovered)),
+                measured(found.closed(LEARNING_RATE, recovered)),
+                measured(found.means(LEARNING_RATE, atoms)),
+                measured([fact["relative_error"] for fact in facts]),
+                measured([fact["sum_error"] for fact in facts]),
+                measured([fact["bytes"] / fact["original_bytes"] for fact in facts]),
             )
+        )
     full = FULL
     rows.append(
         (

@@ -43,11 +43,9 @@ def _best(found: Findings) -> str:
 
 
 def _half(found: Findings) -> str:
-    half = [basis_label(found, name, 0.5, "recovered") for name in found.plan.bases]
-    shares = {
-        name.removesuffix(f", recovered, M = {found.plan.num_atoms(0.5)}"): found.kept(LEARNING_RATE, name)
-        for name in half
-    }
+    plan = found.plan
+    names = [name for name, share in plan.bases_of(plan.seeds[0]) if plan.num_atoms(share) == plan.num_atoms(0.5)]
+    shares = {name: found.kept(LEARNING_RATE, basis_label(found, name, 0.5, "recovered")) for name in names}
     enough = [name for name, kept in shares.items() if fmean(kept) >= ENOUGH]
     short = [name for name in shares if name not in enough]
     spectral = basis_label(found, "spectral", 0.5, "recovered")

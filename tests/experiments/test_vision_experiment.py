@@ -35,6 +35,8 @@ PLAN = Plan(
     rank=3,
     targets=2,
     bases=("spectral", "random", "pca"),
+    variants=("spectral, int8",),
+    repeated=("spectral", "random"),
 )
 
 
@@ -117,7 +119,12 @@ def result(toys: Path) -> tuple[Result, Findings]:
 
 def test_every_method_is_measured_for_every_seed(result: tuple[Result, Findings]) -> None:
     _, found = result
-    assert all(len(records) == 2 for records in found.added[LEARNING_RATE].values())
+    once = {label for label, records in found.added[LEARNING_RATE].items() if len(records) == 1}
+    assert {label for label in once if "M = 2" in label} == {
+        f"{name}, {what}, M = 2" for name in ("pca", "spectral, int8") for what in ("recovered", "atoms")
+    }
+    assert all("M = " in label for label in once)
+    assert all(len(found.added[LEARNING_RATE][label]) == 2 for label in found.added[LEARNING_RATE] if label not in once)
     assert set(merge_names(found)) <= set(found.added[LEARNING_RATE])
     assert set(found.added[LARGE_RATE]) == {"task arithmetic", "TIES", "shared counted once"}
     assert set(found.negated) == set(KINDS)
@@ -192,10 +199,11 @@ def test_the_catalogue_has_what_the_experiment_promises() -> None:
     names = ["a", "b", "c", "d"]
     assert {d.name for d in merges(names, 3)} == {"task arithmetic", "TIES", "DARE", "AWD", "TSV-Merge", "Iso-C"}
     assert {d.split for d in sharing(names)} == {"shared", "random", "top"}
-    directions = list(over_bases(names, Plan()))
+    directions = list(over_bases(names, Plan(), seed=0))
     assert {d.basis.name for d in directions if d.basis} == set(BASES)
     assert {d.addition for d in directions} == {"recovered", "atoms"}
     assert len({d.label for d in directions}) == len(directions)
+    assert {d.label for d in over_bases(names, Plan(), seed=1)} < {d.label for d in directions}
     assert len(Plan().seeds) >= 3
     assert set(FAST.bases) <= set(BASES)
 
