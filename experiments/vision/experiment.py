@@ -55,11 +55,11 @@ def run_all(setting: Setting) -> Result:
 
 def _styled(known: Sequence[Study], base: Path, group: Group, setting: Setting, cache: Cache) -> dict[str, Path]:
     """Fine-tunes on glyphs in the second style: the source of the analogy, and one script to compare with."""
-    by_name = {study.task.name: study for study in known}
-    if not {SOURCE, *SCRIPTS} <= set(by_name):
+    by_name, plan = {study.task.name: study for study in known}, plan_for(setting)
+    if not {SOURCE, *SCRIPTS} <= set(by_name) or group.seed not in plan.analogy_seeds:
         return {}
     taught = [negative(by_name[name]) for name in (SOURCE, SCRIPTS[0])]
-    return finetuned(taught, base, plan_for(setting), cache, group.learning_rate, group.seed)
+    return finetuned(taught, base, plan, cache, group.learning_rate, group.seed)
 
 
 def _analogies(

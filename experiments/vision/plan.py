@@ -19,6 +19,7 @@ class Plan:
         steps: Of each fine-tune.
         seeds: Of fine-tunes, and of what is random in methods; data and heads are the same for all.
         large_rate_seeds: Of the fine-tunes at the large learning rate.
+        analogy_seeds: Of those by which analogies are tried.
         validation: Pictures a task by which λ is chosen.
         test: Pictures a task for results.
         atoms: M / T.
@@ -34,13 +35,14 @@ class Plan:
     steps: int = 80
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
+    analogy_seeds: tuple[int, ...] = (0,)
     validation: int = 32
     test: int = 192
     atoms: tuple[float, ...] = (0.25, 0.5, 0.75)
     rank: int = 64
     bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "random", "subset, random")
     variants: tuple[str, ...] = ("spectral, normalized", "spectral, int8", "autoencoder, varpro", "subset, greedy")
-    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "random", "subset, random")
+    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca")
     targets: int = 2
     precision: Precision = "float32"
 
