@@ -37,6 +37,25 @@ def test_what_is_orthogonal_is_left_alone() -> None:
     np.testing.assert_allclose(awd(np.eye(3)), np.ones(3))
 
 
+@pytest.mark.parametrize("norm", [1e-3, 0.2, 1.0])
+def test_short_vectors_keep_their_signs(norm: float) -> None:
+    rng = np.random.default_rng(0)
+    taus = rng.standard_normal((8, 500)) + 0.25 * rng.standard_normal(500)
+    taus *= norm / np.linalg.norm(taus, axis=1, keepdims=True)
+    kept = 1 - 8 * disentangled(taus @ taus.T, 0.1, 300)
+    assert kept.min() > 0.5
+    far = 1 - 8 * (np.full(8, 2 / 8) @ taus) @ np.linalg.pinv(taus)
+    assert overlap(taus, (1 - kept) / 8 @ taus, 0.1) < overlap(taus, (1 - far) / 8 @ taus, 0.1)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-3, 0.1, 30.0]))
+def test_what_is_taken_away_scales_with_the_vectors(seed: int, factor: float) -> None:
+    taus = np.random.default_rng(seed).standard_normal((4, 30)) + 0.5
+    gram = taus @ taus.T
+    scaled = disentangled(factor**2 * gram, 0.1 / factor, 40)
+    np.testing.assert_allclose(scaled, disentangled(gram, 0.1, 40), atol=0.02)
+
+
 def test_a_common_part_is_taken_away() -> None:
     rng = np.random.default_rng(0)
     own, common = rng.standard_normal((5, 400)), 2 * rng.standard_normal(400)
