@@ -29,7 +29,7 @@ RATIO = 1.5
 MEMORY = 4 << 30
 """Of the whole process, which holds the model and a direction beside what is streamed."""
 
-NEGATED = (0.3, 0.6, 1.0, 1.5, 2.25, 3.4)
+NEGATED = (0.5, 1.0, 1.75, 3.0)
 """λ of a negation's curve; it goes on while enough of the controls is kept."""
 
 
@@ -179,7 +179,7 @@ class Bench:
                     others,
                     name=kind,
                     scalings=NEGATED,
-                    most_points=12,
+                    most_points=9,
                     tested_base=base,
                 )
             lab.say(f"−{target}, {kind}, seed {self.group.seed}: λ = {found.chosen.scaling:.3g}")

@@ -32,13 +32,20 @@ def measure_all(
             _added(bench, found, over_bases(lab.names, lab.plan, group.seed))
         with setting.step("shared and unique"):
             found.chain.append(bench.split_facts("chain"))
-            _added(bench, found, reversed(list(sharing(lab.names))))  # so that the true split is there at the end
+            _added(bench, found, reversed(_sharing_of(bench)))  # so that the true split is there at the end
         with setting.step("negation"):
             _negated(bench, found)
     for group in large:
         with setting.step("large learning rate"):
             every = [*merges(lab.names, group.seed), *sharing(lab.names)]
             _added(Bench(lab, group), found, [d for d in every if d.name in LARGE_RATE_NAMES])
+
+
+def _sharing_of(bench: Bench) -> list[Direction]:
+    """The merges by shared and unique components that a seed measures."""
+    lab = bench.laboratory
+    left_out = () if bench.group.seed == lab.plan.seeds[0] else lab.plan.once
+    return [direction for direction in sharing(lab.names) if direction.name not in left_out]
 
 
 def _added(bench: Bench, found: Findings, wanted: Iterable[Direction]) -> None:

@@ -27,6 +27,7 @@ class Plan:
         bases: Names of the bases that the first seed compares at every M, of `directions.BASES`.
         variants: Names of those that it compares at the middle M alone.
         repeated: Names of those that the other seeds measure too, at the middle M.
+        once: Names of merges by shared and unique components that the first seed alone measures.
         targets: How many tasks are negated, in the demo's order.
         precision: In which numbers models are measured; training is float32.
     """
@@ -40,9 +41,16 @@ class Plan:
     test: int = 192
     atoms: tuple[float, ...] = (0.25, 0.5, 0.75)
     rank: int = 64
-    bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "random", "subset, random")
-    variants: tuple[str, ...] = ("spectral, normalized", "spectral, int8", "autoencoder, varpro", "subset, greedy")
+    bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "subset, random")
+    variants: tuple[str, ...] = (
+        "spectral, normalized",
+        "spectral, int8",
+        "autoencoder, varpro",
+        "subset, greedy",
+        "random",
+    )
     repeated: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca")
+    once: tuple[str, ...] = ("shared added again, μ = λ/2", "shared alone", "control: top-SVD added again")
     targets: int = 2
     precision: Precision = "float32"
 

@@ -85,7 +85,7 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
     )
     repeated = (
         f"Seed {plan.seeds[0]} measures every basis; the others {', '.join(plan.repeated)} at M = "
-        f"{plan.num_atoms(plan.middle)}. Analogies are of seed {', '.join(map(str, plan.analogy_seeds))}. A figure "
-        "without a spread is of one seed."
+        f"{plan.num_atoms(plan.middle)}, and not: {', '.join(plan.once)}. Analogies are of seed "
+        f"{', '.join(map(str, plan.analogy_seeds))}. A figure without a spread is of one seed."
     )
     return seeds, search, training, rate, autoencoder, repeated
