@@ -29,7 +29,7 @@ RATIO = 1.5
 MEMORY = 4 << 30
 """Of the whole process, which holds the model and a direction beside what is streamed."""
 
-NEGATED = (0.5, 1.0, 1.75, 3.0)
+NEGATED = (0.2, 0.4, 0.7, 1.2, 2.0)
 """λ of a negation's curve; it goes on while enough of the controls is kept."""
 
 
