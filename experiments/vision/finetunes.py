@@ -21,6 +21,6 @@ def finetuned(
     Data, heads and base are the same for every seed: a seed decides the order of pictures and how they are moved.
     """
     demo = from_environment()
-    how = replace(demo.finetuning, steps=plan.steps, learning_rate=learning_rate)
+    how = replace(demo.finetuning, steps=plan.steps_at(learning_rate), learning_rate=learning_rate)
     settings, reporter = replace(demo, seed=seed, finetuning=how), Reporter()
     return {study.task.name: finetuned_folder(study, base, settings, cache, reporter) for study in known}

@@ -16,7 +16,8 @@ class Plan:
 
     Attributes:
         num_tasks: Tasks, in the demo's order.
-        steps: Of each fine-tune.
+        steps: Of each fine-tune at the small learning rate.
+        large_rate_steps: Of each at the large one, which is five times as large.
         seeds: Of fine-tunes, and of what is random in methods; data and heads are the same for all.
         large_rate_seeds: Of the fine-tunes at the large learning rate.
         analogy_seeds: Of those by which analogies are tried.
@@ -34,6 +35,7 @@ class Plan:
 
     num_tasks: int = 8
     steps: int = 80
+    large_rate_steps: int = 40
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
     analogy_seeds: tuple[int, ...] = (0,)
@@ -57,6 +59,10 @@ class Plan:
     def num_atoms(self, share: float) -> int:
         """M for a share of T."""
         return max(1, round(share * self.num_tasks))
+
+    def steps_at(self, learning_rate: float) -> int:
+        """Steps of a fine-tune."""
+        return self.large_rate_steps if learning_rate == LARGE_RATE else self.steps
 
     @property
     def middle(self) -> float:

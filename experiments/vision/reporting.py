@@ -80,8 +80,9 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         fast = "A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate."
         return seeds, search, training, fast
     rate = (
-        f"Learning rate {LARGE_RATE:g}: seeds {', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, "
-        "task arithmetic, TIES and shared counted once."
+        f"Learning rate {LARGE_RATE:g}: {plan.large_rate_steps} steps, seeds "
+        f"{', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, task arithmetic, TIES and shared "
+        "counted once."
     )
     repeated = (
         f"Seed {plan.seeds[0]} measures every basis; the others {', '.join(plan.repeated)} at M = "
