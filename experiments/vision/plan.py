@@ -51,8 +51,13 @@ class Plan:
         "subset, greedy",
         "random",
     )
-    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca")
-    once: tuple[str, ...] = ("shared added again, μ = λ/2", "shared alone", "control: top-SVD added again")
+    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam")
+    once: tuple[str, ...] = (
+        "shared added again, μ = λ/2",
+        "shared alone",
+        "control: random subspace added again",
+        "control: top-SVD added again",
+    )
     targets: int = 2
     precision: Precision = "float32"
 
