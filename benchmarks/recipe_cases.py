@@ -39,7 +39,8 @@ class Case:
         """Write the recipe over a family of models."""
         folders = list(family.finetuned.values())[: self.num_models]
         models = [{"model": str(folder), "parameters": dict(self.own)} for folder in folders]
-        recipe: dict[str, object] = {"merge_method": self.method, "models": models, "dtype": "bfloat16"}
+        dtypes = {"dtype": "bfloat16", "out_dtype": "bfloat16"}  # some methods of mergekit's make float32 of bfloat16
+        recipe: dict[str, object] = {"merge_method": self.method, "models": models, **dtypes}
         if self.has_base:
             recipe["base_model"] = str(family.base)
         if self.shared:

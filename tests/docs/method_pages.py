@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.results import RESULTS, load
+from measured_notes import notes
 
 from taskvec.methods import METHODS, Method, Needs
 from taskvec.methods.method import Either, Formula
@@ -66,7 +66,7 @@ def page(method: Method) -> str:
             "",
             _peer(method),
             "",
-            *_measured(method),
+            *notes(method),
         ]
     )
 
@@ -179,26 +179,6 @@ def _peer(method: Method) -> str:
         return "mergekit has no such method."
     differs = f"Differs: {method.mergekit}." if method.mergekit else "The same definition."
     return f"{differs} Defaults under `semantics=mergekit`: {_defaults(method)}. All differences: [merges.md]({INDEX})."
-
-
-def _measured(method: Method) -> Iterator[str]:
-    """What the benchmark of recipes kept about a method, if it was asked."""
-    kept = load(RESULTS, "recipes_against_mergekit")
-    rows = kept.answer.tables[0].formatted()[1:] if kept else []
-    found = next((row for row in rows if row[0] == method.name), None)
-    if found is not None:
-        _, seconds, memory, theirs, times, their_memory, wrong, theirs_wrong = found
-        yield "## Measured"
-        yield ""
-        yield f"`taskvec merge` of a mergekit recipe: {_median(seconds)} s and {memory};"
-        yield f"mergekit 0.1.5 with the same file: {_median(theirs)} s ({times} ×) and {their_memory}."
-        yield f"Elements that are not the bfloat16 nearest to the definition: {wrong}, mergekit's {theirs_wrong}."
-        yield "On what, and how: [RESULTS.md](../../benchmarks/RESULTS.md#recipes_against_mergekit)."
-        yield ""
-
-
-def _median(timing: str) -> str:
-    return timing.partition(" ")[0]
 
 
 def _linked(paper: str) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from loopback_hub import REPO, LoopbackHub, serve
 
-from taskvec.checkpoints.hub import HubId, needed
+from taskvec.checkpoints.hub import HubId, fetched, needed
+from taskvec.errors import CheckpointError
 from taskvec.testing.checkpoints import save_folder
 
 ARRAYS = {"big.weight": np.ones((300, 1000), np.float32), "small": np.zeros(3, np.float32)}
@@ -91,6 +92,22 @@ def test_what_is_not_there_is_said_in_one_line(run: Command) -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: nobody/nothing: there is no such path here and no such model on the hub")
+
+
+def test_a_hub_that_is_not_reached_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library waits and tries again for half a minute; what it raises then is looked at here."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    kind = HfHubHTTPError.__mro__[1]  # of the HTTP library, whichever it is
+
+    def unreached(*_: object, **__: object) -> None:
+        raise type("ConnectError", (kind,), {})("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", unreached)
+    monkeypatch.setattr("taskvec.checkpoints.hub.is_offline", lambda: False)
+    with pytest.raises(CheckpointError, match=r"^org/lost: is no path here, and the hub did not answer: Name"):
+        fetched(HubId("org/lost"))
 
 
 @pytest.mark.parametrize(

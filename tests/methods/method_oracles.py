@@ -327,6 +327,10 @@ def _flat2(taus: Dense) -> list[Dense]:
     return [tau.reshape(tau.shape[0], -1) for tau in taus]
 
 
+def no_matrix(base: Dense, flatten: bool) -> bool:
+    return not base.size or base.ndim < 2 or (base.ndim > 2 and not flatten)
+
+
 def _polar(matrix: Dense) -> Dense:
     """By Newton's iteration where it is square and regular, otherwise by (W Wᵀ)^(-1/2) W."""
     values, vectors = np.linalg.eigh(matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix)
@@ -335,8 +339,8 @@ def _polar(matrix: Dense) -> Dense:
     return root @ matrix if matrix.shape[0] <= matrix.shape[1] else matrix @ root
 
 
-def tsv(taus, base, *, scaling=1.0, **_):
-    if base.ndim < 2 or not base.size:
+def tsv(taus, base, *, scaling=1.0, flatten=False, **_):
+    if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
     matrices = _flat2(taus)
     k = max(min(matrices[0].shape) // len(matrices), 1)
@@ -346,16 +350,16 @@ def tsv(taus, base, *, scaling=1.0, **_):
     return scaling * (left @ np.diag(np.concatenate([s[:k] for _, s, _ in parts])) @ right).reshape(base.shape)
 
 
-def iso_c(taus, base, *, scaling=1.0, **_):
-    if base.ndim < 2 or not base.size:
+def iso_c(taus, base, *, scaling=1.0, flatten=False, **_):
+    if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
     total = sum(_flat2(taus))
     mean = np.linalg.norm(total, "nuc") / min(total.shape)
     return scaling * (mean * _polar(total)).reshape(base.shape)
 
 
-def iso_cts(taus, base, *, common=0.8, scaling=1.0, **_):
-    if base.ndim < 2 or not base.size:
+def iso_cts(taus, base, *, common=0.8, scaling=1.0, flatten=False, **_):
+    if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
     matrices, short = _flat2(taus), min(_flat2(taus)[0].shape)
     own = min(round((short - int(common * short)) / len(matrices)), short // len(matrices))

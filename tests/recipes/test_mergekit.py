@@ -12,7 +12,7 @@ from layered_models import NUM_LAYERS, Workplace, layer_of
 from taskvec import merge
 from taskvec.errors import RecipeError, TaskvecError
 from taskvec.methods import METHODS
-from taskvec.recipes.loading import parse_recipe
+from taskvec.recipes.loading import load_recipe, parse_recipe
 from taskvec.recipes.mergekit.schema import Condition
 from taskvec.recipes.settings import Case, Gradient
 
@@ -151,6 +151,21 @@ def test_documents_of_mergekit_are_made_in_order(place: Workplace) -> None:
     )
 
 
+def test_a_name_of_mergekit_s_may_hold_any_character(place: Workplace) -> None:
+    math = "merge_method: linear\nmodels: [{model: math, parameters: {weight: 1}}]\n"
+    code = "merge_method: linear\nmodels: [{model: code, parameters: {weight: 1}}]\n"
+    found = place.merged(
+        f"name: 7b-half\n{math}---\nname: 7b half\n{code}---\n"
+        "merge_method: linear\nmodels:\n"
+        "- {model: 7b half, parameters: {weight: 1}}\n- {model: 7b-half, parameters: {weight: 3}}\n"
+    )
+    place.expect(found, lambda name: 0.25 * place.delta("code", name) + 0.75 * place.delta("math", name))
+    again = load_recipe("out/recipe.yaml").recipes
+    assert [recipe.name for recipe in again] == ["m7b_half", "m7b_half_2", None]
+    merge("out/recipe.yaml", "again")
+    assert Path("again/model.safetensors").read_bytes() == Path("out/model.safetensors").read_bytes()
+
+
 def save_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
     nothing = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder")
     model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "0"}
@@ -221,6 +236,10 @@ REFUSED = [
             "- sources: [{model: math, layer_range: [0, 2]}, {model: law, layer_range: [0, 1]}]\n"
         ),
         "the sources of a slice must have the same number of layers",
+    ),
+    (
+        "merge_method: passthrough\nslices: [{sources: [{model: math, layer_range: [-1, 2]}]}]\n",
+        "recipe.yaml:2: slices[0].sources[0].layer_range[0] is -1, expected greater than or equal to 0",
     ),
     ("merge_method: passthrough\nmodels: [{model: math}, {model: law}]\n", "passthrough takes one model as it is"),
     (

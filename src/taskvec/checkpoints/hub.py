@@ -141,6 +141,7 @@ def _asked(hub_id: HubId, question: Callable[[], Answer]) -> Answer:
     """
     from huggingface_hub import errors
 
+    unreached = getattr(errors, "HTTPError", errors.HfHubHTTPError)  # of its HTTP library; no OSError in all of them
     try:
         return question()
     except errors.GatedRepoError:
@@ -153,8 +154,9 @@ def _asked(hub_id: HubId, question: Callable[[], Answer]) -> Answer:
         said = "is no path here and not in the cache, and the network is not reached (HF_HUB_OFFLINE): fetch it first"
     except errors.NotASafetensorsRepoError:
         said = "holds no model.safetensors and no index of shards, so that its headers cannot be read from here"
-    except (errors.HfHubHTTPError, errors.HFValidationError, OSError, ValueError) as error:
-        said = f"cannot be fetched: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    except (unreached, errors.HfHubHTTPError, errors.HFValidationError, OSError, ValueError) as error:
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = f"is no path here, and the hub did not answer: {told}"
     raise CheckpointError(f"{hub_id}: {said}")
 
 

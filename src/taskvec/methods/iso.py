@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.matrices import Matrices, matrix_rule, orthogonal_factor, singular
+from taskvec.methods.matrices import Matrices, MatrixOptions, matrix_rule, orthogonal_factor, singular
 from taskvec.methods.method import Method, Needs
-from taskvec.methods.options import Scaled
 from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles
 
 
 @dataclass(frozen=True)
-class IsoCtsOptions(Scaled):
+class IsoCtsOptions(MatrixOptions):
     """Options of ``iso_cts``.
 
     Attributes:
@@ -29,7 +28,7 @@ class IsoCtsOptions(Scaled):
     common: float = number(0.8, "the share of directions that are common to all tasks", least=0, most=1)
 
 
-def _iso_c(matrices: Matrices, options: Scaled) -> Doubles:  # noqa: ARG001
+def _iso_c(matrices: Matrices, options: MatrixOptions) -> Doubles:  # noqa: ARG001
     total = matrices.sum()
     return orthogonal_factor(total) * float(np.linalg.svd(total, compute_uv=False).mean())
 
@@ -50,10 +49,9 @@ def _iso_cts(matrices: Matrices, options: IsoCtsOptions) -> Doubles:
 iso_c = Method(
     "iso_c",
     matrix_rule(_iso_c),
-    Scaled,
+    MatrixOptions,
     "the sum of task matrices with equal singular values",
-    "Σ Wₜ = U S Vᵀ; W = λ mean(S) U Vᵀ; vectors averaged; convolutions as d_out × rest (ours: the authors average "
-    "them)",
+    "Σ Wₜ = U S Vᵀ; W = λ mean(S) U Vᵀ; what is no matrix: λ times the mean",
     "arXiv 2502.04959",
     "Sums in which a few directions of a few tasks drown the others.",
     needs=Needs.MATRICES,

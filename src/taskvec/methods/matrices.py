@@ -1,8 +1,9 @@
 """What methods of singular vectors share: which tensors are matrices, and orthogonal factors.
 
-Tensors of one dimension are averaged, as the papers do; of three and more dimensions, all but the first are flattened,
-as a convolution's are. That is ours: the published code of TSV and Iso averages whatever is no matrix, and what is
-called text_projection, which a table of names would have to say.
+What is no matrix is averaged, as in the published code of TSV and Iso: biases and norms, but also convolutions and the
+position embeddings of vision transformers, which have three dimensions. ``flatten`` (ours) takes tensors of more than
+two dimensions as matrices too, for models that are made of convolutions. That code also averages whatever is called
+text_projection, which no fine-tune of an image encoder changes; names are not looked at here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,25 @@ import numpy as np
 
 from taskvec.methods.method import Formula
 from taskvec.methods.options import Scaled
+from taskvec.methods.parameter import flag
 from taskvec.methods.part import Doubles, Grain, Part
+
+
+@dataclass(frozen=True)
+class MatrixOptions(Scaled):
+    """Options of a method on matrices.
+
+    Attributes:
+        flatten: Whether tensors of more than two dimensions are matrices.
+    """
+
+    flatten: bool = flag(
+        False, "take a tensor of more than two dimensions as a matrix, its first dimension × the rest, not the mean"
+    )
+
+    def is_matrix(self, shape: tuple[int, ...]) -> bool:
+        """Say whether a tensor of some shape is a matrix."""
+        return len(shape) == 2 or (self.flatten and len(shape) > 2)
 
 
 @dataclass(frozen=True)
@@ -84,8 +103,8 @@ def matrix_rule(merge: Callable[[Matrices, Any], Doubles]) -> Formula:
         The rule; what is no matrix is averaged. Both are multiplied by λ.
     """
 
-    def of_part(part: Part, options: Scaled) -> Doubles:
-        if len(part.shape) < 2 or not part.base.size:
+    def of_part(part: Part, options: MatrixOptions) -> Doubles:
+        if not options.is_matrix(part.shape) or not part.base.size:
             return options.scaling * mean_of(part)
         return options.scaling * merge(Matrices(part), options).reshape(-1)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from taskvec.methods.matrices import Matrices, matrix_rule, orthogonal_factor, singular
+from taskvec.methods.matrices import Matrices, MatrixOptions, matrix_rule, orthogonal_factor, singular
 from taskvec.methods.method import Method, Needs
-from taskvec.methods.options import Scaled
 from taskvec.methods.part import Doubles
 
 
-def _merge(matrices: Matrices, options: Scaled) -> Doubles:  # noqa: ARG001
+def _merge(matrices: Matrices, options: MatrixOptions) -> Doubles:  # noqa: ARG001
     rank = max(min(matrices.shape) // len(matrices), 1)
     found = [singular(matrix, rank) for matrix in matrices]
     left = orthogonal_factor(np.concatenate([one.left for one in found], axis=1))
@@ -26,10 +25,10 @@ def _merge(matrices: Matrices, options: Scaled) -> Doubles:  # noqa: ARG001
 tsv = Method(
     "tsv",
     matrix_rule(_merge),
-    Scaled,
+    MatrixOptions,
     "leading singular vectors of each task, made orthogonal",
-    "Wₜ ≈ UₜSₜVₜᵀ of rank ⌊r/T⌋; U = polar [U₁ … U_T], V likewise; W = λ U diag(S₁ … S_T) Vᵀ; vectors averaged; "
-    "convolutions as d_out × rest (ours: the authors average them)",
+    "Wₜ ≈ UₜSₜVₜᵀ of rank ⌊r/T⌋; U = polar [U₁ … U_T], V likewise; W = λ U diag(S₁ … S_T) Vᵀ; what is no matrix: λ "
+    "times the mean",
     "arXiv 2412.00081",
     "Full fine-tunes of different tasks in matrices: few directions carry a task, and they should not meet.",
     needs=Needs.MATRICES,

@@ -81,7 +81,7 @@ def parse_recipe(text: str, name: str, folder: Path) -> RecipeFile:
     documents = parse_documents(text, name)
     if not documents:
         raise RecipeError(f"{name}:1: holds no recipe; write one")
-    recipes = _in_order([_recipe(document) for document in documents], name)
+    recipes = _in_order(_recipes(documents), name)
     given: dict[str, str] = {}
     names = {recipe.name for recipe in recipes if recipe.name}
     also = Path.cwd() if any(_is_mergekit(document) for document in documents) else None
@@ -103,21 +103,29 @@ def _is_mergekit(document: Document) -> bool:
     return isinstance(document.data, dict) and "merge_method" in document.data
 
 
-def _recipe(document: Document) -> Recipe:
-    if not _is_mergekit(document):
-        return _validated(Recipe, document)
-    from taskvec.recipes.mergekit.schema import MergekitRecipe  # an edit starts without what mergekit's recipes need
+def _recipes(documents: Sequence[Document]) -> list[Recipe]:
+    """Read documents of either kind; a name of mergekit's may hold any character, and is made one of ours."""
+    if not any(_is_mergekit(document) for document in documents):
+        return [_validated(Recipe, document) for document in documents]
+    from taskvec.recipes.mergekit.translating import names_of  # an edit starts without what mergekit's recipes need
+
+    theirs = dict.fromkeys(str(one.data["name"]) for one in documents if _is_mergekit(one) and one.data.get("name"))
+    ours = dict(zip(theirs, names_of(theirs), strict=True))
+    read = [_translated(one, ours) if _is_mergekit(one) else _validated(Recipe, one) for one in documents]
+    return [recipe.with_refs(lambda ref: ours.get(ref, ref)) for recipe in read]
+
+
+def _translated(document: Document, names: Mapping[str, str]) -> Recipe:
+    from taskvec.recipes.mergekit.schema import MergekitRecipe
     from taskvec.recipes.mergekit.translating import translate
 
     given = _validated(MergekitRecipe, Document(document.name, _without_nothing(document.data), document.lines))
     try:
-        translated = translate(given)
-        name = {} if given.name is None else {"name": given.name}
-        return Recipe.model_validate({**translated.to_data(), **name})
+        return translate(given).model_copy(update={"name": names.get(str(given.name))})
     except RecipeError as error:
         raise RecipeError(f"{document.at(())}: {error}") from None
     except ValidationError as error:
-        raise RecipeError(f"{document.at(())}: {error.errors()[0]['msg']}") from None
+        raise RecipeError(f"{document.at(())}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 def _validated(schema: type[Schema], document: Document) -> Schema:

@@ -60,7 +60,7 @@ class InputSlice(RecipePart):
     """Layers ``[first, stop)`` of a model."""
 
     model: ModelRef
-    layer_range: tuple[StrictInt, StrictInt]
+    layer_range: tuple[Annotated[StrictInt, Field(ge=0)], StrictInt]
     parameters: Parameters = Field(default={})
 
 

@@ -81,7 +81,7 @@ class _Translation:
         self._base, self._inputs = self._roles()
         self._is_of_points = method.takes is Takes.POINTS  # such a method may be given the base by its name
         others = [slot for slot in self._inputs if slot is not self._base or not self._is_of_points]
-        self._by_name = dict(zip(_names(slot.models[0] for slot in others), others, strict=True))
+        self._by_name = dict(zip(names_of(slot.models[0] for slot in others), others, strict=True))
 
     def recipe(self) -> Recipe:
         for settings in _settings_of(self._slots):
@@ -197,7 +197,7 @@ def _given(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _names(models: Iterable[str]) -> tuple[str, ...]:
+def names_of(models: Iterable[str]) -> tuple[str, ...]:
     """Make of each model's last path component a name that expressions can use, each another."""
     names: list[str] = []
     for model in models:
