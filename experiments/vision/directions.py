@@ -131,8 +131,8 @@ def merges(names: Sequence[str], seed: int) -> Iterator[Direction]:
     yield Direction("TIES", f"ties({tasks}, density=0.2)")
     yield Direction("DARE", f"dare_linear({tasks}, density=0.1, seed={seed})", seeded=True)
     yield Direction("AWD", f"awd({tasks})")
-    yield Direction("TSV-Merge", f"tsv({tasks}, flatten=true)")
-    yield Direction("Iso-C", f"iso_c({tasks}, flatten=true)")
+    yield Direction("TSV-Merge", f"tsv({tasks})")
+    yield Direction("Iso-C", f"iso_c({tasks})")
 
 
 def sharing(names: Sequence[str]) -> Iterator[Direction]:
