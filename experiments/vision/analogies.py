@@ -41,11 +41,6 @@ def reach(lab: Laboratory, group: Group, target: SimpleTask, script: str) -> dic
     return found
 
 
-def own(lab: Laboratory, folder: Path, target: SimpleTask) -> float:
-    """Test accuracy of a fine-tune on the very task."""
-    return _of(lab, folder, target)
-
-
 def collect(rows: dict[str, list[float]], found: Mapping[str, float]) -> None:
     """Add one seed's accuracies."""
     for name, accuracy in found.items():

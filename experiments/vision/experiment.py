@@ -11,7 +11,7 @@ from demo.study import Study
 from demo import backbone
 from experiments.cached import Kept
 from experiments.setting import Setting
-from experiments.vision.analogies import SCRIPTS, SOURCE, collect, own, reach
+from experiments.vision.analogies import SCRIPTS, SOURCE, collect, reach
 from experiments.vision.findings import Findings
 from experiments.vision.finetunes import finetuned
 from experiments.vision.laboratory import Group, Laboratory
@@ -54,12 +54,11 @@ def run_all(setting: Setting) -> Result:
 
 
 def _styled(known: Sequence[Study], base: Path, group: Group, setting: Setting, cache: Cache) -> dict[str, Path]:
-    """Fine-tunes on glyphs in the second style: the source of the analogy, and one script to compare with."""
+    """The fine-tune on glyphs in the second style that is the source of the analogy."""
     by_name, plan = {study.task.name: study for study in known}, plan_for(setting)
     if not {SOURCE, *SCRIPTS} <= set(by_name) or group.seed not in plan.analogy_seeds:
         return {}
-    taught = [negative(by_name[name]) for name in (SOURCE, SCRIPTS[0])]
-    return finetuned(taught, base, plan, cache, group.learning_rate, group.seed)
+    return finetuned([negative(by_name[SOURCE])], base, plan, cache, group.learning_rate, group.seed)
 
 
 def _analogies(
@@ -72,8 +71,6 @@ def _analogies(
     for script in SCRIPTS:
         target, rows = eval_task(negative(known[script]), lab.plan), found.analogies.setdefault(script, {})
         collect(rows, reach(lab, Group(group.learning_rate, group.seed, folders), target, script))
-        if target.name in styled:
-            collect(rows, {"its own fine-tune": own(lab, styled[target.name], target)})
 
 
 def _inputs(lab: Laboratory, groups: Sequence[Group]) -> list[Input]:
