@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from chunks import CASES, NUMPY, ChunkCase, make_chunk
 
 from oracles import assert_close, assert_rounded_once
 from taskvec.numerics.backends import Backend, backend_for
-from taskvec.numerics.codes import F32
+from taskvec.numerics.codes import BF16, F32
 from taskvec.numerics.kernels import LANES, TILE, padded
 
 
@@ -116,6 +117,19 @@ def test_the_compiled_sums_do_not_depend_on_where_a_chunk_is_cut(name: str, cut:
         anchor = base if base_code < 0 else base[start * NUMPY[base_code].itemsize :]
         cpu.gram(anchor, base_code, shifted, codes, centered, min(cut, count - start), len(case.codes), pieces)
     assert whole.tobytes() == pieces.tobytes()
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 0, 1, 2, 3], [2, 4, 3, 1, 0]])
+@pytest.mark.parametrize("num_rows", [1, 3, 5])
+def test_a_product_has_the_same_bits_whatever_it_is_taken_with(order: list[int], num_rows: int) -> None:
+    base, base_code, raw, codes, centered, count = make_chunk(ChunkCase(BF16, (BF16,) * 5, (True,) * 5, 5000)).inputs
+    whole, found = (np.zeros((padded(rows), padded(5))) for rows in (5, num_rows))
+    cpu = backend_for("cpu")
+    cpu.gram(base, base_code, raw, codes, centered, count, 5, whole)
+    cpu.gram(base, base_code, raw[order], codes, centered, count, num_rows, found)
+    for i, j in itertools.product(range(num_rows), range(5)):
+        if num_rows < 5 or j <= i:
+            assert found[i, j] == whole[max(order[i], order[j]), min(order[i], order[j])]
 
 
 @pytest.mark.parametrize("num_atoms", [1, 2, 3, 5])
