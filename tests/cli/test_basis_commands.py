@@ -31,6 +31,7 @@ def test_every_method_makes_a_basis(done: Command, method: str) -> None:
     result = compressed(done, "--atoms", "2", "--method", method, *options, "--seed", "3")
     assert (result["method"], result["num_atoms"]) == (method, 2)
     assert result["num_stored"] == 2 + (method == "pca")
+    assert ("2 atoms and a mean:" in done("basis", "show", "store", "b").stdout) == (method == "pca")
     done("edit", "store", "base + 0.5*(math + code)", "--basis", "b", "-o", "out")
 
 
@@ -116,6 +117,7 @@ def test_a_basis_travels(models: Models, done: Command, run: Command) -> None:
     refused = run("basis", "import", "wrong", "shared")
     assert (refused.status, refused.stderr.count("\n")) == (1, 1)
     assert "another base" in refused.stderr
+    assert "math holds no basis: expected basis.json" in run("basis", "import", "other", "math").stderr
     assert run("basis", "export", "store", "b", "-o", "shared").status == 1
 
 
@@ -129,6 +131,49 @@ def test_atoms_may_stand_for_the_sum(done: Command, run: Command) -> None:
     assert run("edit", "store", "base + math", "--basis", "b", "--add-atoms", "-o", "no").status == 1
     assert run("edit", "store", "base + math", "--add-atoms", "-o", "no").status == 2
     assert not Path("no").exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_the_curve_marks_the_error_that_the_basis_has(done: Command) -> None:
+    pytest.importorskip("matplotlib")
+    found = compressed(done, "--atoms", "2", "--method", "random", "--plot", "error.svg")
+    drawn = Path("error.svg").read_text(encoding="utf-8")
+    assert f">chosen: {found['relative_error']:.3g} with M = 2<" in drawn
+    assert ">all tasks, least possible<" in drawn
+    assert found["relative_error"] > 1.5 * found["optimal_error"]  # type: ignore[operator]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_error_of_a_merge_is_measured_where_that_is_asked_for(done: Command, run: Command) -> None:
+    compressed(done, "--atoms", "2")
+    words = ("edit", "store", "base + 0.5*ties(math, code, law)", "--basis", "b")
+    plain = done(*words, "-o", "plain").stdout
+    assert "unknown relative error: a certificate knows the errors of sums alone; measure that of a merge" in plain
+    assert len(done(*words, "--measure", "-o", "no", "--dry-run", "--json").json["plan"]["passes"]) == 6
+    measured = done(*words, "--measure", "-o", "measured", "--json").json["certificate"]
+    assert measured["relative_error"] is None
+    assert 0 < measured["measured_error"] < 2
+    told = done(*words, "--measure", "-o", "told").stdout
+    assert f"what was added has a relative error of {measured['measured_error']:.3g}, measured\n" in told
+    known = done("edit", "store", "base + math", "--basis", "b", "--measure", "-o", "known").stdout
+    number = known.rpartition("relative error of ")[2].split(",")[0]
+    assert known.endswith(f"a relative error of {number}, measured (by the certificate {number})\n")
+    for wrong in (words[:3], (*words, "--as", "lora", "--rank", "1")):
+        refused = run(*wrong, "--measure", "-o", "no")
+        assert refused.status == 2
+        assert "--measure goes with --basis" in refused.stderr
+    done("store", "remove", "store", "code")
+    refused = run(*words, "--measure", "-o", "no")
+    assert refused.status == 1
+    assert "and code left" in refused.stderr
+    assert not Path("no").exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_limit_for_every_task_needs_a_limit(run: Command) -> None:
+    answer = run("compress", "store", "--basis", "b", "--atoms", "2", "--worst-task")
+    assert answer.status == 2
+    assert "--worst-task says what --max-error E limits" in answer.stderr
 
 
 @pytest.mark.usefixtures("store")

@@ -28,7 +28,8 @@ mergekit itself recorded (`tests/methods/goldens`), in float32, to 2·10⁻⁶; 
 
 OVER_A_BASIS = """\
 Over a basis, a merge that is no fixed combination of its vectors has an error that the certificate does not know; it
-says so. `linear`, `task_arithmetic` and `fednova` are such combinations, and their error is exact."""
+says so, and `edit --measure` measures it while the task vectors are there. `linear`, `task_arithmetic` and `fednova`
+are such combinations, and their error is exact."""
 
 _REQUIRED = {"nearswap": "t=0.001", "fednova": "steps=[100, 200]"}
 _READS = {

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bases_page import FROM_BASES, PAGE, REPOSITORY, VISION, measured, page, rows_of
+from benchmarks.results import RESULTS, load
 from safetensors.numpy import load_file, save_file
 
+import example_results
 from taskvec.linalg.encoders import METHODS
-
-PAGE = Path(__file__).parents[2] / "docs" / "methods" / "bases.md"
+from taskvec.results import Column, Measured, Table
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,3 +43,58 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 def test_every_method_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert all(f"| `{name}`" in page for name in METHODS)
+
+
+def test_what_was_measured_is_what_the_files_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python tests/docs/bases_page.py"
+
+
+def test_the_sentences_are_true_of_the_figures() -> None:
+    answer = load(RESULTS, "which_basis")
+    assert answer is not None
+    rows = {
+        (row["method"], row["M"]): row
+        for row in next(rows_of(table) for table in answer.answer.tables if table.title == VISION)
+    }
+    at = {method: row for (method, count), row in rows.items() if count == 4}
+    spectral, small, subset = at["spectral"], at["spectral, int8"], at["subset, greedy"]
+    assert rows["spectral", 6]["added"] - rows["spectral", 2]["added"] < 0.02
+    assert rows["none", 8]["alone"] - rows["spectral", 2]["alone"] > 0.02
+    assert at["autoencoder"]["error"] == pytest.approx(spectral["error"], abs=0.001)
+    assert at["pca"]["error"] == pytest.approx(at["pca"]["bound"], abs=0.001)
+    assert subset["least"] == min(row["least"] for row in rows.values() if row["least"] is not None)
+    assert subset["worst"] > 0.99
+    taken = [rows[key]["negated"] for key in (("none", 8), ("spectral", 6), ("spectral", 4), ("spectral", 2))]
+    assert taken == sorted(taken)
+    assert subset["negated"] > spectral["negated"]
+    assert 0.24 < small["bytes"] / spectral["bytes"] < 0.26
+    assert 0 < small["error"] - spectral["error"] < 0.001
+    columns = ("alone", "least", "added", "negated", "others")
+    assert max(abs(small[column] - spectral[column]) for column in columns) <= 0.001
+    assert at["spectral, normalized"]["worst"] < spectral["worst"]
+
+
+def evidence() -> example_results.Result:
+    cell = Measured(value=0.987, spread=0.012)
+    columns = (Column(name="basis"), Column(name="of full addition", unit="fraction", meaning="a share"))
+    rows = (("pca, M = 2", cell),)
+    tables = [Table(title=title, columns=columns, rows=rows, spread="over seeds") for title in FROM_BASES]
+    return example_results.result(name="vision", title="Eight tasks", tables=(*tables, example_results.table()))
+
+
+def test_seeds_are_told_once_they_were_measured() -> None:
+    answer = load(RESULTS, "which_basis")
+    assert answer is not None
+    without, with_seeds = ("\n".join(measured(answer, found)) for found in (None, evidence()))
+    row = "| pca, M = 2 | 98.7 % ± 1.2 % |"
+    assert (without.count(row), with_seeds.count(row)) == (0, 2)
+    assert "Not measured here: other seeds, language models." in without
+    assert "Not measured here: language models." in with_seeds
+    assert "[Eight tasks](../evidence/vision.md)" in with_seeds
+    assert "3 seeds" in with_seeds
+    assert "emoji" not in with_seeds  # of its other tables
+
+
+def test_the_experiment_makes_tables_of_these_names() -> None:
+    source = (REPOSITORY / "experiments" / "vision" / "tables.py").read_text(encoding="utf-8")
+    assert all(f'title="{title}"' in source for title in FROM_BASES)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from recovery import recovered_matrix, recovered_tensors
@@ -176,6 +177,19 @@ def test_groups_need_fewer_bytes_for_the_same_error(store: Store) -> None:
     assert len({len(group.decoder) for group in parts.groups}) > 1
     sizes = [sum(atom.nbytes for atom in basis.document.atoms) for basis in (parts, whole)]
     assert sizes[0] < sizes[1]
+
+
+def test_atoms_go_first_where_they_take_fewer_bytes(tmp_path: Path) -> None:
+    layout = {"narrow": np.empty((32, 32), ml_dtypes.bfloat16), "wide": np.empty((32, 32), np.float32)}
+    saved = make_family("abcdef", layout=layout).save(tmp_path / "models")
+    store = Store.init(tmp_path / "store", saved.base)
+    store.add(saved.finetuned)
+    kept, widened = (
+        {group.name: len(group.decoder) for group in compress(store, name, max_error=0.5, group="tensor", **how).groups}
+        for name, how in (("kept", {}), ("widened", EXACT))
+    )
+    assert kept["narrow"] > kept["wide"]
+    assert abs(widened["narrow"] - widened["wide"]) <= 1
 
 
 def test_one_atom_less_would_not_do(store: Store) -> None:

@@ -149,8 +149,10 @@ def test_a_basis_travels_without_its_fine_tunes(
     assert Basis.load(other, "mine").certificate.task_errors == basis.certificate.task_errors
     assert_true(taken, family)
     edit(other, "base + 0.3*(a + f)", tmp_path / "out", basis="mine")
-    assert str(tmp_path / "models") not in (folder / "README.md").read_text(encoding="utf-8").split("base_model")[0]
-    assert "| a |" in (folder / "README.md").read_text(encoding="utf-8")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "base_model: base\n" in card
+    assert "| a |" in card
+    assert not [path for path in folder.iterdir() if str(tmp_path).encode() in path.read_bytes()]
 
 
 def test_a_basis_of_another_base_is_refused(store: Store, family: Family, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_groups_add_up_to_the_model() -> None:
         "scale",
         "3",
     ]
-    assert sum(group.num_params for group in groups) == sum(range(8))
+    assert sum(group.num_bytes for group in groups) == sum(range(8))
     np.testing.assert_allclose(sum(group.gram for group in groups), per_tensor.sum(axis=0))
     assert groups[1].tensors == ("encoder.layer.0.mlp.weight", "encoder.layer.0.norm.bias")
     np.testing.assert_array_equal(groups[1].gram, per_tensor[2] + per_tensor[3])

@@ -13,8 +13,11 @@ from recovery import recovered_matrix
 
 import oracles
 from taskvec import Basis, Store, edit
+from taskvec.cli.certificate_text import basis_text
 from taskvec.errors import AlignmentError, BasisError
 from taskvec.linalg.official import import_official
+from taskvec.linalg.official_files import read_official
+from taskvec.linalg.sharing import export_basis
 from taskvec.testing.families import Family
 
 torch = pytest.importorskip("torch")
@@ -96,6 +99,46 @@ def test_without_the_vectors_errors_are_unknown(store: Store, family: Family, tm
     assert told["relative_error"] is told["sum_error"] is told["optimal_error"] is None
     assert set(told["task_errors"].values()) == {None}
     edit(bare, "base - 0.5*c", tmp_path / "out", basis="theirs")
+    summed = edit(bare, f"sum({', '.join(TASKS)})", tmp_path / "sum", basis="theirs", addition="atoms").certificate
+    assert summed is not None
+    assert summed["relative_error"] is None
+    assert "never met" in summed["unknown"]
+    assert "relative error unknown (optimum unknown); worst task: a unknown" in "".join(basis_text(basis))
+    card = (export_basis(basis, tmp_path / "shared") / "README.md").read_text(encoding="utf-8")
+    assert "| all tasks | unknown |" in card
+    assert "nan" not in card
+
+
+def test_data_sets_become_names_that_expressions_can_say(store: Store, family: Family, tmp_path: Path) -> None:
+    save_pca(tmp_path / "run", family)
+    described = tmp_path / "run" / "method_info.json"
+    info = json.loads(described.read_text())
+    described.write_text(
+        json.dumps({**info, "datasets": ["CIFAR-10", "9lives", "base", "d\u00e9j\u00e0 vu", "MNISTVal", ""]})
+    )
+    basis = import_official(store, tmp_path / "run", "theirs")
+    assert basis.tasks == ("CIFAR_10", "_9lives", "_base", "d_j__vu", "MNISTVal", "_")
+    edit(store, f"base + 0.1*sum({', '.join(basis.tasks)})", tmp_path / "out", basis="theirs")
+    described.write_text(json.dumps({**info, "datasets": ["a-b", "a_b", "c", "d", "e", "f"]}))
+    with pytest.raises(BasisError, match="share a name"):
+        import_official(store, tmp_path / "run", "again")
+
+
+def test_files_are_mapped_where_their_form_allows_it(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_autoencoder(tmp_path / "run", family)
+    atom, path = read_official(tmp_path / "run").atoms[0]["embed.weight"].copy(), tmp_path / "run" / "basis_vectors.pt"
+    torch.save(torch.load(path, weights_only=True), path, _use_new_zipfile_serialization=False)
+    load, mapped = torch.load, []
+
+    def watched(file: Path, **how: Any) -> Any:
+        mapped.append((file.name, how["mmap"], how["weights_only"]))
+        return load(file, **how)
+
+    monkeypatch.setattr(torch, "load", watched)
+    np.testing.assert_array_equal(read_official(tmp_path / "run").atoms[0]["embed.weight"], atom)
+    assert mapped == [("basis_vectors.pt", False, True), ("AWB.pt", True, True)]
 
 
 def test_atoms_that_do_not_fit_the_base_leave_nothing(store: Store, family: Family, tmp_path: Path) -> None:
@@ -129,7 +172,12 @@ def test_files_of_different_runs_are_refused(store: Store, family: Family, tmp_p
     (tmp_path / "run" / "AWB.pt").unlink()
     with pytest.raises(BasisError, match=r"AWB.pt"):
         import_official(store, tmp_path / "run", "theirs")
-    (tmp_path / "run" / "method_info.json").write_text('{"method": "RandomBasisMethod", "datasets": []}')
-    with pytest.raises(BasisError, match="keep no coefficients"):
-        import_official(store, tmp_path / "run", "theirs")
+    for method, instead in (
+        ("RandomBasisMethod", "a seed"),
+        ("RandomSampleMethod", "are task vectors"),
+        ("New", "PCA"),
+    ):
+        (tmp_path / "run" / "method_info.json").write_text(json.dumps({"method": method, "datasets": []}))
+        with pytest.raises(BasisError, match=rf"a basis of {method} cannot be taken; .*{instead}"):
+            import_official(store, tmp_path / "run", "theirs")
     assert store.documents.basis_names() == ()

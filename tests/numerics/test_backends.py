@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from chunks import CASES, NUMPY, make_chunk
+from chunks import CASES, NUMPY, ChunkCase, make_chunk
 
 from oracles import assert_close, assert_rounded_once
 from taskvec.numerics.backends import Backend, backend_for
-from taskvec.numerics.codes import F32
-from taskvec.numerics.kernels import LANES, padded
+from taskvec.numerics.codes import BF16, F32
+from taskvec.numerics.kernels import LANES, TILE, padded
 
 
 def torch_backend() -> Backend:
@@ -116,6 +117,35 @@ def test_the_compiled_sums_do_not_depend_on_where_a_chunk_is_cut(name: str, cut:
         anchor = base if base_code < 0 else base[start * NUMPY[base_code].itemsize :]
         cpu.gram(anchor, base_code, shifted, codes, centered, min(cut, count - start), len(case.codes), pieces)
     assert whole.tobytes() == pieces.tobytes()
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 0, 1, 2, 3], [2, 4, 3, 1, 0]])
+@pytest.mark.parametrize("num_rows", [1, 3, 5])
+def test_a_product_has_the_same_bits_whatever_it_is_taken_with(order: list[int], num_rows: int) -> None:
+    base, base_code, raw, codes, centered, count = make_chunk(ChunkCase(BF16, (BF16,) * 5, (True,) * 5, 5000)).inputs
+    whole, found = (np.zeros((padded(rows), padded(5))) for rows in (5, num_rows))
+    cpu = backend_for("cpu")
+    cpu.gram(base, base_code, raw, codes, centered, count, 5, whole)
+    cpu.gram(base, base_code, raw[order], codes, centered, count, num_rows, found)
+    for i, j in itertools.product(range(num_rows), range(5)):
+        if num_rows < 5 or j <= i:
+            assert found[i, j] == whole[max(order[i], order[j]), min(order[i], order[j])]
+
+
+@pytest.mark.parametrize("num_atoms", [1, 2, 3, 5])
+@pytest.mark.parametrize("num_sources", [1, 3, 4, 6, 9])
+def test_atoms_add_their_sources_one_after_another(num_atoms: int, num_sources: int) -> None:
+    """Whatever is added in one go, the bits are those of plain sums in the order of sources."""
+    count = TILE + 7
+    chunk = make_chunk(ChunkCase(F32, (F32,) * num_sources, (True,) * num_sources, count))
+    encoder = np.random.default_rng(2).standard_normal((num_atoms, num_sources)).astype(np.float32)
+    out = np.zeros((num_atoms, 4 * count), np.uint8)
+    total = np.zeros((padded(num_atoms), padded(num_atoms + num_sources)))
+    assert backend_for("cpu").project(*chunk.inputs, encoder, F32, out, total)
+    expected = np.zeros((num_atoms, count), np.float32)
+    for s, delta in enumerate(chunk.deltas.astype(np.float32)):
+        expected += encoder[:, s : s + 1] * delta
+    assert out.tobytes() == expected.tobytes()
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -57,6 +57,11 @@ class HubId:
         return cls(match["repo"], match["revision"])
 
 
+def public(ref: str) -> str:
+    """Return a reference for everybody to read: what looks like a hub id as it is, of another path the last name."""
+    return "+".join(one if _ID.fullmatch(one) else Path(one).name for one in ref.split("+"))
+
+
 def fetched(hub_id: HubId) -> Path:
     """Return the folder of a repository in the cache; what is missing there is fetched, and only what is needed.
 

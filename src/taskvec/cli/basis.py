@@ -90,7 +90,7 @@ def add(
             work=lambda: make_anew(old, tasks) if refit else add_task(old, task),
             data=data,
             text=basis_text,
-            notes=lambda made: [note for note in (advice(made),) if note],
+            notes=lambda made: [note for note in (advice(made), *made.notes) if note],
         )
 
 
@@ -172,6 +172,7 @@ def import_(
             work=work,
             data=Basis.to_json,
             text=basis_text,
+            notes=lambda made: made.notes,
         )
 
 

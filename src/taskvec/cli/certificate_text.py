@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from taskvec.linalg.basis import Basis
+from taskvec.linalg.certificate import in_words
 from taskvec.streaming.memory import format_size
 
 
@@ -20,9 +21,11 @@ def basis_text(basis: Basis) -> Iterator[str]:
     errors = basis.certificate
     worst = errors.worst_task
     parts = (
-        f"relative error {errors.relative_error:.3g} (optimum {errors.optimal_error:.3g})",
-        f"worst task: {worst} {errors.task_errors[worst]:.3g}",
-        f"sum {errors.sum_error:.3g}",
+        f"relative error {in_words(errors.relative_error)} (optimum {in_words(errors.optimal_error)})",
+        f"worst task: {worst} {in_words(errors.task_errors[worst])}",
+        f"sum {in_words(errors.sum_error)}",
         f"{format_size(basis.original_bytes)} → {format_size(basis.document.nbytes)}",
     )
-    yield f"{len(basis.tasks)} task vectors → {basis.num_atoms} atoms: {'; '.join(parts)}"
+    atoms = f"{basis.num_atoms} atom{'' if basis.num_atoms == 1 else 's'}"
+    stored = f"{atoms} and a mean" if basis.document.has_mean else atoms
+    yield f"{len(basis.tasks)} task vectors → {stored}: {'; '.join(parts)}"

@@ -91,12 +91,14 @@ class Wanted:
         """Return the same as ``compress`` takes it.
 
         Raises:
-            typer.BadParameter: If a size is not said, or said twice.
+            typer.BadParameter: If a size is not said, or said twice, or an error is meant that is not given.
         """
         from taskvec.types import DType
 
         if (self.atoms is None) == (self.max_error is None):
             raise typer.BadParameter("give either --atoms M or --max-error E")
+        if self.worst_task and self.max_error is None:
+            raise typer.BadParameter("--worst-task says what --max-error E limits: give it too")
         return {
             "num_atoms": self.atoms,
             "max_error": self.max_error,
@@ -124,8 +126,9 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
 
     With --max-error, atoms are as few as will do; with --group, each group gets its own number, at the fewest bytes.
 
-    With --plot FILE, FILE shows the least error for every number of atoms, and FILE-coefficients beside it the
-    coefficients of every task; with --group, FILE-groups shows the error of every group and task.
+    With --plot FILE, FILE shows the least error for every number of atoms and marks that of the basis, and
+    FILE-coefficients beside it shows the coefficients of every task; with --group, FILE-groups shows the error of every
+    group and task.
 
     With --json: basis, method, num_atoms, num_stored (with the mean that pca stores), relative_error, task_errors (by
     name), sum_error, optimal_error, bytes, original_bytes, notes; with --group, groups (by name: num_stored,
@@ -165,7 +168,13 @@ def _draw(basis: Basis, plot: Path) -> None:
 
     curve = error_curve(basis.store, basis.tasks)
     draw_error_curve(
-        curve.num_atoms, curve.relative_error, plot, worst_task=curve.worst_task_error, chosen=basis.num_stored
+        curve.num_atoms,
+        curve.relative_error,
+        plot,
+        worst_task=curve.worst_task_error,
+        chosen=basis.num_stored,
+        chosen_error=basis.certificate.relative_error,
+        label="all tasks, least possible",
     )
     if len(basis.groups) == 1:
         coefficient_heatmap(basis.tasks, basis.decoder, plot.with_stem(f"{plot.stem}-coefficients"))

@@ -75,6 +75,14 @@ def edit(
             "and a merge of all tasks as a merge of the atoms.",
         ),
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Over a basis: measure the error against the task vectors themselves, which the store must still have "
+            "and which are read once more. That of a merge is not known otherwise.",
+        ),
+    ] = False,
     dtype: DtypeOption = None,
     out_shard_size: ShardSizeOption = None,
     random_seed: SeedOption = None,
@@ -114,8 +122,9 @@ def edit(
     A model card and the edit as a recipe are written beside the weights: taskvec merge OUT/recipe.yaml OUT2 makes the
     same weights again.
 
-    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate;
-    with --tokenizer-source, vocabulary (what moved).
+    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate
+    (basis, addition, relative_error, or null and why it is unknown, task_errors; with --measure, measured_error); with
+    --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora.
     """
     from taskvec.recipes.merging import Merging
@@ -124,6 +133,7 @@ def edit(
 
     words = [word for word in (store, expression) if word is not None]
     request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
+    _check_measure(basis, output, measure=measure)
     _check_names(base, tokenizer_source, rename)
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     chosen = dtype_option(dtype)
@@ -137,13 +147,23 @@ def edit(
             tokenizer=tokenizer_source,
             rename=rename or (),
         )
-        merging = Merging(file, run.options, sha256=sha256)
+        merging = Merging(file, run.options, sha256=sha256, measure=measure)
         if is_lora:
             _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()), with_rest=with_rest)
             return
         run.carry_out(
             plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text
         )
+
+
+def _check_measure(basis: str | None, output: str, *, measure: bool) -> None:
+    """Refuse to measure where nothing is recovered, or where what is cut to a rank has an error of its own.
+
+    Raises:
+        typer.BadParameter: If it is asked for.
+    """
+    if measure and (basis is None or output == _LORA):
+        raise typer.BadParameter("--measure goes with --basis NAME and whole tensors")
 
 
 def _check_names(base: str | None, *given: object) -> None:

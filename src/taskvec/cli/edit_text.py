@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from taskvec.vectors.output import EditResult
@@ -29,6 +29,14 @@ def edit_text(result: EditResult) -> Iterator[str]:
         found = result.vocabulary
         yield f"vocabulary of {found['source']}: {found['tokens']} tokens, {len(found['added'])} new to the base"
     if result.certificate:
-        error = result.certificate["relative_error"]
-        size = "an unknown relative error" if error is None else f"a relative error of {error:.3g}"
-        yield f"over basis {result.certificate['basis']}: what was added has {size}"
+        yield f"over basis {result.certificate['basis']}: what was added has {_error_text(result.certificate)}"
+
+
+def _error_text(certificate: Mapping[str, Any]) -> str:
+    known, measured = certificate["relative_error"], certificate.get("measured_error")
+    if measured is not None:
+        beside = "" if known is None else f" (by the certificate {known:.3g})"
+        return f"a relative error of {measured:.3g}, measured{beside}"
+    if known is None:
+        return f"an unknown relative error: {certificate['unknown']}"
+    return f"a relative error of {known:.3g}"

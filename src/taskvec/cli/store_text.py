@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from taskvec.cli.tables import table
+from taskvec.linalg.certificate import in_words
 from taskvec.streaming.memory import format_size
 from taskvec.vectors.store import Store
 
@@ -83,7 +84,7 @@ def _bases_table(bases: Sequence[Row]) -> Table:
         (
             basis["name"],
             f"{len(basis['tasks'])} → {basis['num_atoms']}",
-            f"{basis['relative_error']:.4g}",
+            in_words(basis["relative_error"], 4),
             format_size(basis["bytes"]),
             basis["method"],
         )

@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import align_vocabularies
+from taskvec.composition.beside_truth import measured_error, plan_measured_error
 from taskvec.composition.combining import KnownProducts
 from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
@@ -63,6 +65,7 @@ class Editing:
         certificate: The errors, where the vectors come from a basis.
         merges: The merges within the expression, inner ones first, not yet computed.
         products: The passes for inner products that are not known yet; only of what is a plan.
+        truth: The same over the task vectors themselves, where the error over a basis is to be measured.
     """
 
     expression: str
@@ -72,6 +75,7 @@ class Editing:
     certificate: Mapping[str, Any] | None = None
     merges: tuple[Merge, ...] = ()
     products: tuple[PlannedPass, ...] = ()
+    truth: Editing | None = None
 
     @classmethod
     def of_store(
@@ -81,6 +85,7 @@ class Editing:
         *,
         basis: str | None = None,
         addition: Addition = "recovered",
+        measure: bool = False,
         output: OutputOptions | None = None,
         is_plan: bool = False,
         preamble: Preamble | None = None,
@@ -93,6 +98,7 @@ class Editing:
             basis: Take the vectors from this basis; then only its atoms are read.
             addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1,
                 as the paper's code has it; with atoms, a merge of all tasks is one of the atoms.
+            measure: Measure the error over a basis against the task vectors, which the store must still have.
             output: How to write.
             is_plan: Read no weights, not even for inner products that ``orthogonal`` needs and the store does not know
                 yet; such an editing can be planned and not saved.
@@ -100,6 +106,9 @@ class Editing:
 
         Returns:
             The editing.
+
+        Raises:
+            ExpressionError: If an error is to be measured and there is no basis.
         """
         from taskvec.linalg.basis import Basis
         from taskvec.linalg.expression_functions import Products, store_functions
@@ -108,7 +117,11 @@ class Editing:
         said = preamble or Preamble()
         target = _Target(said.onto or store.base, output or OutputOptions(), store.options)
         if basis is not None:
-            return cls._of_basis(Basis.load(store, basis), expression, addition, target, said)
+            loaded = Basis.load(store, basis)
+            editing = cls._of_basis(loaded, expression, addition, target, said)
+            return replace(editing, truth=cls._of_tasks(loaded, expression, target, said)) if measure else editing
+        if measure:
+            raise ExpressionError("measuring holds what a basis recovers against the task vectors: name it (--basis)")
         products = Products(store, is_plan=is_plan)
         scope = said.scope(store.names_and_parts, store.base.checkpoint.tensors, store_functions(store, products))
         form = scope.form(expression)
@@ -129,8 +142,9 @@ class Editing:
     ) -> Editing:
         from taskvec.composition.over_basis import atoms_of_tasks, recovered_vectors
         from taskvec.linalg.certificate import known
+        from taskvec.linalg.expression_functions import basis_functions
 
-        scope = said.scope(basis.tasks, basis.store.base.checkpoint.tensors)
+        scope = said.scope(basis.tasks, basis.store.base.checkpoint.tensors, basis_functions(basis))
         form, merges = scope.form(expression), scope.merges
         names = merges.names(form.coefficients)
         found = (atoms_of_tasks if addition == "atoms" else recovered_vectors)(basis, form, merges)
@@ -138,12 +152,26 @@ class Editing:
             "basis": basis.name,
             "addition": addition,
             "relative_error": known(found.relative_error),
+            **({"unknown": found.unknown} if found.unknown else {}),
             "task_errors": {name: known(basis.certificate.task_errors[name]) for name in names},
         }
         atoms = {f"atom {m}": atom.fingerprint for m, atom in enumerate(basis.document.atoms)}
         editing = cls._of(expression, form, merges, found.vectors, basis.store.base, target, atoms)
         record = {**editing.output.record, "certificate": certificate}
         return replace(editing, output=replace(editing.output, record=record), certificate=certificate)
+
+    @classmethod
+    def _of_tasks(cls, basis: Basis, expression: str, target: _Target, said: Preamble) -> Editing:
+        """Understand an expression over a basis as one over the task vectors that it was made from."""
+        from taskvec.composition.over_basis import task_vectors
+        from taskvec.linalg.expression_functions import basis_functions
+        from taskvec.vectors.stored_products import StoredProducts
+
+        store = basis.store
+        scope = said.scope(basis.tasks, store.base.checkpoint.tensors, basis_functions(basis))
+        form = scope.form(expression)
+        used = task_vectors(basis, scope.merges.names(_used(form)))
+        return cls._of(expression, form, scope.merges, used, store.base, target, {}, StoredProducts(store))
 
     @classmethod
     def of_checkpoints(
@@ -252,7 +280,9 @@ class Editing:
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
         limits = self.limits
-        before = [*self.products, *(planned for merge in self.merges for planned in merge.plan(limits))]
+        before = [*self.products, *(planned for merge in self._all_merges for planned in merge.plan(limits))]
+        if self.truth is not None:
+            before += plan_measured_error(self.edited.vector, self.truth.edited.vector, limits)
         plan = self.edited.plan(Path(out), self.output, limits)
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
@@ -260,12 +290,17 @@ class Editing:
     @property
     def limits(self) -> RunOptions:
         """The limits with what reading the merges holds: fewer workers where that would be most of what is free."""
-        if not self.merges:
+        merges = self._all_merges
+        if not merges:
             return self.options
         limits, free = self.options, self.options.memory - resident_bytes() - SLACK_BYTES
-        while (held := sum(merge.held_bytes(limits) for merge in self.merges)) > free // 2 and limits.workers > 1:
+        while (held := sum(merge.held_bytes(limits) for merge in merges)) > free // 2 and limits.workers > 1:
             limits = replace(limits, workers=limits.workers - 1)
         return replace(limits, held=held)
+
+    @property
+    def _all_merges(self) -> tuple[Merge, ...]:
+        return (*self.merges, *(self.truth.merges if self.truth is not None else ()))
 
     def save(self, out: Ref) -> EditResult:
         """Compute and write; see :meth:`taskvec.vectors.edited.Edited.save`.
@@ -281,16 +316,27 @@ class Editing:
         """
         if self.products:
             raise ValueError("this editing was made to be planned: make it anew without is_plan")
-        if self.merges:
+        merges = self._all_merges
+        if merges or self.truth is not None:
             self.plan(out)
-        with notes_beside(out) if self.merges else nullcontext() as notes:
+        with notes_beside(out) if merges else nullcontext() as notes:
             limits = replace(self.limits, notes=notes)
-            for merge in self.merges:
+            for merge in merges:
                 merge.prepare(limits)
-            result = self.edited.save(out, self.output, limits)
+            certificate = self._measured(limits)
+            certified = {} if certificate is None else {"certificate": certificate}
+            output = replace(self.output, record={**self.output.record, **certified})
+            result = self.edited.save(out, output, limits)
         rules = [rule for merge in self.merges for rule in merge.rules]
         vocabulary = self.output.record.get("vocabulary")
-        return replace(result, certificate=self.certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
+        return replace(result, certificate=certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
+
+    def _measured(self, limits: RunOptions) -> Mapping[str, Any] | None:
+        """Return the certificate, with the error that was measured where that was asked for."""
+        if self.truth is None:
+            return self.certificate
+        error = measured_error(self.edited.vector, self.truth.edited.vector, limits)
+        return {**(self.certificate or {}), "measured_error": error if np.isfinite(error) else None}
 
     def tensors(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Compute without writing: every tensor that arithmetic applies to, one after another.

@@ -7,8 +7,10 @@ and electing signs among atoms is trimming and electing among groups of alike ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from taskvec.composition.merges import Merges
 from taskvec.errors import ExpressionError
@@ -24,10 +26,23 @@ class BasisInputs:
     Attributes:
         vectors: Name → vector.
         relative_error: Exact where the expression is linear, else NaN: unknown.
+        is_merge: Whether it is unknown because something in the expression is no sum.
     """
 
     vectors: Mapping[str, TaskVector]
     relative_error: float
+    is_merge: bool = False
+
+    @property
+    def unknown(self) -> str | None:
+        """Why there is no number for the error; None where there is one."""
+        if np.isfinite(self.relative_error):
+            return None
+        if self.is_merge:
+            return "a certificate knows the errors of sums alone; measure that of a merge (--measure)"
+        if np.isinf(self.relative_error):
+            return "the task vectors themselves cancel, so there is nothing that an error could be relative to"
+        return "some of these task vectors never met in the store"
 
 
 def recovered_vectors(basis: Basis, form: LinearForm, merges: Merges) -> BasisInputs:
@@ -41,9 +56,33 @@ def recovered_vectors(basis: Basis, form: LinearForm, merges: Merges) -> BasisIn
     Returns:
         The vectors, under the names of the tasks.
     """
-    is_linear = not merges.used(form.coefficients)
-    error = basis.certificate.error_of_expression(form.coefficients) if is_linear else float("nan")
-    return BasisInputs(basis.vectors, error)
+    if merges.used(form.coefficients):
+        return BasisInputs(basis.vectors, float("nan"), is_merge=True)
+    return BasisInputs(basis.vectors, basis.certificate.error_of_expression(form.coefficients))
+
+
+def task_vectors(basis: Basis, names: Collection[str]) -> Mapping[str, TaskVector]:
+    """Return the task vectors themselves, under the names that a basis has for them.
+
+    Args:
+        basis: The basis.
+        names: Some of its tasks.
+
+    Returns:
+        Name → vector.
+
+    Raises:
+        ExpressionError: If the store has one no more.
+    """
+    there = zip(basis.tasks, basis.store.documents.names_of_tasks(basis.document), strict=True)
+    found = {name: stored for name, stored in there if name in names}
+    gone = [name for name, stored in found.items() if stored is None]
+    if gone:
+        raise ExpressionError(
+            f"measuring needs the task vectors themselves, and {', '.join(gone)} left {basis.store.path}: add "
+            f"{'it' if len(gone) == 1 else 'them'} again, or leave --measure out"
+        )
+    return {name: basis.store[stored] for name, stored in found.items() if stored is not None}
 
 
 def atoms_of_tasks(basis: Basis, form: LinearForm, merges: Merges) -> BasisInputs:
@@ -60,10 +99,7 @@ def atoms_of_tasks(basis: Basis, form: LinearForm, merges: Merges) -> BasisInput
     Raises:
         ExpressionError: If the expression treats some tasks otherwise than others.
     """
-    atoms = {
-        f"atom {m}": TaskVector.from_terms(basis.store.base, {atom: 1.0})
-        for m, atom in enumerate(basis.atoms[: basis.num_atoms])
-    }
+    atoms = {f"atom {m}": vector for m, vector in enumerate(basis.atom_vectors)}
     merges.exchange(basis.tasks, list(atoms))
     within = merges.names(call.key for call in merges.used(form.coefficients))
     is_alike = len({form.coefficients.get(task, 0.0) for task in basis.tasks}) == 1
@@ -74,4 +110,6 @@ def atoms_of_tasks(basis: Basis, form: LinearForm, merges: Merges) -> BasisInput
             f"0.3*sum({names}) or ties({names}), or take the recovered vectors"
         )
     sums = dict.fromkeys(basis.tasks, basis.atom_sum / len(basis.tasks))
-    return BasisInputs({**sums, **atoms}, float("nan") if within else basis.atom_sum_error)
+    if within:
+        return BasisInputs({**sums, **atoms}, float("nan"), is_merge=True)
+    return BasisInputs({**sums, **atoms}, basis.atom_sum_error)

@@ -22,7 +22,7 @@ def allocate(spectra: Sequence[Vector], sizes: Sequence[int], allowed: float) ->
 
     Args:
         spectra: Eigenvalues of each group's Gram matrix, largest first, ``(T,)`` each.
-        sizes: Parameters of each group.
+        sizes: Bytes of an atom in each group.
         allowed: The largest squared error, Σ_g Σ_{m>M_g} λ_m(G_g).
 
     Returns:

@@ -113,7 +113,7 @@ def write_atoms(
 def tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Matrix]) -> list[list[TensorInfo]]:
     """Return what the file of each atom holds: the tensors whose groups have so many atoms."""
     counts = {name: encoder.shape[1] for name, encoder in encoders.items()}
-    infos = [TensorInfo(tensor.name, _dtype(tensor), tensor.shape) for tensor in tensors]
+    infos = [TensorInfo(tensor.name, atom_dtype(tensor), tensor.shape) for tensor in tensors]
     return [[info for info in infos if counts.get(info.name, 0) > m] for m in range(max(counts.values(), default=0))]
 
 
@@ -122,7 +122,8 @@ def atom_filename(index: int) -> str:
     return f"atom_{index:03d}.safetensors"
 
 
-def _dtype(tensor: AlignedTensor) -> DType:
+def atom_dtype(tensor: AlignedTensor) -> DType:
+    """Return the dtype in which an atom has a tensor."""
     return tensor.output_dtype or tensor.located[0].info.dtype
 
 
@@ -151,7 +152,7 @@ class _AtomKernel(Kernel):
                 f"tensor {tensor.name}: an atom overflows {tensor.output_dtype}, or an input holds NaN or infinity: "
                 "use a wider --dtype, or check the inputs with taskvec store verify"
             )
-        size = chunk.count * _dtype(tensor).itemsize
+        size = chunk.count * atom_dtype(tensor).itemsize
         state.hash(list(chunk.outputs[: len(encoder)]), [size] * len(encoder))
 
     def finish(self, state: HashedProducts) -> Arrays:

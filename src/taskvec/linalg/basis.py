@@ -14,7 +14,7 @@ from taskvec.display import Displayed
 from taskvec.errors import BasisError
 from taskvec.linalg.atom_forms import open_atoms
 from taskvec.linalg.basis_group import BasisGroup, with_unknown
-from taskvec.linalg.certificate import Certificate
+from taskvec.linalg.certificate import Certificate, relative_size
 from taskvec.linalg.encoders import Encoding
 from taskvec.linalg.notes import notes
 from taskvec.vectors.coefficients import Coefficient, PerTensor
@@ -124,16 +124,28 @@ class Basis(Displayed):
         """The atoms as the engine reads them, the mean last where there is one."""
         return open_atoms(self.document, self.store.base, self.store.path, self.store.options)
 
+    @cached_property
+    def atom_vectors(self) -> tuple[TaskVector, ...]:
+        """The M atoms as task vectors; the mean that a group may have beside its own is no part of any."""
+        vectors = []
+        for k, atom in enumerate(self.atoms[: self.num_atoms]):
+            having = [group for group in self.groups if self._num_atoms_of(group) > k]
+            ones = PerTensor({tensor: 1.0 for group in having for tensor in group.tensors})
+            is_whole = len(having) == len(self.groups)
+            vectors.append(TaskVector.from_terms(self.store.base, {atom: 1.0 if is_whole else ones}))
+        return tuple(vectors)
+
     @property
     def atom_sum(self) -> TaskVector:
         """The sum of all atoms with weight 1, the mean left out: addition as the paper's code does it."""
-        return TaskVector.from_terms(self.store.base, summed((atom, 1.0) for atom in self.atoms[: self.num_atoms]))
+        pairs = [pair for vector in self.atom_vectors for pair in vector.terms.items()]
+        return TaskVector.from_terms(self.store.base, summed(pairs))
 
     @property
     def atom_sum_error(self) -> float:
         """The relative error of ``atom_sum`` against the sum of all task vectors."""
         product, square, truth = self._atom_sum_products()
-        return float(np.sqrt(max(square - 2 * product + truth, 0.0) / truth)) if truth > 0 else float("inf")
+        return relative_size(square - 2 * product + truth, truth)
 
     @property
     def atom_sum_cosine(self) -> float:
@@ -142,11 +154,14 @@ class Basis(Displayed):
         return product / float(np.sqrt(square * truth)) if square > 0 and truth > 0 else 0.0
 
     def _atom_sum_products(self) -> tuple[float, float, float]:
-        counts = [min(self.num_atoms, len(group.decoder)) for group in self.groups]
-        pairs = list(zip(self.groups, counts, strict=True))
+        pairs = [(group, self._num_atoms_of(group)) for group in self.groups]
         product = sum(float(group.cross[:count].sum()) for group, count in pairs)
         square = sum(float(group.atom_gram[:count, :count].sum()) for group, count in pairs)
         return product, square, float(self.certificate.gram.sum())
+
+    def _num_atoms_of(self, group: BasisGroup) -> int:
+        """Return the number of a group's atoms, its mean not counted."""
+        return max(len(group.decoder) - self.document.has_mean, 0)
 
     def _combination(self, task: int) -> TaskVector:
         if len(self.groups) == 1:

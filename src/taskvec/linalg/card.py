@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from taskvec.checkpoints.hub import public
 from taskvec.linalg.basis import Basis
+from taskvec.linalg.certificate import in_words
 from taskvec.vectors.manifests import SourceDocument
 
 
@@ -22,7 +24,8 @@ def readme_card(basis: Basis, base: SourceDocument) -> str:
 
 
 def _front(base: SourceDocument) -> Iterator[str]:
-    yield from ("---", f"base_model: {base.ref}", "library_name: taskvec", "tags: [task-vectors, basis]", "---", "")
+    model = public(base.ref)
+    yield from ("---", f"base_model: {model}", "library_name: taskvec", "tags: [task-vectors, basis]", "---", "")
 
 
 def _what(basis: Basis, base: SourceDocument) -> Iterator[str]:
@@ -30,8 +33,9 @@ def _what(basis: Basis, base: SourceDocument) -> Iterator[str]:
     yield f"# Basis {basis.name}"
     yield ""
     yield (
-        f"{len(basis.tasks)} task vectors of `{base.ref}` in {stored} (method {basis.document.method}, one basis for "
-        f"each {basis.document.grouping}): {basis.document.nbytes:,} bytes instead of {basis.original_bytes:,}."
+        f"{len(basis.tasks)} task vectors of `{public(base.ref)}` in {stored} (method {basis.document.method}, one "
+        f"basis for each {basis.document.grouping}): {basis.document.nbytes:,} bytes instead of "
+        f"{basis.original_bytes:,}."
     )
     yield f"Fingerprint of the base: `{base.fingerprint}`."
     yield ""
@@ -41,10 +45,10 @@ def _errors(basis: Basis) -> Iterator[str]:
     errors = basis.certificate
     yield "| what | relative error |"
     yield "|---|---|"
-    yield f"| all tasks | {errors.relative_error:.4g} |"
-    yield f"| their sum | {errors.sum_error:.4g} |"
+    yield f"| all tasks | {in_words(errors.relative_error, 4)} |"
+    yield f"| their sum | {in_words(errors.sum_error, 4)} |"
     for task, error in errors.task_errors.items():
-        yield f"| {task} | {error:.4g} |"
+        yield f"| {task} | {in_words(error, 4)} |"
     yield ""
 
 

@@ -78,13 +78,13 @@ class Certificate:
     @property
     def relative_error(self) -> float:
         """‖V̂ − V‖_F / ‖V‖_F."""
-        return _ratio(float(np.trace(self.residual)), float(np.trace(self.gram)))
+        return relative_size(float(np.trace(self.residual)), float(np.trace(self.gram)))
 
     @property
     def task_errors(self) -> dict[str, float]:
         """‖τ̂ − τ‖ / ‖τ‖ of each task."""
         pairs = zip(np.diag(self.residual), np.diag(self.gram), strict=True)
-        return {name: _ratio(float(r), float(g)) for name, (r, g) in zip(self.tasks, pairs, strict=True)}
+        return {name: relative_size(float(r), float(g)) for name, (r, g) in zip(self.tasks, pairs, strict=True)}
 
     @property
     def sum_error(self) -> float:
@@ -119,7 +119,7 @@ class Certificate:
         a = np.asarray(coefficients, np.float64)
         used = np.flatnonzero(a)
         a, block = a[used], np.ix_(used, used)
-        return _ratio(float(a @ self.residual[block] @ a), float(a @ self.gram[block] @ a))
+        return relative_size(float(a @ self.residual[block] @ a), float(a @ self.gram[block] @ a))
 
     def error_of_expression(self, coefficients: Mapping[str, float]) -> float:
         """Return the relative error of a named combination of task vectors."""
@@ -136,11 +136,25 @@ class Certificate:
 
 
 def known(error: float) -> float | None:
-    """Return an error, or None where it is unknown."""
-    return None if np.isnan(error) else error
+    """Return an error, or None where it is unknown, or infinite beside a truth that vanishes."""
+    return float(error) if np.isfinite(error) else None
 
 
-def _ratio(error: float, truth: float) -> float:
+def in_words(error: float, digits: int = 3) -> str:
+    """Return an error for people to read, with so many digits, or that it is unknown."""
+    return "unknown" if np.isnan(error) else f"{error:.{digits}g}"
+
+
+def relative_size(error: float, truth: float) -> float:
+    """Return the square root of error ÷ truth, both squared norms.
+
+    Args:
+        error: ‖e‖²; what rounding makes of a zero may be below it.
+        truth: ‖τ‖².
+
+    Returns:
+        ‖e‖/‖τ‖; 0 where the error vanishes, infinity where only the truth does, NaN where one is unknown.
+    """
     if error <= 0:
         return 0.0
     if np.isnan(error) or np.isnan(truth):

@@ -83,7 +83,7 @@ def plan_add_task(basis: Basis, task: str) -> Plan:
     allow = frozenset(Rule(rule.rule) for rule in document.rules)
     job = atom_products(store.base.checkpoint, basis.atoms, [store.form(document)], allow).job(store.options)
     measuring = plan_pass(job.label, job.tensors, job.kernel, store.options)
-    names = [name for name in _names_in_store(basis) if name is not None]
+    names = [name for name in store.documents.names_of_tasks(basis.document) if name is not None]
     return make_plan([measuring, *store.plan_gram([task, *names]).passes], store.options)
 
 
@@ -212,7 +212,7 @@ class _Column:
 def _grown_gram(basis: Basis, task: str) -> Matrix:
     """Return G with one more row; NaN beside vectors that are no longer in the store."""
     store = basis.store
-    names = _names_in_store(basis)
+    names = store.documents.names_of_tasks(basis.document)
     known = [name for name in names if name is not None]
     total = store.gram([task, *known]).total
     row = dict(zip(known, total[0, 1:].tolist(), strict=True))
@@ -222,13 +222,6 @@ def _grown_gram(basis: Basis, task: str) -> Matrix:
     gram[size, :size] = gram[:size, size] = [np.nan if name is None else row[name] for name in names]
     gram[size, size] = total[0, 0]
     return gram
-
-
-def _names_in_store(basis: Basis) -> list[str | None]:
-    """Return what the store calls each task of a basis; None where it has no such vector any more."""
-    documents = basis.store.documents
-    there = {documents.vector(name).source.fingerprint: name for name in documents.vector_names()}
-    return [there.get(task.fingerprint) for task in basis.document.tasks]
 
 
 def _grown_residual(basis: Basis, columns: list[_Column], gram: Matrix) -> Matrix:

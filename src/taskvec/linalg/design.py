@@ -101,8 +101,7 @@ class Designer:
     def of(cls, request: Request) -> Designer:
         """Return what finds designs for a request; inner products that are not known yet are computed."""
         gram = request.store.gram(request.tasks)
-        tensors = request.store.base.checkpoint.tensors
-        sizes = [tensors[name].num_params for name in gram.tensors]
+        sizes = [request.atom_bytes[name] for name in gram.tensors]
         return cls(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
 
     def designs(self) -> Iterator[Design]:
@@ -140,7 +139,7 @@ class Designer:
         most = len(self.gram) - 1 if is_single else len(self.gram)
         grams = [equalized_gram(g.gram, self._norms) if self.request.worst_task else g.gram for g in self.groups]
         spectra = [Spectrum.of(gram).values for gram in grams]
-        sizes = [group.num_params for group in self.groups]
+        sizes = [group.num_bytes for group in self.groups]
         allowed = (self.request.max_error or 0.0) ** 2 * lost_energy(spectra, [0] * len(spectra))
         last: tuple[int, ...] | None = None
         while True:
@@ -160,7 +159,7 @@ class Designer:
 
     def _encode(self, index: int, count: int) -> Encoding | Generated | None:
         group, request = self.groups[index], self.request
-        if count == 0 or group.num_params == 0:
+        if count == 0 or group.num_bytes == 0:
             return None
         num_atoms = max(count - request.method.extra_atoms, 0)
         if request.normalize:

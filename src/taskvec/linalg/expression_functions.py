@@ -1,4 +1,4 @@
-"""Functions in expressions that must know a store: its Gram matrix (``orthogonal``), or its parts (``shared_once``)."""
+"""Functions in expressions that know a store or a basis: inner products (``orthogonal``), parts (``shared_once``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import DecompositionError, ExpressionError
+from taskvec.linalg.basis import Basis
 from taskvec.linalg.decomposition.decompose import load_decomposition
 from taskvec.streaming import PlannedPass
 from taskvec.vectors.expressions import VectorFunction
@@ -54,6 +55,31 @@ def store_functions(store: Store, products: Products) -> Mapping[str, VectorFunc
         "orthogonal": partial(orthogonal, products),
         "shared_once": partial(shared_once, store),
     }
+
+
+def basis_functions(basis: Basis) -> Mapping[str, VectorFunction]:
+    """Return the functions for expressions over a basis, which keeps its tasks' own inner products.
+
+    Coefficients are those that the task vectors themselves would get, so that the error is known as of any sum.
+
+    Args:
+        basis: The basis.
+
+    Returns:
+        Name → function.
+    """
+
+    def products(names: Sequence[str]) -> Matrix:
+        places = [basis.tasks.index(name) for name in names]
+        gram: Matrix = basis.certificate.gram[np.ix_(places, places)]
+        if np.isnan(gram).any():
+            raise ExpressionError(
+                f"orthogonal: basis {basis.name!r} does not know all inner products of {', '.join(names)}, for some of "
+                "these never met in the store: refit it with all of them there"
+            )
+        return gram
+
+    return {"orthogonal": partial(orthogonal, products)}
 
 
 def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vector]) -> Vector:

@@ -44,17 +44,17 @@ class Group:
         name: Its name.
         tensors: The tensors, in the base's order.
         gram: VᵀV over these tensors, ``(T, T)``.
-        num_params: Their elements.
+        num_bytes: What an atom takes in them.
     """
 
     name: str
     tensors: tuple[str, ...]
     gram: Matrix
-    num_params: int
+    num_bytes: int
 
 
 def make_groups(
-    grouping: Grouping, tensors: Sequence[str], per_tensor: Matrix, num_params: Sequence[int]
+    grouping: Grouping, tensors: Sequence[str], per_tensor: Matrix, num_bytes: Sequence[int]
 ) -> tuple[Group, ...]:
     """Divide tensors into groups.
 
@@ -62,7 +62,7 @@ def make_groups(
         grouping: How.
         tensors: The N tensors, in the base's order.
         per_tensor: Gram matrices, float64 ``(N, T, T)``.
-        num_params: Elements of each tensor.
+        num_bytes: What an atom takes in each tensor.
 
     Returns:
         The groups in the order of their first tensors; Gram matrices are summed in the base's order.
@@ -75,6 +75,6 @@ def make_groups(
         gram = np.zeros(per_tensor.shape[1:])
         for index in indices:
             gram += per_tensor[index]
-        size = sum(num_params[index] for index in indices)
+        size = sum(num_bytes[index] for index in indices)
         groups.append(Group(name, tuple(tensors[index] for index in indices), gram, size))
     return tuple(groups)

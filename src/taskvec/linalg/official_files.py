@@ -8,17 +8,20 @@ in the list of data sets; here each becomes a name. Files are read by the loader
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import BasisError, MissingExtraError
+from taskvec.vectors.expressions import BASE
 
 Matrix = NDArray[np.float64]
 
@@ -26,6 +29,10 @@ ATOMS = "basis_vectors.pt"
 """The file that tells such a folder."""
 
 _METHODS = {"AutoencoderBasisMethod": "autoencoder", "PCABasisMethod": "pca"}
+_MADE_HERE = {
+    "RandomBasisMethod": "a seed makes its atoms anew: use taskvec compress --method random",
+    "RandomSampleMethod": "its atoms are task vectors: add them to the store, then taskvec compress --method subset",
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,13 @@ def _read(folder: Path) -> OfficialBasis:
     info = json.loads((folder / "method_info.json").read_text(encoding="utf-8"))
     method = _METHODS.get(info["method"])
     if method is None:
-        raise BasisError(f"{folder}: bases of {info['method']} keep no coefficients; use {', '.join(_METHODS)}")
+        instead = _MADE_HERE.get(info["method"], f"use a run of {' or '.join(_METHODS)}")
+        raise BasisError(f"{folder}: a basis of {info['method']} cannot be taken; {instead}")
     vectors = _loaded(folder / ATOMS)["basis_vectors"]
     atoms = [{key: _array(value) for key, value in vector.items()} for vector in vectors]
     tasks = tuple(_as_name(task) for task in info["datasets"])
+    if len(set(tasks)) < len(tasks):
+        raise BasisError(f"{folder}: data sets share a name ({', '.join(tasks)}): name them apart in method_info.json")
     if method == "autoencoder":
         found = _loaded(folder / "AWB.pt")
         return _checked(folder, OfficialBasis(method, tasks, tuple(atoms), _matrix(found["W"]), _matrix(found["B"])))
@@ -100,7 +110,8 @@ def _loaded(path: Path) -> Mapping[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            loaded: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            is_mapped = is_zipfile(path)  # files of torch before 1.6 are held in memory
+            loaded: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_mapped)
     except Exception as error:
         raise BasisError(
             f"{path}: cannot be read as plain tensors and numbers ({type(error).__name__}); nothing else is loaded"
@@ -126,5 +137,5 @@ def _unflattened(
 
 
 def _as_name(task: str) -> str:
-    name = "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in task)
-    return name if name[:1].isalpha() or name[:1] == "_" else f"_{name}"
+    name = re.sub(r"\W", "_", task, flags=re.ASCII)
+    return f"_{name}" if name[:1].isdigit() or name in {"", BASE} else name

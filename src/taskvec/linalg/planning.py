@@ -62,7 +62,7 @@ def _encoders(request: Request, *, is_gram_known: bool) -> Mapping[str, Matrix]:
         count = request.num_atoms + request.method.extra_atoms
     group_of, sizes = request.grouping.group_of, Counter[str]()
     for tensor in request.alignment.tensors:
-        sizes[group_of(tensor.name)] += tensor.num_params
+        sizes[group_of(tensor.name)] += request.atom_bytes[tensor.name]
     encoder = np.zeros((len(request.tasks), count))
     return {tensor.name: encoder for tensor in request.alignment.tensors if sizes[group_of(tensor.name)]}
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
+from taskvec.checkpoints import quantized_layout
+from taskvec.checkpoints.factored import factored_layout
 from taskvec.errors import BasisError
+from taskvec.linalg.atoms import atom_dtype
 from taskvec.linalg.encoders import Method, MethodOptions, find_method, options_of
 from taskvec.linalg.factored_atoms import atom_ranks
 from taskvec.linalg.groups import Grouping
@@ -92,6 +96,20 @@ class Request:
     def allow(self) -> frozenset[Rule]:
         """Rules that the vectors were added with."""
         return frozenset(use.rule for use in self.alignment.uses)
+
+    @cached_property
+    def atom_bytes(self) -> Mapping[str, int]:
+        """Tensor → the bytes that an atom takes in it, as it will be written; none only where it has no elements."""
+        ranks = {info.name: (info, rank) for info, rank in (self.ranks or {}).items()}
+        sizes = {}
+        for tensor in self.alignment.tensors:
+            infos = [TensorInfo(tensor.name, atom_dtype(tensor), tensor.shape)]
+            if tensor.name in ranks:
+                infos = factored_layout(dict([ranks[tensor.name]]), self.factor_dtype)
+            elif self.is_quantized:
+                infos = quantized_layout(infos)
+            sizes[tensor.name] = max(sum(info.nbytes for info in infos), 1) if tensor.num_params else 0
+        return sizes
 
     @classmethod
     def of(cls, store: Store, basis: str, **wanted: Unpack[Wanted]) -> Request:

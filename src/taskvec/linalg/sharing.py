@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.checkpoints.hub import public
 from taskvec.errors import BasisError, OutputError
 from taskvec.linalg.atom_forms import describe_atoms, open_atoms
 from taskvec.linalg.atoms import atom_filename
@@ -38,7 +39,7 @@ def export_basis(basis: Basis, out: Ref) -> Path:
         raise OutputError(f"{target} exists already: choose another output or remove it")
     open_atoms(basis.document, store.base, store.path, store.options)  # refuses atoms that were altered
     base = store.documents.store().base
-    document = SharedBasisDocument(base=base.fingerprint, base_ref=base.ref, basis=basis.document)
+    document = SharedBasisDocument(base=base.fingerprint, base_ref=public(base.ref), basis=basis.document)
     with StagedOutput(target) as staged:
         for index, atom in enumerate(basis.document.atoms):
             shutil.copyfile(store.path / atom.path, staged.directory / atom_filename(index))
@@ -60,9 +61,11 @@ def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
         The basis.
 
     Raises:
-        BasisError: If it belongs to another base.
+        BasisError: If it is none, or belongs to another base.
     """
     source = Path(folder).expanduser().absolute()
+    if not (source / DOCUMENT).is_file():
+        raise BasisError(f"{source} holds no basis: expected {DOCUMENT}, as taskvec basis export writes it")
     shared = load_document(SharedBasisDocument, source / DOCUMENT)
     base = store.documents.store().base
     if shared.base != base.fingerprint:

@@ -129,7 +129,6 @@ def project(base, base_code, raw, codes, centered, count, encoder, out_code, out
         False if an atom is not finite.
     """
     num_atoms = encoder.shape[0]
-    num_sources = codes.size
     anchor = np.empty(TILE, np.float32)
     rows = np.zeros((total.shape[1], TILE), np.float32)
     finite = True
@@ -137,18 +136,48 @@ def project(base, base_code, raw, codes, centered, count, encoder, out_code, out
         stop = min(start + TILE, count)
         size = stop - start
         load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, rows[num_atoms:])
+        _mix(rows, encoder, size)
         for m in range(num_atoms):
             atom = rows[m, :size]
-            atom[:] = np.float32(0.0)
-            for s in range(num_sources):
-                weight = encoder[m, s]
-                delta = rows[num_atoms + s]
-                for i in range(size):
-                    atom[i] += weight * delta[i]
             finite &= round_into(atom, out_code, start, out[m])
             widen(out[m], out_code, start, stop, atom)
         _add_products(rows, size, False, total)
     return finite
+
+
+@njit(nogil=True, cache=True)
+def _mix(rows, encoder, size):  # type: ignore[no-untyped-def]
+    """Write ``encoder @ deltas`` to the first M rows; deltas are the rows after them.
+
+    Each element adds its sources one after another, from zero, whichever of them are added in one go.
+    """
+    num_atoms, num_sources = encoder.shape
+    deltas = rows[num_atoms:]
+    rows[:num_atoms, :size] = np.float32(0.0)
+    paired = num_atoms - num_atoms % 2
+    grouped = num_sources - num_sources % 4
+    for m in range(0, paired, 2):
+        for s in range(0, grouped, 4):
+            _add_four_to_two(rows[m, :size], rows[m + 1, :size], encoder[m, s:], encoder[m + 1, s:], deltas[s:], size)
+    for m in range(num_atoms):
+        atom = rows[m, :size]
+        for s in range(grouped if m < paired else 0, num_sources):
+            weight = encoder[m, s]
+            delta = deltas[s]
+            for i in range(size):
+                atom[i] += weight * delta[i]
+
+
+@njit(nogil=True, cache=True)
+def _add_four_to_two(first, second, u, v, deltas, size):  # type: ignore[no-untyped-def]
+    """Add four weighted deltas to each of two atoms: six loads and two stores in place of sixteen and eight."""
+    d0, d1, d2, d3 = deltas[0, :size], deltas[1, :size], deltas[2, :size], deltas[3, :size]
+    u0, u1, u2, u3 = u[0], u[1], u[2], u[3]
+    v0, v1, v2, v3 = v[0], v[1], v[2], v[3]
+    for i in range(size):
+        x0, x1, x2, x3 = d0[i], d1[i], d2[i], d3[i]
+        first[i] = (((first[i] + u0 * x0) + u1 * x1) + u2 * x2) + u3 * x3
+        second[i] = (((second[i] + v0 * x0) + v1 * x1) + v2 * x2) + v3 * x3
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})

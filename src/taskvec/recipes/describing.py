@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskvec.checkpoints.hub import public
 from taskvec.composition.editing import Editing
 from taskvec.linalg.scaling_search import ScalingChoice
 from taskvec.recipes.card import CARD_FILE, RECIPE_FILE, CardFacts, Ingredient, card_text
 from taskvec.recipes.file_hashes import hash_files, known_hash
 from taskvec.recipes.loading import dump_recipes
 from taskvec.recipes.opening import Opened
-from taskvec.recipes.references import public, relative
+from taskvec.recipes.references import relative
 from taskvec.recipes.schema import Recipe
 from taskvec.types import DType
 

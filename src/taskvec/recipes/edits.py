@@ -74,6 +74,7 @@ def edit(
     *,
     basis: str | None = None,
     addition: Addition = "recovered",
+    measure: bool = False,
     output: OutputOptions | None = None,
 ) -> EditResult:
     """Evaluate an expression over a store and write the result.
@@ -84,6 +85,7 @@ def edit(
         out: The folder to make.
         basis: Take the vectors from this basis; then only its atoms are read.
         addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the ``atoms`` with weight 1.
+        measure: Measure the error over the basis against the task vectors themselves, which are read once more.
         output: Dtype, shards, and a record for the metadata.
 
     Returns:
@@ -94,7 +96,7 @@ def edit(
     file = overridden(
         store_recipe(path, expression, basis=basis, addition=addition), dtype=how.dtype, shard_size=how.shard_size
     )
-    return Merging(file, store.options, sha256=False, record=how.record).save(out)
+    return Merging(file, store.options, sha256=False, record=how.record, measure=measure).save(out)
 
 
 def merge(

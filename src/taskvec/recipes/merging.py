@@ -47,6 +47,7 @@ class Merging:
         sha256: Whether the card names the SHA-256 of every input file, which costs a read of those not known.
         validate: Scores a candidate; the recipe's own command if not given.
         record: What to write into the output's metadata beside our own facts.
+        measure: Whether to measure the error of the last recipe over its basis against the task vectors.
     """
 
     file: RecipeFile
@@ -54,6 +55,7 @@ class Merging:
     sha256: bool = True
     validate: Validate | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    measure: bool = False
 
     def plan(self, out: Ref) -> Plan:
         """Understand every recipe, and return what carrying them out would cost; reads no weight.
@@ -131,7 +133,8 @@ class Merging:
         """Open and understand the last of some recipes."""
         opened = Opened(recipes[-1], self.file.given, made, self.options)
         record = {"recipe": public_text(recipes), **self.record}
-        editing = understand(opened, record, self.options, is_plan=is_plan)
+        measure = self.measure and recipes[-1].name is None
+        editing = understand(opened, record, self.options, measure=measure, is_plan=is_plan)
         return _Work(recipes, self.file.given, opened, editing)
 
     @property
@@ -172,13 +175,16 @@ class _Work:
         return replace(self.editing, output=replace(self.editing.output, documents=texts)).save(out)
 
 
-def understand(opened: Opened, record: Mapping[str, Any], options: RunOptions, *, is_plan: bool = False) -> Editing:
+def understand(
+    opened: Opened, record: Mapping[str, Any], options: RunOptions, *, measure: bool = False, is_plan: bool = False
+) -> Editing:
     """Turn a recipe into what can be planned and written.
 
     Args:
         opened: The recipe, its models open.
         record: What to write into the output's metadata.
         options: The limits.
+        measure: Measure the error over a basis against the task vectors.
         is_plan: Read no weights, not even for inner products; such an editing can be planned and not saved.
 
     Returns:
@@ -195,6 +201,7 @@ def understand(opened: Opened, record: Mapping[str, Any], options: RunOptions, *
             recipe.result,
             basis=recipe.basis,
             addition=recipe.addition,
+            measure=measure,
             output=output,
             is_plan=is_plan,
             preamble=said,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.hub import public
 from taskvec.checkpoints.renaming import renamed
 from taskvec.checkpoints.vocabulary import VocabularyReport, align_vocabularies
 from taskvec.errors import RecipeError
 from taskvec.recipes.layers import LayerNames
-from taskvec.recipes.references import public
 from taskvec.recipes.schema import ModelSource, Recipe, refs_of
 from taskvec.recipes.stacking import open_model
 from taskvec.recipes.steps import used_vectors

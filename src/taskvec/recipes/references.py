@@ -1,4 +1,4 @@
-"""References in recipes: resolved beside the recipe, rewritten for another folder, and named without a path."""
+"""References in recipes: resolved beside the recipe, and rewritten for another folder."""
 
 from __future__ import annotations
 
@@ -55,11 +55,6 @@ def relative(ref: str, given: str, folder: Path) -> str:
         return "+".join(relative(*each, folder) for each in zip(ref.split("+"), given.split("+"), strict=True))
     is_kept = not Path(ref).is_absolute() or Path(given).is_absolute() or given.startswith("~")
     return ref if is_kept else os.path.relpath(ref, folder)
-
-
-def public(ref: str) -> str:
-    """Return a resolved reference for everybody to read: a hub id as it is, of a path the last name alone."""
-    return "+".join(one if _HUB_ID.fullmatch(one) else Path(one).name for one in ref.split("+"))
 
 
 def _exists(path: Path) -> bool:

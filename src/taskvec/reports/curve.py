@@ -20,6 +20,8 @@ def error_curve(
     optimal: Sequence[float] | None = None,
     worst_task: Sequence[float] | None = None,
     chosen: int | None = None,
+    chosen_error: float | None = None,
+    label: str = "all tasks",
     title: str = "What a basis loses",
 ) -> None:
     """Draw the relative error against the number of atoms M; the error's axis begins at 0.
@@ -31,6 +33,8 @@ def error_curve(
         optimal: The least error that any basis of that size has.
         worst_task: The largest error of a single task.
         chosen: The number of atoms to mark; one of ``num_atoms``.
+        chosen_error: The error to mark there, where it is not the line's own.
+        label: What the line of ``relative_error`` is.
         title: What stands above the figure.
 
     Raises:
@@ -45,11 +49,11 @@ def error_curve(
     def draw(axes: Axes) -> None:
         if worst_task is not None:
             axes.plot(num_atoms, worst_task, "s:", color=VERMILLION, markersize=3.5, label="worst task", clip_on=False)
-        axes.plot(num_atoms, relative_error, "o-", color=BLUE, markersize=4, label="all tasks", clip_on=False)
+        axes.plot(num_atoms, relative_error, "o-", color=BLUE, markersize=4, label=label, clip_on=False)
         if optimal is not None:
             axes.plot(num_atoms, optimal, "--", color=INK, linewidth=1.0, label="least possible", clip_on=False)
         if chosen is not None:
-            _mark(axes, chosen, relative_error[num_atoms.index(chosen)])
+            _mark(axes, chosen, relative_error[num_atoms.index(chosen)] if chosen_error is None else chosen_error)
         _frame(axes, title)
         axes.set_xlim(min(num_atoms) - 0.5, max(num_atoms) + 0.5)
 

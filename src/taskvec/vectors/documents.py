@@ -100,6 +100,12 @@ class Documents:
         """Return what the store knows of one basis."""
         return load_document(BasisDocument, self._existing("bases", name, "basis"))
 
+    def names_of_tasks(self, basis: BasisDocument) -> tuple[str | None, ...]:
+        """Return what each task of a basis is called now, by its content; None where its vector has left the store."""
+        names = (*self.vector_names(), *self.part_names())
+        there = {self.vector(name).source.fingerprint: name for name in names}
+        return tuple(there.get(task.fingerprint) for task in basis.tasks)
+
     def check_new_vector(self, name: str) -> None:
         """Refuse a name that no new vector can have."""
         self._check_new("vectors", name, "task vector")

@@ -134,15 +134,18 @@ def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None
     Returns:
         VᵀV.
     """
-    check_same_base(vectors)
-    base = vectors[0].base.checkpoint
-    forms = list(dict.fromkeys(form for vector in vectors for form in vector.terms))
-    allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
-    products = MissingProducts(align(base, forms, allow).combinable, tuple(forms), len(forms))
     total = np.zeros((len(vectors), len(vectors)))
-    for gram in products_of(vectors, products, options or RunOptions()).values():
+    for gram in products_of(vectors, products_among(vectors), options or RunOptions()).values():
         total += gram
     return total
+
+
+def products_among(vectors: Sequence[TaskVector]) -> MissingProducts:
+    """Describe the inner products of all forms that T vectors of one base are made of, for running or for planning."""
+    check_same_base(vectors)
+    forms = tuple(dict.fromkeys(form for vector in vectors for form in vector.terms))
+    allow = frozenset[Rule]().union(*(vector.allow for vector in vectors))
+    return MissingProducts(align(vectors[0].base.checkpoint, forms, allow).combinable, forms, len(forms))
 
 
 def products_of(

@@ -58,6 +58,14 @@ CASES = (
         "autoencoder", "autoencoder", {"steps": 300}, is_convex=True, ignores_order=False, is_least_squares=False
     ),
     MethodCase(
+        "autoencoder, rescaled",
+        "autoencoder",
+        {"steps": 100, "rescale": True},
+        is_convex=True,
+        ignores_order=False,
+        is_least_squares=False,
+    ),
+    MethodCase(
         "autoencoder, varpro", "autoencoder", {"steps": 100, "solver": "varpro"}, is_convex=True, ignores_order=False
     ),
     MethodCase(

@@ -108,6 +108,14 @@ def test_singular_and_zero_vectors_are_no_obstacle(case: MethodCase) -> None:
         assert error(v, encoding) < 1e-7
 
 
+@every_method
+def test_a_group_in_which_nothing_changed_is_no_obstacle(case: MethodCase) -> None:
+    encoding = case.encode(np.zeros((6, 6)), ATOMS)
+    assert np.isfinite(encoding.encoder).all()
+    assert np.isfinite(encoding.decoder_for(np.zeros((6, 6)))).all()
+    assert not encoding.residual(np.zeros((6, 6))).any()
+
+
 def test_negative_inner_products_still_reach_the_optimum() -> None:
     v = np.random.default_rng(5).standard_normal((30, 6))
     encoding = next(case for case in CASES if case.is_optimal).encode(v.T @ v, ATOMS)

@@ -80,7 +80,7 @@ def autoencoder(gram: Matrix, num_atoms: int, options: AutoencoderOptions) -> En
         BasisError: If training diverges.
     """
     num_tasks = len(gram)
-    if options.rescale:
+    if options.rescale and np.trace(gram) > 0:
         gram = gram * (num_tasks / np.trace(gram))  # noqa: PLR6104  # the caller's matrix stays as it is
     logits = np.random.default_rng(options.seed).standard_normal((num_tasks, num_atoms))
     decoder = np.zeros((num_atoms, num_tasks))
