@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from merge_cases import CASES, Case
 from method_oracles import ORACLES, Dense
 
+from taskvec.errors import CompositionError
 from taskvec.methods import METHODS
 from taskvec.methods.electing import agreeing
 from taskvec.methods.options import Scaled
@@ -110,6 +111,34 @@ def test_it_takes_unchanged_models(case: Case) -> None:
     assert np.isfinite(found).all()
     is_moved = case.options.get("normalize") is False or "scale" in case.options
     assert is_moved or np.abs(found).max() < 1e-12
+
+
+def test_it_takes_tensors_of_torch_in_any_dtype() -> None:
+    import torch
+
+    ours, theirs = (torch.tensor(values, dtype=torch.bfloat16) for values in ([1.0, -2.0, 0.5], [3.0, 4.0, -1.0]))
+    wanted = METHODS["ties"](np.array([[1.0, -2.0, 0.5], [3.0, 4.0, -1.0]]), density=0.7)
+    for deltas in ([ours, theirs], [ours.float().requires_grad_(), theirs], torch.stack([ours, theirs])):
+        found = METHODS["ties"](deltas, base=ours, density=0.7)
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("deltas", "message"),
+    [
+        ([np.zeros(3), np.zeros(2)], r"ties: expected deltas of one shape, found \[3\] and \[2\]"),
+        ([np.array([1.0, np.nan])], r"ties: expected finite deltas \(T, …\), one a task, found \[1, 2\]"),
+        (1.0, r"ties: expected finite deltas \(T, …\), one a task, found \[\]: stack them"),
+    ],
+)
+def test_what_is_no_stack_of_deltas_is_refused(deltas: Any, message: str) -> None:
+    with pytest.raises(CompositionError, match=message):
+        METHODS["ties"](deltas)
+
+
+def test_a_method_says_what_it_is() -> None:
+    assert repr(METHODS["ties"]) == "<Method ties: trim, elect sign, disjoint mean>"
 
 
 def test_every_method_is_in_the_table_of_cases() -> None:

@@ -218,6 +218,22 @@ REFUSED = [
     (HEAD, "write either models or slices"),
     ("merge_method: linear\nparameters: {lambda: 2}\n" + MODELS, "linear takes no parameter 'lambda'"),
     ("merge_method: slerp\nparameters: {t: 0.5}\n" + MODELS, "merge_method slerp needs a base: write base_model"),
+    (
+        "merge_method: slerp\nbase_model: base\nparameters: {t: 0.5}\nmodels: [{model: math}, {model: law}]\n",
+        "recipe.yaml:1: merge_method slerp takes two models, found 3: 'base', 'math', 'law'",
+    ),
+    (
+        "merge_method: nuslerp\nparameters: {weight: 1}\n" + MODELS,
+        "recipe.yaml:1: merge_method nuslerp takes two models, found 1: 'math'",
+    ),
+    (
+        "merge_method: nearswap\nbase_model: base\nparameters: {t: 0.5}\nmodels: [{model: math}, {model: law}]\n",
+        "recipe.yaml:1: merge_method nearswap takes one model beside base_model, found 2: 'math', 'law'",
+    ),
+    (
+        "merge_method: model_stock\nbase_model: base\nmodels: [{model: base}, {model: law}]\n",
+        "recipe.yaml:1: merge_method model_stock takes at least two models beside base_model, found 1: 'law'",
+    ),
     (HEAD + "parameters: {seed: 1}\n" + MODELS, "task_arithmetic takes no parameter 'seed'"),
     (HEAD + MODELS + "slices: [{sources: [{model: math, layer_range: [0, 1]}]}]\n", "write either models or slices"),
     (HEAD + "slices: [{sources: [{model: math, layer_range: [0, 1]}]}]\n", "base_model 'base' is none of the sources"),

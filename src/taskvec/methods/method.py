@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskvec.errors import CompositionError
+from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.parameter import Parameter, parameters_of
 from taskvec.methods.part import Array, Doubles, Grain, Part
@@ -137,6 +138,9 @@ class Method:
     mergekit: str | None = None
     ignored: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Method {self.name}: {self.summary}>"
+
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Its options, in order."""
@@ -197,7 +201,7 @@ class Method:
         """Merge the deltas of one tensor in float64, in memory: the definition.
 
         Args:
-            deltas: ``(T, …)``, one delta a task, of the tensor's shape; finite.
+            deltas: ``(T, …)``, one delta a task, of the tensor's shape; finite. Arrays, or tensors of torch.
             base: The base's values, for methods that look at them; zeros if not given, so that a method that takes
                 whole models may be given these.
             names: What the tasks are called, which random masks depend on; their numbers if not given.
@@ -210,21 +214,17 @@ class Method:
         Raises:
             CompositionError: If deltas or options are not what the method takes.
         """
-        stacked = np.asarray(deltas, np.float64)
-        if stacked.ndim == 0 or not np.isfinite(stacked).all():
-            raise CompositionError(
-                f"{self.name}: expected finite deltas (T, …), one a task, found {list(stacked.shape)}: stack them"
-            )
-        called = tuple(names) if names is not None else tuple(map(str, range(len(stacked))))
+        whole = stacked(deltas, self.name)
+        called = tuple(names) if names is not None else tuple(map(str, range(len(whole))))
         settings = self.settings(called, options)
-        shape = stacked.shape[1:]
-        anchor = np.zeros(shape) if base is None else np.asarray(base, np.float64)
-        if anchor.shape != shape or len(called) != len(stacked):
+        shape = whole.shape[1:]
+        anchor = np.zeros(shape) if base is None else doubles(base)
+        if anchor.shape != shape or len(called) != len(whole):
             raise CompositionError(
-                f"{self.name}: expected a base of shape {list(shape)} and {len(stacked)} names, found "
+                f"{self.name}: expected a base of shape {list(shape)} and {len(whole)} names, found "
                 f"{list(anchor.shape)} and {len(called)}"
             )
-        rows = stacked.reshape(len(stacked), -1)
+        rows = whole.reshape(len(whole), -1)
         part = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
         return self._merged(part, settings.at(tensor)).reshape(shape)
 

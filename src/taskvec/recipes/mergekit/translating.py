@@ -79,6 +79,7 @@ class _Translation:
         self._method = method
         self._slots = slots
         self._base, self._inputs = self._roles()
+        self._check_number()
         self._is_of_points = method.takes is Takes.POINTS  # such a method may be given the base by its name
         others = [slot for slot in self._inputs if slot is not self._base or not self._is_of_points]
         self._by_name = dict(zip(names_of(slot.models[0] for slot in others), others, strict=True))
@@ -109,6 +110,20 @@ class _Translation:
             return base, inputs
         everything = (*([base] if base else []), *inputs)
         return everything[0], everything
+
+    def _check_number(self) -> None:
+        """Refuse more or fewer models than the method takes.
+
+        Raises:
+            RecipeError: If that is so.
+        """
+        found, method = [slot.models[0] for slot in self._inputs], self._method
+        if len(found) < method.min_inputs or len(found) > (method.max_inputs or len(found)):
+            beside = "" if self._base in self._inputs else " beside base_model"
+            expected = method.inputs.replace("task vector", "model")
+            raise RecipeError(
+                f"merge_method {method.name} takes {expected}{beside}, found {len(found)}: {listed(found) or 'none'}"
+            )
 
     def _step(self) -> dict[str, Any]:
         merged = (
