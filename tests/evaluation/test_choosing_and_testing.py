@@ -28,12 +28,12 @@ from taskvec.evaluation import (
 
 
 def moved() -> InPlace:
-    """A module whose mean moves by one along `up`, half along `side`."""
+    """A module whose mean moves by one along `up`, half along `side`, and by one against `back`."""
     model = Point()
     with torch.no_grad():
         model.first.zero_()
     ones = torch.ones(4, 3)
-    return InPlace(model, {"up": {"first": ones}, "side": {"first": 0.5 * ones}})
+    return InPlace(model, {"up": {"first": ones}, "side": {"first": 0.5 * ones}, "back": {"first": -ones}})
 
 
 def test_a_validation_has_no_attribute_that_leads_to_test_data() -> None:
@@ -105,9 +105,16 @@ def test_addition_tests_once_at_what_validation_chose() -> None:
     assert found.curves().series[0].x == tuple(x for x, _ in found.choice.tried)
 
 
-def test_an_analogy_adds_two_and_takes_one_away() -> None:
-    found = analogy(moved(), of="side", to="up", like="side", task=near("a", 0.5))
-    assert found.name == "side + up − side"
+@pytest.mark.parametrize(("of", "to", "like", "slope"), [("back", "up", "side", 2.5), ("side", "up", "side", 1.0)])
+def test_an_analogy_adds_two_and_takes_one_away(of: str, to: str, like: str, slope: float) -> None:
+    model = moved()
+    found = analogy(model, of=of, to=to, like=like, task=near("a", 0.5), search=Golden(0.0, 1.0, 1e-4))
+    assert found.name == f"{like} + {to} − {of}"
+    assert found.choice.scaling == pytest.approx(0.5 / slope, rel=1e-2)
+    assert model.model.get_parameter("first").mean().item() == pytest.approx(slope * found.choice.scaling, rel=1e-5)
+
+
+def test_an_analogy_needs_its_directions() -> None:
     with pytest.raises(EvaluationError, match="no direction"):
         analogy(moved(), of="side", to="up", like="absent", task=near("a", 0.5))
 

@@ -15,6 +15,7 @@ from taskvec.errors import OutputError
 from taskvec.reports import Chart, angles_chart, atoms_chart, cells_chart, cosine_map, lines_chart, points_chart, tree
 from taskvec.reports.charts.theme import DARK, LIGHT
 from taskvec.reports.likeness import cosines
+from taskvec.results import Axis, Curves, Series
 
 Names = tuple[str, ...]
 
@@ -55,6 +56,36 @@ def texts(svg: str) -> list[str]:
 def test_names_are_on_the_chart(make: Callable[[Names], Chart]) -> None:
     svg = make(("mnist", "emoji", "latin")).svg()
     assert "mnist" in "".join(texts(svg)) or "mnist" in svg
+
+
+def drawn_path(x: tuple[float, ...], y: tuple[float, ...]) -> list[tuple[float, float]]:
+    line = Series(name="trade", x=x, y=y)
+    svg = lines_chart(Curves(title="A trade", x=Axis(name="cost"), y=Axis(name="left"), series=(line,))).svg()
+    marks = [element for element in ET.fromstring(svg).iter() if "mark-line" in element.get("class", "")]  # noqa: S314
+    (path,) = [each.get("d", "") for mark in marks for each in mark.iter() if each.get("d")]
+    return [tuple(map(float, point.split(","))) for point in path.removeprefix("M").split("L")]  # type: ignore[misc]
+
+
+def test_a_line_goes_back_where_its_numbers_do() -> None:
+    ahead = drawn_path((0.0, 1.0, 2.0, 3.0), (4.0, 3.0, 2.0, 1.0))
+    back = drawn_path((0.0, 3.0, 1.0, 2.0), (4.0, 3.0, 2.0, 1.0))
+    assert [x for x, _ in ahead] == sorted(x for x, _ in ahead)
+    order = sorted(range(4), key=lambda place: back[place][0])
+    assert order == [0, 2, 3, 1]
+    assert [y for _, y in back] == sorted(y for _, y in back)
+
+
+def test_spreads_of_a_line_that_turns_are_bars() -> None:
+    def marks(*x: float) -> str:
+        line = Series(name="trade", x=x, y=x, spread=(0.1,) * len(x))
+        axis = Axis(name="cost")
+        chart = lines_chart(Curves(title="A trade", x=axis, y=axis, series=(line,), spread="standard error"))
+        return json.dumps(chart.complete()["layer"][0])
+
+    assert '"area"' in marks(0.0, 1.0, 2.0)
+    assert '"area"' in marks(2.0, 1.0, 0.0)
+    assert '"area"' not in marks(0.0, 2.0, 1.0)
+    assert '"rule"' in marks(0.0, 2.0, 1.0)
 
 
 @charts

@@ -113,7 +113,9 @@ def analogy(
     Returns:
         λ and the test metrics of the task.
     """
-    along = {like: 1.0, to: 1.0, of: -1.0}
+    along = dict.fromkeys((like, to, of), 0.0)
+    for direction, coefficient in ((like, 1.0), (to, 1.0), (of, -1.0)):
+        along[direction] += coefficient  # a direction may have two parts
     return addition(model, along, [task], name=f"{like} + {to} − {of}", search=search, references=references)
 
 

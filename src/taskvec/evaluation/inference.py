@@ -1,4 +1,4 @@
-"""A model that is only looked at: evaluation mode, no gradients, a chosen precision, and its mode put back."""
+"""A model that is only looked at: evaluation mode, no gradients, a chosen precision, and its modes put back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def inferring(model: Module, precision: Precision) -> Generator[torch.device]:
     """Let a model compute without learning.
 
     Args:
-        model: The model; its mode is put back afterwards.
+        model: The model; every module's mode is put back afterwards, of those too whose mode is not the model's.
         precision: In which numbers it computes.
 
     Yields:
@@ -26,10 +26,11 @@ def inferring(model: Module, precision: Precision) -> Generator[torch.device]:
     """
     import torch
 
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.inference_mode(), computing_in(precision, model):
             yield next(model.parameters()).device
     finally:
-        model.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training

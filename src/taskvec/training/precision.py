@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 Precision = Literal["float32", "bfloat16"]
-"""``bfloat16``: matrix products in bfloat16 by torch's autocast, some three times as fast on CPUs with AMX."""
+"""``bfloat16``: matrix products in bfloat16 by torch's autocast, faster on CPUs with AMX and slower on others."""
 
 
 def computing_in(precision: Precision, model: Module) -> AbstractContextManager[object]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskvec.errors import EvaluationError
+from taskvec.evaluation.inference import inferring
 from taskvec.evaluation.language_modelling.padding import Tokenizer, Tokens, encoded, padded
-from taskvec.training.precision import Precision, computing_in
+from taskvec.training.precision import Precision
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,11 +61,10 @@ def continuations(model: Module, tokenizer: Tokenizer, prompts: Sequence[str], h
 
     rows = encoded(tokenizer, prompts)
     draws = torch.rand(len(rows), how.new_tokens, generator=torch.Generator().manual_seed(how.seed))
-    model.eval()
     texts = []
     for start in range(0, len(rows), how.batch):
         some = slice(start, start + how.batch)
-        with torch.no_grad(), computing_in(how.precision, model):  # one context, so that weights are cast once
+        with inferring(model, how.precision):  # one context, so that weights are cast once
             written = _write(model, rows[some], draws[some], how.temperature, tokenizer.eos_token_id)
         texts += [str(tokenizer.decode(row, skip_special_tokens=True)) for row in written]
     return texts

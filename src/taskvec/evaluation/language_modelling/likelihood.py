@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskvec.errors import EvaluationError
+from taskvec.evaluation.inference import inferring
 from taskvec.evaluation.language_modelling.padding import Tokenizer, Tokens, encoded, padded
-from taskvec.training.precision import Precision, computing_in
+from taskvec.training.precision import Precision
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,17 +96,15 @@ def token_losses(
     Yields:
         A list for each row, one number shorter than the row.
     """
-    model.eval()
     for start in range(0, len(rows), batch):
         yield from _losses(model, rows[start : start + batch], precision)
 
 
 def _losses(model: Module, rows: Sequence[Tokens], precision: Precision) -> list[list[float]]:
-    import torch
     from torch.nn import functional
 
-    together = padded(rows, "right", next(model.parameters()).device)
-    with torch.no_grad(), computing_in(precision, model):
+    with inferring(model, precision) as device:
+        together = padded(rows, "right", device)
         logits: Tensor = model(input_ids=together.ids, attention_mask=together.mask, use_cache=False).logits
     losses = []
     for number, row in enumerate(rows):  # one row's logits at a time in float32

@@ -1,4 +1,4 @@
-"""Curves over one axis: a band for each spread, a rule for each marked place."""
+"""Curves over one axis, each in the order of its numbers: a band or bars for spreads, a rule for each marked place."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _HEIGHT = 260
 
 def lines_chart(curves: Curves) -> Chart:
     """Draw curves; controls are thin and dashed, and a click on the legend leaves one line in front.
+
+    A line goes from one number to the next as they are given, back too, such as a trade-off over λ that turns.
 
     Args:
         curves: The numbers.
@@ -69,13 +71,21 @@ def _axis(axis: Axis) -> Spec:
 def _bands(curves: Curves) -> list[Spec]:
     if all(line.spread is None for line in curves.series):
         return []
-    ends = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}, "opacity": {"value": 0.18}}
-    return [{"transform": [{"filter": "isValid(datum.low)"}], "mark": "area", "encoding": ends}]
+    ends = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    band = {"mark": "area", "encoding": {**ends, "opacity": {"value": 0.18}}}
+    bars = {"mark": "rule", "encoding": ends}  # an area is drawn from left to right alone
+    return [{"transform": [{"filter": "isValid(datum.low)"}], **(bars if _turns(curves) else band)}]
+
+
+def _turns(curves: Curves) -> bool:
+    """Whether a line goes to the right and to the left."""
+    return any(tuple(sorted(line.x)) not in {line.x, line.x[::-1]} for line in curves.series)
 
 
 def _line() -> Spec:
     dash = {"condition": {"test": "datum.control", "value": [5, 4]}, "value": [1, 0]}
-    return {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"strokeDash": dash, "detail": {"field": "line"}}}
+    encoding = {"strokeDash": dash, "detail": {"field": "line"}, "order": {"value": None}}
+    return {"mark": {"type": "line", "strokeWidth": 2}, "encoding": encoding}
 
 
 def _points(tips: list[Spec]) -> Spec:
