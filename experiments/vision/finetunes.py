@@ -1,4 +1,4 @@
-"""Fine-tunes by task, learning rate and seed; those that the demo makes too are shared with it."""
+"""Fine-tunes by task, learning rate and seed, as the demo makes its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
