@@ -38,7 +38,7 @@ Runs = Mapping[str, tuple[Run, ...]]
 
 def ask(setting: Setting) -> Answer:
     """Carry every recipe out by both programs."""
-    family = setting.family(setting.scale.llama, 9).first(4)
+    family = setting.family(setting.scale.recipes, 4)
     peer = None if setting.is_toy else mergekit_environment(setting) / "mergekit-yaml"
     runs: dict[str, tuple[Run, ...]] = {}
     rows = []
@@ -112,7 +112,7 @@ def _misrounded(setting: Setting, case: Case, recipe: Path, outs: Sequence[Path]
     tuned = {name: tensors(folder) for name, folder in models.items()}
     wrong, total = np.zeros(len(outs)), 0
     for tensor in (name for name in origin if SAMPLE in name):
-        base = widen(origin[tensor]).reshape(setting.scale.llama.shapes[tensor])
+        base = widen(origin[tensor]).reshape(setting.scale.recipes.shapes[tensor])
         points = [widen(tuned[name][tensor]).reshape(base.shape) if name in tuned else base for name in names]
         exact = (base + _definition(case, points, base, names, tensor)).reshape(-1)
         nearest = np.abs(round_to_bfloat16(exact) - exact)

@@ -15,6 +15,7 @@ class Scale:
         name: ``full`` or ``toy``.
         repeats: How often each timing is taken.
         llama: The model that speed is measured on.
+        recipes: A smaller one of the same kind, on which every method is timed beside its peer.
         many: A small model, for many fine-tunes.
         counts: T, the numbers of those fine-tunes.
         large_tensor: A model of one large tensor.
@@ -30,6 +31,7 @@ class Scale:
     name: str
     repeats: int
     llama: Layout
+    recipes: Layout
     many: Layout
     counts: tuple[int, ...]
     large_tensor: Layout
@@ -46,6 +48,7 @@ FULL = Scale(
     name="full",
     repeats=5,
     llama=llama(hidden=1024, layers=16, intermediate=2560, vocabulary=30_000),
+    recipes=llama(hidden=1024, layers=4, intermediate=2560, vocabulary=8_000),
     many=even(16, 1 << 20),
     counts=(2, 4, 8, 16, 32, 64),
     large_tensor=even(1, 1_000_000_000),
@@ -62,6 +65,7 @@ TOY = Scale(
     name="toy",
     repeats=1,
     llama=llama(hidden=64, layers=2, intermediate=128, vocabulary=512),
+    recipes=llama(hidden=64, layers=2, intermediate=128, vocabulary=512),
     many=even(4, 1 << 10),
     counts=(2,),
     large_tensor=even(1, 100_000),

@@ -26,6 +26,9 @@ START = 0.25
 RATIO = 1.5
 """Of neighbours in a search."""
 
+TOLERANCE = 0.02
+"""Of a search: about one standard error of the mean accuracy of so few validation pictures."""
+
 MEMORY = 4 << 30
 """Of the whole process, which holds the model and a direction beside what is streamed."""
 
@@ -214,13 +217,13 @@ class Bench:
     def _deciding(self, is_seeded: bool) -> Json:
         lab = self.laboratory
         seed = {"seed": self.group.seed} if is_seeded else {}
-        search = {"start": START, "ratio": RATIO, "rank": lab.plan.rank}
+        search = {"start": START, "ratio": RATIO, "tolerance": TOLERANCE, "rank": lab.plan.rank}
         return {"vectors": self.group.identity, **search, **seed, **lab.deciding(lab.names)}
 
 
 def grid(start: float) -> Grid:
-    """Three λ around a start, and further while the best lies at an end."""
-    return Grid(low=start / RATIO, high=start * RATIO, num_points=3, most_points=14)
+    """Three λ around a start, further while the best lies at an end, and up to where it is clearly worse."""
+    return Grid(low=start / RATIO, high=start * RATIO, num_points=3, most_points=10, tolerance=TOLERANCE)
 
 
 def norm(values: Values) -> float:

@@ -51,7 +51,7 @@ class Plan:
         "subset, greedy",
         "random",
     )
-    repeated: tuple[str, ...] = ("spectral", "autoencoder, adam")
+    repeated: tuple[str, ...] = ("spectral",)
     once: tuple[str, ...] = (
         "shared added again, μ = λ/2",
         "shared alone",

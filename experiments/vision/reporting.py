@@ -7,7 +7,7 @@ from experiments.setting import Setting
 from experiments.vision.directions import Direction, merges, sharing
 from experiments.vision.figures import curves, matrices
 from experiments.vision.findings import Findings
-from experiments.vision.laboratory import RATIO, START
+from experiments.vision.laboratory import RATIO, START, TOLERANCE
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
 from experiments.vision.tables import tables
 from experiments.vision.words import QUESTION, answer, controls
@@ -77,8 +77,9 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
     )
     search = (
         f"λ is chosen on {plan.validation} validation pictures a task, by a geometric search with ratio {RATIO:g} that "
-        f"begins where the edit is {START:g} times as long as the sum of all vectors and goes on while the best lies "
-        f"at an end. Test pictures are used once, {plan.test} a task at most."
+        f"begins where the edit is {START:g} times as long as the sum of all vectors, goes on while the best lies at "
+        f"an end, and upwards until the largest λ is worse than the best by {100 * TOLERANCE:g} points, one standard "
+        f"error of so few pictures. Test pictures are used once, {plan.test} a task at most."
     )
     training = (
         f"Fine-tunes: {plan.steps} steps of 32 pictures, in float32, heads fixed. Models are measured with products in "

@@ -42,3 +42,16 @@ def test_scores_that_are_all_alike_lead_nowhere() -> None:
     choice = grid_search(lambda _: 0.5)
     assert len(choice.tried) == 9
     assert choice.scaling == pytest.approx(0.02)
+
+
+def test_a_dip_within_the_tolerance_does_not_end_the_search() -> None:
+    scores = {0: 0.84, 1: 0.859, 2: 0.852, 3: 0.87, 4: 0.88, 5: 0.85, 6: 0.99}
+    search = {"low": 1.0, "high": 4.0, "num_points": 3}
+
+    def score(x: float) -> float:
+        return scores[round(np.log2(x))]
+
+    assert grid_search(score, **search).scaling == pytest.approx(2.0)
+    choice = grid_search(score, tolerance=0.02, **search)
+    assert choice.scaling == pytest.approx(16.0)
+    assert [round(x) for x, _ in choice.tried] == [1, 2, 4, 8, 16, 32]

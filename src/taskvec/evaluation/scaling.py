@@ -25,17 +25,24 @@ class Grid:
         high: The largest.
         num_points: How many at first.
         most_points: How many at most.
+        tolerance: How much worse than the best the largest λ may be while larger ones are tried: the noise of a score.
     """
 
     low: float = 0.02
     high: float = 1.0
     num_points: int = 9
     most_points: int = 25
+    tolerance: float = 0.0
 
     def __call__(self, score: Score) -> ScalingChoice:
         """Search."""
         return grid_search(
-            score, low=self.low, high=self.high, num_points=self.num_points, most_points=self.most_points
+            score,
+            low=self.low,
+            high=self.high,
+            num_points=self.num_points,
+            most_points=self.most_points,
+            tolerance=self.tolerance,
         )
 
 

@@ -32,9 +32,18 @@ class ScalingChoice:
 
 
 def grid_search(
-    score: Score, *, low: float = 0.02, high: float = 1.0, num_points: int = 9, most_points: int = 25
+    score: Score,
+    *,
+    low: float = 0.02,
+    high: float = 1.0,
+    num_points: int = 9,
+    most_points: int = 25,
+    tolerance: float = 0.0,
 ) -> ScalingChoice:
     """Try a geometric grid, and go on past an end while the best lies there.
+
+    A score of few examples is noisy, and a merge may want a longer edit than the next dip lets see: with ``tolerance``
+    larger coefficients are tried until one is worse than the best by more than that.
 
     Args:
         score: Measures a coefficient.
@@ -42,6 +51,7 @@ def grid_search(
         high: The largest.
         num_points: Points of the first grid.
         most_points: Points in all, when the best stays at an end.
+        tolerance: How much worse than the best the largest coefficient may be while larger ones are tried.
 
     Returns:
         The best; of equal scores, the smaller coefficient.
@@ -49,22 +59,26 @@ def grid_search(
     step = (high / low) ** (1 / (num_points - 1))
     tried = {low * step**n: score(low * step**n) for n in range(num_points)}
     while len(tried) < most_points:
-        beyond = _beyond(tried, step)
+        beyond = _beyond(tried, step, tolerance)
         if beyond is None:
             break
         tried[beyond] = score(beyond)
     return _choice(tried)
 
 
-def _beyond(tried: dict[float, float], step: float) -> float | None:
-    """Return the next coefficient past the end at which the best lies, better than its neighbour; None elsewhere."""
+def _beyond(tried: dict[float, float], step: float, tolerance: float) -> float | None:
+    """Return the next coefficient past the end at which the best lies, better than its neighbour; None elsewhere.
+
+    Where the largest is within the tolerance of the best, it is past that end.
+    """
     inner = sorted(tried)
     best = _best(tried)
     if best == inner[0] and tried[best] > tried[inner[1]]:
         return best / step
-    if best == inner[-1] and tried[best] > tried[inner[-2]]:
+    largest = inner[-1]
+    if best == largest and tried[best] > tried[inner[-2]]:
         return best * step
-    return None
+    return largest * step if tolerance > 0 and tried[largest] >= tried[best] - tolerance else None
 
 
 def golden_section(score: Score, *, low: float, high: float, tolerance: float = 0.01) -> ScalingChoice:
