@@ -118,6 +118,14 @@ def test_everything_of_a_result_is_on_its_page(pages: dict[str, str]) -> None:
     assert [text for text in said if text not in whole] == []
 
 
+def test_an_answer_in_paragraphs_is_shown_so_and_the_first_stands_for_it_in_the_overview() -> None:
+    kept = result().model_copy(update={"answer": "In short, yes.\n\nAt length, by 9 points.\n"})
+    page = report_page([kept, result()])
+    shown = [text.strip() for text in Reader(page).texts]
+    assert shown.count("In short, yes.") == 2
+    assert shown.count("At length, by 9 points.") == 1
+
+
 def test_drawn_tables_and_figures_have_charts(pages: dict[str, str]) -> None:
     titles = [spec["description"].partition(".")[0] for spec in Reader(pages["results"]).data["charts"].values()]
     assert titles == ["Accuracy", "Choosing λ", "Cross accuracy", "Choosing λ", "Cross accuracy"]

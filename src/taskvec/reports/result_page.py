@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -55,7 +56,7 @@ def result_section(result: Result, identity: str) -> Section:
 
 
 def _blocks(result: Result) -> Iterator[Block]:
-    yield Words(result.answer, "answer")
+    yield from (Words(part, "answer") for part in _paragraphs(result.answer))
     yield Words(result.question)
     yield from (Words(note, "note") for note in result.notes)
     for table in result.tables:
@@ -68,6 +69,11 @@ def _blocks(result: Result) -> Iterator[Block]:
         yield Numbers(_controls(result))
     yield _recipe(result)
     yield _circumstances(result)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Cut a text at its empty lines."""
+    return [part for part in re.split(r"\n\s*\n", text) if part.strip()] or [text]
 
 
 def _about_spread(spread: str) -> str:
@@ -114,7 +120,7 @@ def _controls(result: Result) -> Table:
 
 def _overview(results: Sequence[Result]) -> Table:
     columns = (Column(name="result"), Column(name="found"), Column(name="seeds", unit="count"), Column(name="date"))
-    rows = tuple((r.title, r.answer, len(r.seeds), f"{r.date:%Y-%m-%d}") for r in results)
+    rows = tuple((r.title, _paragraphs(r.answer)[0], len(r.seeds), f"{r.date:%Y-%m-%d}") for r in results)
     return Table(title="Results", columns=columns, rows=rows)
 
 

@@ -76,7 +76,8 @@ class Result(Document, Displayed):
         name: A short name, the same for every run of the same question.
         title: The question in a few words.
         question: The question in full.
-        answer: What was found, in words that do not claim more than the numbers.
+        answer: What was found, in words that do not claim more than the numbers; the first paragraph stands for it in
+            overviews, an empty line begins the next.
         recipe: What was done with task vectors: a recipe's YAML, or expressions.
         commands: What does it again.
         date: When it was done.
