@@ -189,9 +189,11 @@ def show(value: Cell, unit: Unit) -> str:
     number = value.value if isinstance(value, Measured) else value
     if unit == "bytes":
         return next(f"{number / 1024**k:.3g} {name}" for k, name in _SIZES if abs(number) < 1024 ** (k + 1) or k == 4)
-    return {"fraction": f"{100 * number:.1f} %", "count": f"{number:,.0f}", "seconds": f"{number:.3g} s"}.get(
-        unit, f"{number:.3g}"
-    )
+    return {
+        "fraction": f"{round(100 * number, 1) + 0.0:.1f} %",
+        "count": f"{number:,.0f}",
+        "seconds": f"{number:.3g} s",
+    }.get(unit, f"{number:.3g}")
 
 
 _SIZES = tuple(enumerate(("B", "KiB", "MiB", "GiB", "TiB")))

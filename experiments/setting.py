@@ -38,6 +38,10 @@ class Setting:
     say: Callable[[str], None] = _say
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def command(self, name: str) -> str:
+        """What runs an experiment as this run does."""
+        return f"FAST=1 make experiment-{name}" if self.is_fast else f"make experiment-{name}"
+
     @contextmanager
     def step(self, name: str) -> Generator[None]:
         """Announce a step and add its seconds to the result."""

@@ -36,7 +36,7 @@ def tell(found: Findings, setting: Setting, scale: Scale) -> Result:
         title=f"A repository of {len(found.tasks)} task vectors",
         question=QUESTION,
         answer=" ".join((_of_growth(found, scale), _of_families(found), _of_newcomers(found))),
-        commands=("make experiment-repository",),
+        commands=(setting.command("repository"),),
         date=datetime.now(UTC),
         seeds=setting.seeds,
         settings={
@@ -143,14 +143,21 @@ def _newcomer_row(found: Findings, asked: Asked) -> tuple[Cell, ...]:
 def _of_growth(found: Findings, scale: Scale) -> str:
     first, last = (_half(found, index) for index in (1, -1))
     half = min(range(len(scale.judged)), key=lambda index: abs(2 * scale.judged[index] - scale.sizes[-1]))
-    kept = measured(kept_gain(found, half))
+    kept = measured(kept_gain(found, half)).value
+    alike = "little" if last[0] > _ALIKE * last[1] else "much"
+    more = "help" if first[0] - last[0] > _HELPS else "help little"
+    matters = "less" if kept > 1 - last[0] else "no less"
     return (
         f"Bytes grow with M alone. Half as many atoms as vectors leave a relative error of {first[0]:.2f} at T = "
         f"{scale.sizes[1]} and {last[0]:.2f} at T = {scale.sizes[-1]}, where orthogonal vectors of the same norms "
-        f"would leave {last[1]:.2f}: short fine-tunes have little in common, and more of them help little. What is "
-        f"lost matters less to accuracy: from {scale.judged[half]} atoms each vector keeps {100 * kept.value:.0f} % of "
+        f"would leave {last[1]:.2f}: short fine-tunes have {alike} in common, and more of them {more}. What is "
+        f"lost matters {matters} to accuracy: from {scale.judged[half]} atoms each vector keeps {100 * kept:.0f} % of "
         "its fine-tune's gain over the base."
     )
+
+
+_ALIKE = 0.8  # of the error of orthogonal vectors, above which vectors are said to have little in common
+_HELPS = 0.1  # less error, from which more vectors are said to help
 
 
 def _half(found: Findings, index: int) -> tuple[float, float]:

@@ -59,7 +59,7 @@ def tell(found: Findings, setting: Setting, scale: Scale) -> Result:
         question=QUESTION,
         answer=_answer(found),
         recipe="\n".join(f"base + λ*({way(MIX)})  # {name}" for name, way in WAYS.items()),
-        commands=("make experiment-styles",),
+        commands=(setting.command("styles"),),
         date=datetime.now(UTC),
         seeds=setting.seeds,
         settings={
@@ -182,7 +182,9 @@ def _answer(found: Findings) -> str:
 
 
 def _verdict(gains: Sequence[float]) -> str:
-    if len(gains) < 2 or abs(fmean(gains)) < 2 * _error(gains):
+    if len(gains) < 2:
+        return "One mix at one seed: any difference between unique components and whole vectors may be noise."
+    if abs(fmean(gains)) < 2 * _error(gains):
         return "No difference beyond noise between unique components and whole vectors."
     better = "better" if fmean(gains) > 0 else "worse"
     return f"Unique components mix styles {better} than whole vectors here."
@@ -190,7 +192,9 @@ def _verdict(gains: Sequence[float]) -> str:
 
 def _control(gains: Sequence[float], drawn: Sequence[float]) -> str:
     apart = [one - other for one, other in zip(gains, drawn, strict=True)]
-    if len(apart) < 2 or abs(fmean(apart)) < 2 * _error(apart):
+    if len(apart) < 2:
+        return f"for success, the shared directions make {_signed(apart)}, of which one seed tells nothing."
+    if abs(fmean(apart)) < 2 * _error(apart):
         return "for success, the shared directions do no more than random ones."
     return f"for success, the shared directions matter by {_signed(apart)} beyond chance."
 

@@ -105,6 +105,7 @@ def test_one_page_to_open_holds_every_result(tmp_path: Path) -> None:
         (None, "number", "–"),
         (0.123456, "number", "0.123"),
         (0.5, "fraction", "50.0 %"),
+        (-0.0002, "fraction", "0.0 %"),
         (1234567, "count", "1,234,567"),
         (1536, "bytes", "1.5 KiB"),
         ("a|b", "text", "a\\|b"),
@@ -127,6 +128,8 @@ def test_a_fast_run_never_writes_over_the_evidence(tmp_path: Path) -> None:
     assert (fast.is_fast, fast.out, fast.seeds) == (True, Path("experiments-output"), (0,))
     assert (whole.is_fast, whole.out, whole.seeds) == (False, EVIDENCE, SEEDS)
     assert fast.cache == tmp_path / "taskvec" / "experiments"
+    assert fast.command("toy") == "FAST=1 make experiment-toy"
+    assert whole.command("toy") == "make experiment-toy"
 
 
 def test_steps_add_up_their_seconds(tmp_path: Path) -> None:

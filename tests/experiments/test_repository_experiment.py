@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from itertools import product, starmap
 
 import numpy as np
@@ -67,6 +69,35 @@ def test_everything_is_told(explored) -> None:
     assert [row[0] for row in served.rows] == ["2 atoms", "3 atoms", "2 random atoms"]
     assert result.matrices[0].rows == SOURCES
     assert "nan" not in page(result)
+    assert result.commands == ("make experiment-repository",)
+    fast = telling.tell(found, replace(setting, is_fast=True), TOY)
+    assert fast.commands == ("FAST=1 make experiment-repository",)
+
+
+def growing(found, errors, orthogonal):
+    """The findings with other errors from half as many atoms, at every T, and those of orthogonal vectors."""
+    grown = deepcopy(found.growth)
+    for seed in grown:
+        for each, error in zip(seed, errors, strict=True):
+            each["bases"][1]["error"] = error
+            each["orthogonal"] = [orthogonal] * len(each["orthogonal"])
+    return replace(found, growth=grown)
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ((0.66, 0.62), "have little in common, and more of them help little"),
+        ((0.3, 0.2), "have much in common, and more of them help little"),
+    ],
+)
+def test_what_is_said_of_growth_follows_the_errors(explored, errors, said) -> None:
+    setting, _, _, found = explored
+    scale = replace(TOY, sizes=(3, *TOY.sizes))
+    three = growing(replace(found, growth=[[seed[0], *seed] for seed in found.growth]), (0.9, *errors), 0.67)
+    assert said in telling.tell(three, setting, scale).answer
+    helped = growing(three, (0.9, 0.9, errors[1]), 0.67)
+    assert "and more of them help." in telling.tell(helped, setting, scale).answer
 
 
 def test_errors_are_those_that_an_eigendecomposition_gives(explored) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from experiments.cached import Kept
 from experiments.errors import ExperimentError
 from experiments.publishing import page
 from experiments.setting import Setting
-from experiments.styles import explore, icons, packs, painter
+from experiments.styles import explore, icons, packs, painter, telling
 from experiments.styles.icons import Icons
 from experiments.styles.judging import kernel_distance
 from experiments.styles.packs import PACKS, STYLES, Pack
@@ -64,6 +65,23 @@ def test_styles_are_mixed_judged_drawn_and_told(tmp_path) -> None:
     pictures = sorted(path.name for path in (tmp_path / "out" / "images").iterdir())
     assert pictures == ["styles-samples-alone.png", "styles-samples-outline-and-ink.png"]
     assert "nan" not in page(result, pictures)
+    assert result.answer.startswith("One mix at one seed")
+    assert result.commands == ("make experiment-styles",)
+    fast = explore(replace(setting, is_fast=True), Kept(tmp_path / "cache"), toy_icons(), blocks, TOY)
+    assert fast.commands == ("FAST=1 make experiment-styles",)
+
+
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        ([0.2, 0.3, 0.25], "Unique components mix styles better"),
+        ([-0.2, -0.3, -0.25], "Unique components mix styles worse"),
+        ([0.2, -0.3, 0.05], "No difference beyond noise"),
+        ([0.2], "One mix at one seed"),
+    ],
+)
+def test_the_verdict_follows_the_differences(gains, said) -> None:
+    assert telling._verdict(gains).startswith(said)
 
 
 def test_a_fine_tune_does_not_move_the_names(tmp_path) -> None:
