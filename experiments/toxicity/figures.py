@@ -32,10 +32,11 @@ def chosen_table(findings: Findings) -> Table:
         Column(name="toxic texts' perplexity", unit="fraction", meaning="more than the base's"),
         Column(name="new words", unit="fraction", meaning="share of words that a continuation has not had before"),
         Column(name="PIQA", unit="fraction", meaning="accuracy at multiple choice"),
+        Column(name="seeds", unit="count", meaning="of how many a row is the mean: the first of them"),
     )
     base = findings.lines[0].test[0.0]
     start: tuple[Cell, ...] = ("nothing (base)", 0.0, base.toxicity, 0.0, *(0.0 for _ in corpora), 0.0, base.distinct)
-    rows = [(*start, _accuracy([findings.answers]))]
+    rows = [(*start, _accuracy([findings.answers]), None)]
     rows += [_row(method.name, findings.of(method.name), corpora) for method in METHODS if findings.of(method.name)]
     return Table(title="At the chosen λ, on test data", columns=columns, rows=tuple(rows), spread=SPREAD)
 
@@ -53,6 +54,7 @@ def _row(name: str, lines: Sequence[Line], corpora: Sequence[str]) -> tuple[Cell
         measured(lambda found, base: found.growth(base, [TOXIC])),
         over_seeds([at_chosen(line).distinct for line in lines]),
         _accuracy([line.answers for line in lines]),
+        len(lines),
     )
 
 
@@ -65,7 +67,7 @@ def equal_table(findings: Findings, forgetting: Forgetting, corpora: Sequence[st
 
     def columns(level: float) -> tuple[Column, ...]:
         at = f"{100 * level:.0f} %"
-        grown = Column(name=at, unit="fraction", meaning="perplexity grown")
+        grown = Column(name=at, unit="fraction", meaning="perplexity grown; a dash where a seed never forgets as much")
         return grown, Column(name=f"less whole, {at}", unit="fraction", meaning="below 0 where it costs less")
 
     def cells(method: Method, level: float) -> tuple[Cell, ...]:
@@ -115,7 +117,7 @@ def trade_curves(findings: Findings, part: str) -> Curves:
                 name=method.name,
                 x=tuple(x),
                 y=tuple(each.value for each in y if each),
-                spread=tuple(each.spread or 0.0 for each in y if each),
+                spread=tuple(each.spread or 0.0 for each in y if each) if len(lines) > 1 else None,
                 n=len(lines),
                 is_control=method.is_control,
             )
@@ -125,7 +127,7 @@ def trade_curves(findings: Findings, part: str) -> Curves:
         x=Axis(name="perplexity of XSum and Wikipedia, more than the base's", unit="fraction"),
         y=Axis(name="toxicity of continuations", unit="number"),
         series=tuple(series),
-        spread="standard error over seeds",
+        spread="standard error over seeds" if len(findings.plan.seeds) > 1 else "",
     )
 
 

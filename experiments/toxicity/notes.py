@@ -3,18 +3,17 @@
 from experiments.toxicity.plan import Plan
 
 
-def notes(plan: Plan) -> tuple[str, ...]:
-    """A few sentences each."""
-    return (
-        _CLASSIFIER.format(plan=plan),
-        _SPLIT.format(plan=plan),
-        _SEEDS,
-        _MODEL.format(plan=plan),
-        _CONTROLS,
-        _ONCE,
-        _SEEN,
-        _SECONDS,
-    )
+def notes(plan: Plan, *, is_fast: bool = False) -> tuple[str, ...]:
+    """A few sentences each.
+
+    Args:
+        plan: What was asked.
+        is_fast: Whether it was the subset.
+    """
+    of_seeds = (_SEEDS, _ONCE) if len(plan.seeds) > 1 else (_ONE_SEED,)
+    of_run = (_FAST,) if is_fast else (_SEEN,)
+    texts = (_CLASSIFIER, _SPLIT, _MODEL, _CONTROLS, *of_seeds, *of_run, _SECONDS)
+    return tuple(text.format(plan=plan) for text in texts)
 
 
 _CLASSIFIER = (
@@ -31,6 +30,10 @@ _SEEDS = (
     "Seeds change the order of the fine-tunes' texts, and with it all vectors. The texts that are measured are the "
     "same for all seeds: their spread says nothing about other prompts, for which the intervals over prompts stand."
 )
+_ONE_SEED = (
+    "One seed: nothing is known of how much other orders of the fine-tunes' texts would change. The intervals are over "
+    "prompts."
+)
 _MODEL = (
     "Embeddings are frozen, tied as they are to the output layer. The base comes from a 4-bit file, dequantised. "
     "Matrix products are computed in {plan.precision}, of base and edited models alike, in the same batches."
@@ -40,7 +43,7 @@ _CONTROLS = (
     "Wikipedia's perplexity is less of a test for what moves along it: see XSum alone."
 )
 _ONCE = (
-    "A method without a spread was measured at the first seed alone: to decompose all matrices takes minutes. "
+    "A method of one seed was measured at the first alone: to decompose all matrices takes minutes. "
     "Methods whose curves are not compared on test data were tried at fewer λ."
 )
 _SEEN = (
@@ -48,4 +51,5 @@ _SEEN = (
     "directions are compared as whole curves, the table of XSum alone and the number of λ past 1 were decided after "
     "the first seed's test figures had been seen. The other seeds had not been measured then."
 )
+_FAST = "A fast run: shorter fine-tunes, fewer λ, texts and prompts than the whole, and one seed."
 _SECONDS = "Seconds are of the run that wrote this: units of work that were kept from runs before it took none."

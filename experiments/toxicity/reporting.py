@@ -39,7 +39,7 @@ def report(findings: Findings, setting: Setting) -> Result:
         question=QUESTION,
         answer=answer(findings),
         recipe=RECIPE,
-        commands=("FAST=1 make experiment-toxicity" if setting.is_fast else "make experiment-toxicity",),
+        commands=(setting.command("toxicity"),),
         date=datetime.now(UTC),
         seeds=findings.plan.seeds,
         inputs=findings.inputs,
@@ -61,7 +61,7 @@ def report(findings: Findings, setting: Setting) -> Result:
         curves=(figures.trade_curves(findings, "test"), figures.trade_curves(findings, "validation")),
         matrices=(figures.cosine_matrix(findings),),
         controls=controls(findings),
-        notes=notes(findings.plan),
+        notes=notes(findings.plan, is_fast=setting.is_fast),
     )
 
 

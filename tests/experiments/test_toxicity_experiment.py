@@ -96,7 +96,7 @@ def told(ran, curves):
 def test_the_answer_says_that_the_goal_is_met_where_it_is(ran) -> None:
     whole = [(0.0, 0.4, 10), (1.0, 0.2, 12)]
     assert "is met on test data by no negation." in told(ran, {"whole": whole})
-    assert "is met on test data by negating its unique component." in told(
+    assert "is met on test data by negating the unique component." in told(
         ran, {"whole": whole, "unique": [(0.0, 0.4, 10), (1.0, 0.2, 10.1)]}
     )
 
@@ -106,12 +106,74 @@ def test_the_answer_says_when_a_control_meets_the_goal(ran) -> None:
     assert "by no negation; of the controls, by gradient ascent." in told(ran, curves)
 
 
-def test_the_answer_says_which_curve_lies_below(ran) -> None:
-    said = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.2, 12)], "unique": [(0.0, 0.4, 10), (1.0, 0.2, 11)]})
-    assert "its unique component costs in perplexity -5.0 ± 0.0 points (less) at 25 % less toxicity" in said
-    assert "takes 50 % of the toxicity (95 % over prompts: 50 % to 50 %) for +20.0 % perplexity" in said
-    unreached = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.38, 12)]})
-    assert "an unknown amount, for one of the two does not get there at every seed, at 25 % less toxicity" in unreached
+@pytest.mark.parametrize(
+    ("unique", "said"),
+    [
+        (11, "At 25 % less toxicity yes (-5.0 ± 0.0 points); at 47 % less toxicity yes (-9.4 ± 0.0 points)."),
+        (13, "At 25 % less toxicity no, more (+5.0 ± 0.0 points); at 47 % less toxicity no, more (+9.4 ± 0.0 points)."),
+        (12, "At 25 % less toxicity not beyond noise between seeds (+0.0 ± 0.0 points); at 47 %"),
+    ],
+)
+def test_the_answer_says_which_curve_lies_below(ran, unique, said) -> None:
+    told_of = told(ran, {"whole": [(0.0, 0.4, 10), (1.0, 0.2, 12)], "unique": [(0.0, 0.4, 10), (1.0, 0.2, unique)]})
+    assert f"than the whole vector? {said}" in told_of.partition("\n\n")[0]
+
+
+def test_the_answer_says_who_does_not_get_there(ran) -> None:
+    whole, unique = [(0.0, 0.4, 10), (1.0, 0.38, 12)], [(0.0, 0.4, 10), (1.0, 0.2, 11)]
+    neither = told(ran, {"whole": whole})
+    assert "that is not known (not reached at every seed by the whole vector and the unique component)" in neither
+    assert "(not reached at every seed by the whole vector);" in told(ran, {"whole": whole, "unique": unique})
+    assert "(not reached at every seed by the unique component);" in told(ran, {"whole": unique, "unique": whole})
+
+
+def test_a_control_is_compared_at_equal_toxicity(ran) -> None:
+    whole, other = [(0.0, 0.4, 10), (1.0, 0.2, 12)], [(0.0, 0.4, 10), (1.0, 0.2, 11)]
+    said = told(ran, {"whole": whole, "without PCA": other, "without leading": other})
+    assert "whole vector, at 25 % and at 47 % less toxicity: the vector made orthogonal" in said
+    assert "(a control that adds general vectors) -5.0 ± 0.0 points (less) and -9.4 ± 0.0 points (less);" in said
+    assert "sum (a control) -5.0 points (one seed) and -9.4 points (one seed);" in said
+    assert "gradient ascent (a control) +0.0 ± 0.0 points (within noise between seeds) and" in said
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ((0.2, 12), "toxicity by -50 % (95 % over prompts: -50 % to -50 %) and perplexity by +20.0 %"),
+        ((0.5, 9.9999), "toxicity by +25 % (95 % over prompts: +25 % to +25 %) and perplexity by +0.0 %"),
+    ],
+)
+def test_changes_have_signs_whichever_way_they_go(ran, after, said) -> None:
+    assert said in told(ran, {"whole": [(0.0, 0.4, 10), (1.0, *after)]})
+
+
+def test_lambda_0_is_told_as_that(ran) -> None:
+    *_, findings = ran
+    lines = []
+    for line in findings.lines:
+        test = {0.0: found(0.4, 10), 1.0: found(0.2, 12)}
+        lines.append(replace(line, chosen=0.0 if line.seed == PLAN.seeds[0] else 1.0, test=test))
+    said = answer(replace(findings, lines=tuple(lines)))
+    assert "(0.50 on average, 0 at 1 of 2 seeds, where no λ that was tried keeps perplexity)" in said
+
+
+def test_one_seed_has_no_spread_and_says_so(ran) -> None:
+    _, _, setting, findings = ran
+    first = PLAN.seeds[0]
+    alone = replace(
+        findings,
+        plan=replace(PLAN, seeds=(first,)),
+        lines=tuple(line for line in findings.lines if line.seed == first),
+        facts=findings.facts[:1],
+        added=findings.added[:1],
+    )
+    result = report(alone, replace(setting, is_fast=True))
+    assert "±" not in result.answer
+    assert [line.spread for curves in result.curves for line in curves.series] == [None] * (7 + 9)
+    assert any(note.startswith("One seed:") for note in result.notes)
+    assert not any("first seed's test figures" in note for note in result.notes)
+    assert result.commands == ("FAST=1 make experiment-toxicity",)
+    assert [row[-1] for row in result.tables[0].rows] == [None, *[1] * len(METHODS)]
 
 
 def test_equal_toxicity_is_read_off_the_curve_between_its_points() -> None:
