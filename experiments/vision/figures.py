@@ -4,7 +4,7 @@ from statistics import fmean, stdev
 
 from experiments.vision.findings import SPREAD, Findings
 from experiments.vision.plan import LEARNING_RATE
-from experiments.vision.tables import FULL, left_at
+from experiments.vision.tables import FULL, basis_label, left_at
 from taskvec.results import Axis, Curves, Matrix, Series
 
 KEPT = (0.99, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8)
@@ -38,8 +38,12 @@ def _cross(found: Findings, rate: float) -> Matrix:
 
 def curves(found: Findings) -> tuple[Curves, ...]:
     """Searches for λ, bases over M, and negation."""
-    made = [_searches(found), _negation(found)]
-    return (*made, _bases(found)) if len(found.plan.atoms) > 1 else tuple(made)
+    made = [_searches(found)]
+    if negated := _negation(found):
+        made.append(negated)
+    if bases := _bases(found):
+        made.append(bases)
+    return tuple(made)
 
 
 def _searches(found: Findings) -> Curves:
@@ -50,48 +54,68 @@ def _searches(found: Findings) -> Curves:
         x = tuple(scaling * unit for scaling, _ in record["tried"])
         lines.append(Series(name=name, x=x, y=tuple(score for _, score in record["tried"])))
     return Curves(
-        title="Choosing λ on validation pictures, seed 0",
+        title=f"Choosing λ on validation pictures, seed {found.plan.seeds[0]}",
         x=Axis(name="length of the edit ÷ length of the sum of all vectors", is_log=True),
         y=Axis(name="mean validation accuracy", unit="fraction"),
         series=tuple(lines),
     )
 
 
-def _bases(found: Findings) -> Curves:
+def _bases(found: Findings) -> Curves | None:
+    """Bases over M: a line is of the seeds at which all of its points were measured, so that these can be compared."""
     lines = []
-    for name in found.plan.bases:
-        each = [
-            found.kept(LEARNING_RATE, f"{name}, recovered, M = {found.plan.num_atoms(share)}")
-            for share in found.plan.atoms
-        ]
-        lines.append(_series(name, found.plan.atoms, each, is_control=name in {"random", "subset, random"}))
+    for name in dict.fromkeys(name for name, _ in found.bases):
+        sizes = [num_atoms for each, num_atoms in found.bases if each == name]
+        if len(sizes) > 1:
+            kept = [found.kept(LEARNING_RATE, basis_label(name, num_atoms)) for num_atoms in sizes]
+            shares = tuple(num_atoms / len(found.names) for num_atoms in sizes)
+            lines.append(_series(name, shares, kept, is_control=name in {"random", "subset, random"}))
+    if not lines:
+        return None
+    is_of_one = len(found.plan.seeds) > 1 == max(line.n or 1 for line in lines)
     return Curves(
-        title="Addition from a basis, as a share of full addition",
+        title="Addition from a basis, as a share of full addition" + f", seed {found.plan.seeds[0]}" * is_of_one,
         x=Axis(name="M / T"),
         y=Axis(name="accuracy ÷ that of adding all vectors", unit="fraction"),
         series=tuple(lines),
-        spread=SPREAD if len(found.plan.seeds) > 1 else "",
+        spread=_spread(lines),
     )
 
 
-def _negation(found: Findings) -> Curves:
-    lines = [_series(kind, KEPT, [left_at(found, kind, kept) for kept in KEPT]) for kind in found.negated]
+def _negation(found: Findings) -> Curves | None:
+    """What is left of targets, as far as every seed's and target's curve goes."""
+    lines = []
+    for kind in found.negated:
+        left = {kept: values for kept in KEPT if (values := left_at(found, kind, kept))}
+        if left:
+            lines.append(_series(kind, tuple(left), list(left.values())))
+    if not lines:
+        return None
     return Curves(
         title="Forgetting one task, keeping the others",
         x=Axis(name="control accuracy kept", unit="fraction"),
         y=Axis(name="target accuracy left", unit="fraction"),
         series=tuple(lines),
-        spread=SPREAD if len(found.plan.seeds) > 1 else "",
+        spread=_spread(lines),
     )
 
 
 def _series(name: str, x: tuple[float, ...], values: list[list[float]], *, is_control: bool = False) -> Series:
-    many = len(values[0]) > 1
+    n = min(map(len, values))
+    common = [each[:n] for each in values]
     return Series(
         name=name,
         x=x,
-        y=tuple(map(fmean, values)),
-        spread=tuple(map(stdev, values)) if many else None,
-        n=len(values[0]),
+        y=tuple(map(fmean, common)),
+        spread=tuple(map(stdev, common)) if n > 1 else None,
+        n=n,
         is_control=is_control,
     )
+
+
+def _spread(lines: list[Series]) -> str:
+    """What the spreads are, where a line has some."""
+    if all(line.spread is None for line in lines):
+        return ""
+    alone = "; a line without is of the first seed alone" if any(line.spread is None for line in lines) else ""
+    return f"{SPREAD}{alone}"

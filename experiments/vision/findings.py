@@ -1,23 +1,29 @@
 """What was measured, in the shape in which tables and words want it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from statistics import fmean, stdev
 from typing import Any
 
 from experiments.vision.directions import Direction
-from experiments.vision.plan import Plan
+from experiments.vision.plan import LEARNING_RATE, Plan
 from taskvec.results import Input
 
 Json = dict[str, Any]
 Accuracies = Mapping[str, float]
 SPREAD = "standard deviation over seeds"
+_RECOVERED = re.compile(r"(.+), recovered, M = (\d+)")
 
 
 @dataclass
 class Findings:
     """Everything that the experiment found.
+
+    A list of records has one for each seed, in the order of the plan; what was measured at fewer seeds was measured at
+    the first of them.
 
     Attributes:
         plan: How much was done.
@@ -48,6 +54,12 @@ class Findings:
         """The tasks' names."""
         return list(self.base)
 
+    @property
+    def bases(self) -> list[tuple[str, int]]:
+        """The bases that were measured, each with its number of atoms M, by M and in the order in which they were."""
+        found = [match.groups() for label in self.added[LEARNING_RATE] if (match := _RECOVERED.fullmatch(label))]
+        return sorted(((name, int(num_atoms)) for name, num_atoms in found), key=itemgetter(1))
+
     def own(self, rate: float) -> list[Accuracies]:
         """For each seed, every fine-tune's accuracy on its own task."""
         return [{name: run[name][name] for name in self.names} for run in self.cross[rate]]
@@ -66,13 +78,19 @@ class Findings:
         return [fmean(found[task] / own[task] for task in self.names) for found, own in pairs]
 
     def gains(self, rate: float, name: str, over: str) -> list[float]:
-        """For each seed, the difference of two merges' mean test accuracies."""
-        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=True)]
+        """For each seed at which both were measured, the difference of two merges' mean test accuracies."""
+        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=False)]
+
+    def over_base(self, rate: float, name: str) -> list[float]:
+        """For each seed, the difference of a merge's mean test accuracy to the base's."""
+        return [found - mean(self.base) for found in self.means(rate, name)]
 
     def closed(self, rate: float, name: str) -> list[float]:
-        """For each seed, the share of the way from the base to the own fine-tunes."""
+        """For each seed, the share of the way from the base to the own fine-tunes; none where these are no better."""
         base, owns = mean(self.base), [mean(own) for own in self.own(rate)]
-        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=True)]
+        if min(owns) <= base:
+            return []
+        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=False)]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -82,8 +100,8 @@ class Findings:
         return {"additions": sum(r["seconds"] for r in added), "negations": sum(r["seconds"] for r in negated)}
 
     def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
-        """For each seed, the accuracy as a share of full addition's."""
-        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=True)]
+        """For each seed at which it was measured, the accuracy as a share of full addition's."""
+        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=False)]
 
 
 def mean(found: Mapping[str, float]) -> float:
@@ -98,15 +116,19 @@ def percent(values: Sequence[float], *, sign: bool = False) -> str:
     return f"{text} ± {100 * stdev(values):.1f}" if len(values) > 1 else text
 
 
-def at_control(records: Iterable[Json], kept: float) -> list[float]:
-    """For each record, the target's accuracy ÷ the base's where its curve first crosses a share of the controls."""
+def at_control(records: Iterable[Json], kept: float) -> list[float | None]:
+    """For each record, the target's accuracy ÷ the base's where its curve first crosses a share of the controls.
+
+    Nothing where the curve ends before: that is not known, and its last point is not it.
+    """
     return [_crossing(record["curve"], kept) for record in records]
 
 
-def _crossing(curve: Sequence[Json], kept: float) -> float:
+def _crossing(curve: Sequence[Json], kept: float) -> float | None:
     start = curve[0]["target"]
     for before, after in pairwise(curve):
-        if after["control"] < kept <= before["control"]:
+        if after["control"] <= kept < before["control"]:
             share = (before["control"] - kept) / (before["control"] - after["control"])
-            return (before["target"] + share * (after["target"] - before["target"])) / start
-    return curve[-1]["target"] / start
+            found: float = (before["target"] + share * (after["target"] - before["target"])) / start
+            return found
+    return None

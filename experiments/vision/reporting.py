@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from experiments.setting import Setting
-from experiments.vision.directions import merges, sharing
+from experiments.vision.directions import Direction, merges, sharing
 from experiments.vision.figures import curves, matrices
 from experiments.vision.findings import Findings
 from experiments.vision.laboratory import RATIO, START
@@ -31,16 +31,16 @@ def report(found: Findings, setting: Setting) -> Result:
         title=TITLE if count == 8 else f"{count} vision tasks: merging, bases, shared and unique components",
         question=QUESTION,
         answer=answer(found),
-        recipe="\n".join(f"{d.name}: base + λ*({d.expression})" for d in (*merges(names, 0), *sharing(names))),
-        commands=("FAST=1 make experiment-vision" if setting.is_fast else "make experiment-vision",),
+        recipe="\n".join(map(_recipe, (*merges(names, 0), *sharing(names)))),
+        commands=(setting.command("vision"),),
         date=datetime.now(UTC),
         seeds=plan.seeds,
         inputs=tuple(found.inputs),
         settings={
-            name: value if isinstance(value, int | float | str) else ", ".join(map(str, value))
+            name: value if isinstance(value, int | float | str) else "; ".join(map(str, value))
             for name, value in asdict(plan).items()
         }
-        | {"learning_rates": f"{LEARNING_RATE:g}, {LARGE_RATE:g}"},
+        | {"learning_rates": "; ".join(f"{rate:g}" for rate in found.cross)},
         versions=versions_of(LIBRARIES),
         machine=this_machine(),
         seconds={**{f"{name}, this run": s for name, s in setting.seconds.items()}, **found.seconds},
@@ -50,6 +50,18 @@ def report(found: Findings, setting: Setting) -> Result:
         controls=controls(found),
         notes=notes(found, setting),
     )
+
+
+_IN_PLACE_OF_SHARED = {
+    "random": "  # shared: a random subspace of equal rank",
+    "top": "  # shared: as many directions of Σ τ",
+}
+
+
+def _recipe(direction: Direction) -> str:
+    seed = "  # the seed of the fine-tunes" if direction.seeded and direction.split is None else ""
+    beside = _IN_PLACE_OF_SHARED.get(direction.split or "", seed)
+    return f"{direction.name}: base + λ*({direction.expression}){beside}"
 
 
 def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
@@ -76,11 +88,28 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         "The autoencoder's Gram matrix is divided by its mean diagonal first (rescale); without it vectors this short "
         "are hardly learned."
     )
+    said = [seeds, search, training]
     if setting.is_fast:
-        fast = "A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate."
-        return seeds, search, training, fast
-    rate = (
-        f"Learning rate {LARGE_RATE:g}: seeds {', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, "
-        "task arithmetic, TIES and shared counted once."
+        said.append("A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate.")
+    if LARGE_RATE in found.added:
+        said.append(
+            f"Learning rate {LARGE_RATE:g}: seeds {', '.join(map(str, plan.large_rate_seeds))}, and only "
+            "cross-accuracy, task arithmetic, TIES and shared counted once."
+        )
+    if any(name.startswith("autoencoder") for name, _ in found.bases):
+        said.append(autoencoder)
+    if fewer := _of_fewer_seeds(found):
+        said.append(fewer)
+    return tuple(said)
+
+
+def _of_fewer_seeds(found: Findings) -> str:
+    """How much was not repeated at every seed."""
+    counts = [len(records) for records in found.added[LEARNING_RATE].values()]
+    fewer = [count for count in counts if count < len(found.plan.seeds)]
+    if not fewer:
+        return ""
+    return (
+        f"{len(fewer)} of {len(counts)} additions were measured at fewer seeds than the rest, the first of them: the "
+        "column “seeds” says at how many. Where two are compared, it is at the seeds that both have."
     )
-    return seeds, search, training, rate, autoencoder

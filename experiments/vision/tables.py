@@ -1,16 +1,18 @@
 """The tables of the result."""
 
 from collections.abc import Iterable, Sequence
+from itertools import starmap
 from statistics import fmean
 
 from experiments.seeds import measured
-from experiments.vision.directions import BASES, merges, sharing
-from experiments.vision.findings import SPREAD, Findings, at_control, mean
+from experiments.vision.directions import merges, sharing
+from experiments.vision.findings import SPREAD, Findings, Json, at_control, mean
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
 from taskvec.results import Cell, Column, Measured, Table
 
 FULL = "task arithmetic"
 RETAINED = (0.99, 0.97, 0.95, 0.9)
+SEEDS = Column(name="seeds", unit="count", meaning="of how many a row is the mean: the first of them")
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
@@ -34,6 +36,16 @@ def _fraction(name: str, meaning: str = "") -> Column:
     return Column(name=name, unit="fraction", meaning=meaning)
 
 
+def _cell(values: Sequence[float | None]) -> Measured | None:
+    """Mean and spread over seeds; nothing where a seed has no value."""
+    known = [value for value in values if value is not None]
+    return measured(known) if known and len(known) == len(values) else None
+
+
+def _points(values: Sequence[float]) -> Measured | None:
+    return _cell([100 * value for value in values])
+
+
 def merge_names(found: Findings) -> list[str]:
     """The merges and the uses of shared and unique components, in the order of the tables."""
     names = found.names
@@ -44,19 +56,20 @@ def models_table(found: Findings) -> Table:
     """One model for all tasks: a row a merge."""
     owns = [mean(own) for own in found.own(LEARNING_RATE)]
     rows: list[tuple[Cell, ...]] = [
-        ("raw pixels, a linear classifier", mean(found.pixels), None, None, None),
-        ("base", mean(found.base), _measured_ratio(found), None, None),
-        ("single fine-tunes, each on its own task", measured(owns), 1.0, None, None),
+        ("raw pixels, a linear classifier", mean(found.pixels), None, None, None, None),
+        ("base", mean(found.base), _cell(_base_ratios(found)), None, None, None),
+        ("single fine-tunes, each on its own task", _cell(owns), 1.0, None, None, len(owns)),
     ]
     for name in merge_names(found):
-        scalings = [record["scaling"] for record in found.added[LEARNING_RATE][name]]
+        means = found.means(LEARNING_RATE, name)
         rows.append(
             (
                 name,
-                measured(found.means(LEARNING_RATE, name)),
-                measured(found.normalized(LEARNING_RATE, name)),
-                None if name == FULL else measured([100 * g for g in found.gains(LEARNING_RATE, name, FULL)]),
-                measured(scalings),
+                _cell(means),
+                _cell(found.normalized(LEARNING_RATE, name)),
+                None if name == FULL else _points(found.gains(LEARNING_RATE, name, FULL)),
+                _cell([record["scaling"] for record in found.added[LEARNING_RATE][name]]),
+                len(means),
             )
         )
     columns = (
@@ -65,13 +78,14 @@ def models_table(found: Findings) -> Table:
         _fraction("normalised", "mean over tasks of accuracy ÷ that of the task's own fine-tune"),
         Column(name="points over task arithmetic", unit="number", meaning="difference within each seed"),
         Column(name="λ", unit="number", meaning="chosen on validation pictures"),
+        SEEDS,
     )
     title = f"One model for {len(found.names)} tasks, fine-tuned at {LEARNING_RATE:g}"
     return Table(title=title, columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
-def _measured_ratio(found: Findings) -> Measured:
-    return measured([fmean(found.base[n] / own[n] for n in found.names) for own in found.own(LEARNING_RATE)])
+def _base_ratios(found: Findings) -> list[float]:
+    return [fmean(found.base[n] / own[n] for n in found.names) for own in found.own(LEARNING_RATE)]
 
 
 def tasks_table(found: Findings) -> Table:
@@ -89,43 +103,33 @@ def tasks_table(found: Findings) -> Table:
     return Table(title="Accuracy by task", columns=columns, rows=rows, spread=SPREAD, is_drawn=True)
 
 
-def basis_label(found: Findings, name: str, share: float, what: str) -> str:
+def basis_label(name: str, num_atoms: int, what: str = "recovered") -> str:
     """The name under which a basis was measured."""
-    return f"{name}, {what}, M = {found.plan.num_atoms(share)}"
+    return f"{name}, {what}, M = {num_atoms}"
 
 
 def bases_table(found: Findings) -> Table:
     """Addition from bases: a row a basis."""
-    rows = []
-    for share in found.plan.atoms:
-        for name in (name for name in BASES if name in found.plan.bases):
-            recovered, atoms = (basis_label(found, name, share, what) for what in ("recovered", "atoms"))
-            facts = [record["facts"] for record in found.added[LEARNING_RATE][recovered]]
-            rows.append(
-                (
-                    f"{name}, M = {found.plan.num_atoms(share)}",
-                    measured(found.means(LEARNING_RATE, recovered)),
-                    measured(found.kept(LEARNING_RATE, recovered)),
-                    measured(found.closed(LEARNING_RATE, recovered)),
-                    measured(found.means(LEARNING_RATE, atoms)),
-                    measured([fact["relative_error"] for fact in facts]),
-                    measured([fact["sum_error"] for fact in facts]),
-                    measured([fact["bytes"] / fact["original_bytes"] for fact in facts]),
-                )
+    rows: list[tuple[Cell, ...]] = []
+    for name, num_atoms in found.bases:
+        recovered, atoms = (basis_label(name, num_atoms, what) for what in ("recovered", "atoms"))
+        facts = [record["facts"] for record in found.added[LEARNING_RATE][recovered]]
+        rows.append(
+            (
+                f"{name}, M = {num_atoms}",
+                _cell(found.means(LEARNING_RATE, recovered)),
+                _cell(found.kept(LEARNING_RATE, recovered)),
+                _cell(found.closed(LEARNING_RATE, recovered)),
+                _cell(found.means(LEARNING_RATE, atoms)),
+                _cell([fact["relative_error"] for fact in facts]),
+                _cell([fact["sum_error"] for fact in facts]),
+                _cell([fact["bytes"] / fact["original_bytes"] for fact in facts]),
+                len(facts),
             )
-    full = FULL
-    rows.append(
-        (
-            "all vectors",
-            measured(found.means(LEARNING_RATE, full)),
-            1.0,
-            measured(found.closed(LEARNING_RATE, full)),
-            None,
-            0.0,
-            0.0,
-            1.0,
         )
-    )
+    full = found.means(LEARNING_RATE, FULL)
+    closed = _cell(found.closed(LEARNING_RATE, FULL))
+    rows.append(("all vectors", _cell(full), 1.0, closed, None, 0.0, 0.0, 1.0, len(full)))
     columns = (
         Column(name="basis"),
         _fraction("recovered", "accuracy of the sum of recovered vectors"),
@@ -135,61 +139,64 @@ def bases_table(found: Findings) -> Table:
         Column(name="relative error", unit="number"),
         Column(name="error of the sum", unit="number"),
         _fraction("bytes", "of the fine-tunes' bytes"),
+        SEEDS,
     )
     return Table(title="Addition from a basis", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
 def combinations_table(found: Findings) -> Table:
     """Merges over a basis: a row a way and a size."""
-    rows = [("TIES over all vectors", measured(found.means(LEARNING_RATE, "TIES")), None)]
-    for share in found.plan.atoms:
+    ties = found.means(LEARNING_RATE, "TIES")
+    rows: list[tuple[Cell, ...]] = [("TIES over all vectors", _cell(ties), None, len(ties))]
+    for num_atoms in dict.fromkeys(found.plan.num_atoms(share) for share in found.plan.atoms):
         for way in ("TIES over the recovered vectors", "TIES on the atoms"):
-            name = f"{way}, M = {found.plan.num_atoms(share)}"
-            gain = measured([100 * value for value in found.gains(LEARNING_RATE, name, "TIES")])
-            rows.append((name, measured(found.means(LEARNING_RATE, name)), gain))
+            name = f"{way}, M = {num_atoms}"
+            if name in found.added[LEARNING_RATE]:
+                gains, means = found.gains(LEARNING_RATE, name, "TIES"), found.means(LEARNING_RATE, name)
+                rows.append((name, _cell(means), _points(gains), len(means)))
     columns = (
         Column(name="merge"),
         _fraction("accuracy"),
         Column(name="points over TIES over all", unit="number", meaning="difference within each seed"),
+        SEEDS,
     )
     return Table(title="TIES over a basis (spectral)", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
 def sharing_table(found: Findings) -> Table:
     """What was found to be shared, by seed."""
-    rows = []
-    for seed, chain in zip(found.plan.seeds, found.chain, strict=False):
-        record = found.added[LEARNING_RATE]["shared counted once"][found.plan.seeds.index(seed)]
-        facts = record["facts"]
-        energy = fmean(facts["energy"].values())
-        rows.append((f"{seed}", facts["dimensions"], energy, chain["dimensions"]))
+    records = found.added[LEARNING_RATE]["shared counted once"]
+    rows = tuple(
+        (f"{seed}", record["facts"]["dimensions"], fmean(record["facts"]["energy"].values()), chain["dimensions"])
+        for seed, record, chain in zip(found.plan.seeds, records, found.chain, strict=False)
+    )
     columns = (
         Column(name="seed"),
         Column(name="shared directions", unit="count", meaning="of all matrices together, above the edge of chance"),
         _fraction("shared energy", "mean over tasks of ‖shared‖² / ‖τ‖²"),
         Column(name="by the paper's chain at .85", unit="count", meaning="the same by the published recipe"),
     )
-    return Table(title=f"What is shared, rank {found.plan.rank}", columns=columns, rows=tuple(rows))
+    return Table(title=f"What is shared, rank {found.plan.rank}", columns=columns, rows=rows)
 
 
 def rates_table(found: Findings) -> Table:
     """Both learning rates side by side."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = [("base", mean(found.base), 0.0, None)]
     for rate in (LEARNING_RATE, LARGE_RATE):
         owns = [mean(own) for own in found.own(rate)]
         others = [_others(cross, found.names) for cross in found.cross[rate]]
         rows += [
-            (f"{rate:g}, single fine-tunes on their own tasks", measured(owns), 1.0),
-            (f"{rate:g}, single fine-tunes on others' tasks", measured(others), None),
+            (f"{rate:g}, single fine-tunes on their own tasks", _cell(owns), 1.0, len(owns)),
+            (f"{rate:g}, single fine-tunes on others' tasks", _cell(others), None, len(others)),
         ]
         for name in (FULL, "TIES", "shared counted once"):
-            closed = measured(found.closed(rate, name))
-            rows.append((f"{rate:g}, {name}", measured(found.means(rate, name)), closed))
-    rows.insert(0, ("base", mean(found.base), 0.0))
+            means, closed = found.means(rate, name), found.closed(rate, name)
+            rows.append((f"{rate:g}, {name}", _cell(means), _cell(closed), len(means)))
     columns = (
         Column(name="learning rate and model"),
         _fraction("accuracy"),
         _fraction("of the way", "share of the way from the base to the single fine-tunes"),
+        SEEDS,
     )
     return Table(title="A learning rate five times as large", columns=columns, rows=tuple(rows), spread=SPREAD)
 
@@ -200,46 +207,78 @@ def _others(cross: object, names: Sequence[str]) -> float:
 
 
 def over_seeds(found: Findings, kind: str, value: str) -> list[float]:
-    """For each seed, the mean over targets of what a negation left at the chosen λ, as a share of the base's."""
-    records = found.negated[kind]
-    result = []
-    for seed in range(len(found.plan.seeds)):
-        shares = []
-        for target, each in records.items():
-            test, base = each[seed]["test"], each[seed]["base"]
-            others = [name for name in base if name != target]
-            controls = fmean(test[name] / base[name] for name in others)
-            shares.append(test[target] / base[target] if value == "target" else controls)
-        result.append(fmean(shares))
-    return result
+    """For each seed, the mean over targets of what a negation left at the chosen λ, as a share of the base's.
+
+    Args:
+        found: What was measured.
+        kind: What is negated.
+        value: ``target``, or ``control`` for the mean over the other tasks.
+    """
+
+    def share(target: str, record: Json) -> float:
+        test, base = record["test"], record["base"]
+        shares = {name: test[name] / base[name] for name in base}
+        own = shares.pop(target)
+        return own if value == "target" else fmean(shares.values())
+
+    return [fmean(starmap(share, records.items())) for records in _by_seed(found, kind)]
+
+
+def scalings(found: Findings, kind: str) -> list[float]:
+    """For each seed, the mean over targets of the λ that validation chose; 0 where none keeps enough."""
+    return [fmean(record["scaling"] for record in records.values()) for records in _by_seed(found, kind)]
+
+
+def _by_seed(found: Findings, kind: str) -> list[dict[str, Json]]:
+    """For each seed, target → what was measured of one negation."""
+    targets = found.negated[kind]
+    return [dict(zip(targets, each, strict=True)) for each in zip(*targets.values(), strict=False)]
 
 
 def negation_table(found: Findings) -> Table:
     """Negation at ≥ 95 % of the controls."""
     rows = tuple(
-        (kind, measured(over_seeds(found, kind, "target")), measured(over_seeds(found, kind, "control")))
+        (
+            kind,
+            _cell(scalings(found, kind)),
+            _cell(over_seeds(found, kind, "target")),
+            _cell(over_seeds(found, kind, "control")),
+            len(_by_seed(found, kind)),
+        )
         for kind in found.negated
     )
     columns = (
         Column(name="what is negated"),
+        Column(name="λ", unit="number", meaning="mean over targets; 0 counts where no λ keeps enough"),
         _fraction("target left", "test accuracy of the negated task ÷ the base's; less is better"),
         _fraction("controls kept", "mean over the other tasks of test accuracy ÷ the base's"),
+        SEEDS,
     )
     targets = ", ".join(next(iter(found.negated.values())))
     title = f"Negation, the largest λ that keeps 95 % of the controls on validation pictures ({targets})"
     return Table(title=title, columns=columns, rows=rows, spread=SPREAD)
 
 
-def left_at(found: Findings, kind: str, kept: float) -> list[float]:
-    """For each seed, the mean over targets of what is left of the target where the controls fall to a share."""
+def left_at(found: Findings, kind: str, kept: float) -> list[float] | None:
+    """For each seed, the mean over targets of what is left of the target where the controls fall to a share.
+
+    Nothing where a curve ends before the controls have fallen as far.
+    """
     per_target = [at_control(records, kept) for records in found.negated[kind].values()]
-    return [fmean(values) for values in zip(*per_target, strict=True)]
+    if any(value is None for values in per_target for value in values):
+        return None
+    return [fmean(values) for values in zip(*per_target, strict=False)]  # type: ignore[type-var]
 
 
 def forgetting_table(found: Findings) -> Table:
     """The curves, read off at the same control accuracies."""
-    rows = tuple((kind, *(measured(left_at(found, kind, kept)) for kept in RETAINED)) for kind in found.negated)
-    columns = (Column(name="what is negated"), *(_fraction(f"at {100 * kept:.0f} %") for kept in RETAINED))
+    rows = tuple(
+        (kind, *(_cell(left_at(found, kind, kept) or [None]) for kept in RETAINED), len(_by_seed(found, kind)))
+        for kind in found.negated
+    )
+    ended = "a dash, here and beside it, where a curve was ended before its controls had fallen as far"
+    levels = (_fraction(f"at {100 * kept:.0f} %", "" if place else ended) for place, kept in enumerate(RETAINED))
+    columns = (Column(name="what is negated"), *levels, SEEDS)
     title = "Target left where the controls fall to a share of the base's, on validation pictures"
     return Table(title=title, columns=columns, rows=rows, spread=SPREAD)
 
@@ -248,7 +287,13 @@ def analogies_table(found: Findings) -> Table:
     """Glyphs white on black that no vector has seen."""
     names = list(dict.fromkeys(name for rows in found.analogies.values() for name in rows))
     rows: Iterable[tuple[Cell, ...]] = (
-        (name, *(measured(rows[name]) if name in rows else None for rows in found.analogies.values())) for name in names
+        (
+            name,
+            *(_cell(rows[name]) if name in rows else None for rows in found.analogies.values()),
+            min(len(rows[name]) for rows in found.analogies.values() if name in rows),
+        )
+        for name in names
     )
-    columns = (Column(name="what is added"), *(_fraction(f"{script}, white on black") for script in found.analogies))
+    scripts = (_fraction(f"{script}, white on black") for script in found.analogies)
+    columns = (Column(name="what is added"), *scripts, SEEDS)
     return Table(title="Script × style by analogy", columns=columns, rows=tuple(rows), spread=SPREAD)

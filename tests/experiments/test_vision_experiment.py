@@ -144,7 +144,7 @@ def test_the_result_renders_and_every_figure_in_words_comes_from_it(result: tupl
     assert made.seeds == (0, 1)
     text = page(made)
     mean = 100 * sum(found.means(LEARNING_RATE, "task arithmetic")) / 2
-    assert f"reaches {mean:.1f} ±" in made.answer
+    assert f"has {mean:.1f} ±" in made.answer
     for title in (
         "Addition from a basis",
         "TIES over a basis",
@@ -203,4 +203,6 @@ def test_the_catalogue_has_what_the_experiment_promises() -> None:
 def test_curves_are_read_between_their_points() -> None:
     curve = [{"target": 0.8, "control": 1.0}, {"target": 0.4, "control": 0.9}, {"target": 0.2, "control": 0.5}]
     assert at_control([{"curve": curve}], 0.95) == [pytest.approx(0.75)]
-    assert at_control([{"curve": curve}], 0.1) == [pytest.approx(0.25)]
+    assert at_control([{"curve": curve}], 0.7) == [pytest.approx(0.375)]
+    assert at_control([{"curve": curve}], 0.5) == [pytest.approx(0.25)]
+    assert at_control([{"curve": curve}], 0.1) == [None]
