@@ -51,8 +51,15 @@ def disentangled(gram: Doubles, alpha: float, iterations: int) -> Doubles:
         iterations: Most steps.
 
     Returns:
-        c, ``(T,)``.
+        c, ``(T,)``. Tasks are taken in the order of their norms, so that theirs changes no rounding on the way.
     """
+    order = np.lexsort((gram.sum(axis=1), np.diag(gram)))
+    taken = np.empty(len(gram))
+    taken[order] = _descended(gram[np.ix_(order, order)], alpha, iterations)
+    return taken
+
+
+def _descended(gram: Doubles, alpha: float, iterations: int) -> Doubles:
     taken = np.zeros(len(gram))
     norm = math.sqrt(float(np.trace(gram)) / max(len(gram), 1))
     value, stride = objective(taken, gram, alpha), _LONGEST * norm
