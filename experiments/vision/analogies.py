@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.vision.laboratory import Bench, Group, Laboratory, grid, norm
+from experiments.vision.laboratory import TOLERANCE, Bench, Group, Laboratory, grid, norm
 from taskvec.evaluation import InPlace, SimpleTask, addition, read_direction
 
 Json = dict[str, Any]
@@ -63,7 +63,7 @@ def _added(lab: Laboratory, group: Group, target: SimpleTask, expression: str, s
         values = read_direction(store, expression)
         start = SCALED * norm(read_direction(store, script)) / norm(values)
         with InPlace(lab.model, {"it": values}) as model:
-            found = addition(model, {"it": 1.0}, [target], name=expression, search=grid(start))
+            found = addition(model, {"it": 1.0}, [target], name=expression, search=grid(start, TOLERANCE))
         lab.say(f"{expression}: λ = {found.choice.scaling:.3g}, {found.values[target.name]:.1%} of {target.name}")
         return found.values[target.name]
 

@@ -27,7 +27,8 @@ RATIO = 1.5
 """Of neighbours in a search."""
 
 TOLERANCE = 0.02
-"""Of a search: about one standard error of the mean accuracy of so few validation pictures."""
+"""Of a search: about one standard error of the mean accuracy of so few validation pictures. Sums over bases, which are
+many and like the sum of all vectors, are searched without."""
 
 MEMORY = 4 << 30
 """Of the whole process, which holds the model and a direction beside what is streamed."""
@@ -144,13 +145,15 @@ class Bench:
     def added(self, direction: Direction) -> Json:
         """λ by validation and the test accuracy of every task, for one direction."""
         lab = self.laboratory
+        tolerance = TOLERANCE if direction.basis is None else 0.0
+        deciding = self._deciding(direction.seeded) | ({"tolerance": tolerance} if tolerance else {})
 
         def measure() -> Json:
             started = time.monotonic()
             values = self.workshop.values(direction)
             start = START * self.sum_norm / norm(values)
             with InPlace(lab.model, {"it": values}) as model:
-                found = addition(model, {"it": 1.0}, list(lab.tasks.values()), search=grid(start))
+                found = addition(model, {"it": 1.0}, list(lab.tasks.values()), search=grid(start, tolerance))
             lab.say(
                 f"{direction.name}, seed {self.group.seed}: λ = {found.choice.scaling:.3g}, {mean(found.values):.1%}"
             )
@@ -163,7 +166,7 @@ class Bench:
                 "seconds": time.monotonic() - started,
             }
 
-        return lab.kept.value("addition", measure, direction=asdict(direction), **self._deciding(direction.seeded))
+        return lab.kept.value("addition", measure, direction=asdict(direction), **deciding)
 
     def negated(self, target: str, kind: str, direction: Direction) -> Json:
         """The curve of a negation and its test accuracies at ≥ 95 % of the other tasks."""
@@ -217,13 +220,14 @@ class Bench:
     def _deciding(self, is_seeded: bool) -> Json:
         lab = self.laboratory
         seed = {"seed": self.group.seed} if is_seeded else {}
-        search = {"start": START, "ratio": RATIO, "tolerance": TOLERANCE, "rank": lab.plan.rank}
+        search = {"start": START, "ratio": RATIO, "rank": lab.plan.rank}
         return {"vectors": self.group.identity, **search, **seed, **lab.deciding(lab.names)}
 
 
-def grid(start: float) -> Grid:
+def grid(start: float, tolerance: float) -> Grid:
     """Three λ around a start, further while the best lies at an end, and up to where it is clearly worse."""
-    return Grid(low=start / RATIO, high=start * RATIO, num_points=3, most_points=10, tolerance=TOLERANCE)
+    most = 10 if tolerance else 14
+    return Grid(low=start / RATIO, high=start * RATIO, num_points=3, most_points=most, tolerance=tolerance)
 
 
 def norm(values: Values) -> float:

@@ -34,7 +34,8 @@ def measure_all(
             found.chain.append(bench.split_facts("chain"))
             _added(bench, found, reversed(_sharing_of(bench)))  # so that the true split is there at the end
         with setting.step("negation"):
-            _negated(bench, found)
+            if group.seed in lab.plan.negation_seeds:
+                _negated(bench, found)
     for group in large:
         with setting.step("large learning rate"):
             every = [*merges(lab.names, group.seed), *sharing(lab.names)]

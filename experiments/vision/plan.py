@@ -21,6 +21,7 @@ class Plan:
         seeds: Of fine-tunes, and of what is random in methods; data and heads are the same for all.
         large_rate_seeds: Of the fine-tunes at the large learning rate.
         analogy_seeds: Of those by which analogies are tried.
+        negation_seeds: Of those that are negated.
         validation: Pictures a task by which λ is chosen.
         test: Pictures a task for results.
         atoms: M / T.
@@ -39,6 +40,7 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
     analogy_seeds: tuple[int, ...] = (0,)
+    negation_seeds: tuple[int, ...] = (0,)
     validation: int = 32
     test: int = 192
     atoms: tuple[float, ...] = (0.25, 0.5, 0.75)

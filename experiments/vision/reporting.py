@@ -79,7 +79,8 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         f"λ is chosen on {plan.validation} validation pictures a task, by a geometric search with ratio {RATIO:g} that "
         f"begins where the edit is {START:g} times as long as the sum of all vectors, goes on while the best lies at "
         f"an end, and upwards until the largest λ is worse than the best by {100 * TOLERANCE:g} points, one standard "
-        f"error of so few pictures. Test pictures are used once, {plan.test} a task at most."
+        "error of so few pictures (over bases: until the first dip). Test pictures are used once, "
+        f"{plan.test} a task at most."
     )
     training = (
         f"Fine-tunes: {plan.steps} steps of 32 pictures, in float32, heads fixed. Models are measured with products in "

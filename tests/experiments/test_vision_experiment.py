@@ -31,6 +31,7 @@ PLAN = Plan(
     num_tasks=4,
     seeds=(0, 1),
     large_rate_seeds=(0,),
+    negation_seeds=(0, 1),
     atoms=(0.25, 0.5),
     rank=3,
     targets=2,
