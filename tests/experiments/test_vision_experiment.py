@@ -122,7 +122,9 @@ def test_every_method_is_measured_for_every_seed(result: tuple[Result, Findings]
     _, found = result
     once = {label for label, records in found.added[LEARNING_RATE].items() if len(records) == 1}
     assert {label for label in once if "M = 2" in label} == {
-        f"{name}, {what}, M = 2" for name in ("pca", "spectral, int8") for what in ("recovered", "atoms")
+        *(f"{name}, {what}, M = 2" for name in ("pca", "spectral, int8") for what in ("recovered", "atoms")),
+        "TIES over the recovered vectors, M = 2",
+        "TIES on the atoms, M = 2",
     }
     assert {label for label in once if "M = " not in label} == set(PLAN.once)
     assert all(len(found.added[LEARNING_RATE][label]) == 2 for label in found.added[LEARNING_RATE] if label not in once)
