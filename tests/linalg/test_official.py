@@ -15,7 +15,7 @@ import oracles
 from taskvec import Basis, Store, edit
 from taskvec.cli.certificate_text import basis_text
 from taskvec.errors import AlignmentError, BasisError
-from taskvec.linalg.official import import_official
+from taskvec.linalg.official import import_official, plan_official
 from taskvec.linalg.official_files import read_official
 from taskvec.linalg.sharing import export_basis
 from taskvec.testing.families import Family
@@ -107,6 +107,20 @@ def test_without_the_vectors_errors_are_unknown(store: Store, family: Family, tm
     card = (export_basis(basis, tmp_path / "shared") / "README.md").read_text(encoding="utf-8")
     assert "| all tasks | unknown |" in card
     assert "nan" not in card
+
+
+@pytest.mark.parametrize("has_vectors", [True, False])
+def test_a_plan_says_what_it_takes_and_takes_nothing(
+    store: Store, family: Family, tmp_path: Path, *, has_vectors: bool
+) -> None:
+    save_pca(tmp_path / "run", family)
+    target = store if has_vectors else Store.init(tmp_path / "bare", store.base.checkpoint.path)
+    plan = plan_official(target, tmp_path / "run")
+    assert not list((target.path / "objects").iterdir())
+    assert [one.label for one in plan.passes][:1] == [f"inner products of {9 if has_vectors else 3} task vectors"]
+    basis = import_official(target, tmp_path / "run", "theirs")
+    assert plan.output_bytes == sum(state.size for atom in basis.document.atoms for state in atom.files)
+    assert plan.projected_bytes <= plan.allowed_bytes
 
 
 def test_data_sets_become_names_that_expressions_can_say(store: Store, family: Family, tmp_path: Path) -> None:

@@ -155,20 +155,27 @@ def import_(
     from taskvec.cli.certificate_text import basis_text
     from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.linalg.basis import Basis
-    from taskvec.linalg.official import import_official
+    from taskvec.linalg.official import import_official, plan_official
     from taskvec.linalg.official_files import ATOMS
     from taskvec.linalg.sharing import import_basis
     from taskvec.vectors.store import Store
 
+    is_official = (folder / ATOMS).is_file()
+
+    def plan() -> Plan:
+        if is_official:
+            return plan_official(Store(store, run.options), folder)
+        return plan_hashing(sorted(folder.glob("*.safetensors")), run.options)
+
     def work() -> Basis:
         opened = Store(store, run.options)
-        if (folder / ATOMS).is_file():
+        if is_official:
             return import_official(opened, folder, basis or "official")
         return import_basis(opened, folder, basis)
 
     with Run(how) as run:
         run.carry_out(
-            plan=lambda: plan_hashing(sorted(folder.glob("*.safetensors")), run.options),
+            plan=plan,
             work=work,
             data=Basis.to_json,
             text=basis_text,

@@ -6,25 +6,26 @@ unknown, and all else works.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, open_checkpoint
+from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, open_checkpoint, zeros_like
 from taskvec.linalg.atom_forms import describe_atoms
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.basis_group import without_nan
 from taskvec.linalg.certificate import residual_gram
-from taskvec.linalg.measured import AtomProducts, measure_atoms
+from taskvec.linalg.measured import AtomProducts, atom_products, measure_atoms
 from taskvec.linalg.official_files import OfficialBasis, read_official
+from taskvec.streaming import Plan, make_plan
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.fingerprints import digest_checkpoint
-from taskvec.vectors.forms import Dense, Source
+from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.manifests import BasisDocument, GroupDocument, SourceDocument, TaskDocument
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref
@@ -60,28 +61,56 @@ def import_official(store: Store, folder: Ref, name: str) -> Basis:
     return Basis(store, document)
 
 
+def plan_official(store: Store, folder: Ref) -> Plan:
+    """Return what taking it in would cost; descriptions alone are read.
+
+    Args:
+        store: The store.
+        folder: The folder of a run.
+
+    Returns:
+        The plan.
+    """
+    official = read_official(Path(folder).expanduser().absolute())
+    layouts = [_layout(atom) for atom in official.atoms]
+    num_bytes = [CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(layouts)]
+    atoms = [Dense(Source(f"atom {m}", zeros_like(infos))) for m, infos in enumerate(layouts)]
+    vectors = _vectors(store, official)
+    passes = list(atom_products(store.base.checkpoint, atoms, *vectors).plan(store.options))
+    if vectors[0]:
+        passes += store.plan_gram(official.tasks).passes
+    return make_plan(passes, store.options, target=store.path, output_bytes=sum(num_bytes))
+
+
+def _layout(atom: Mapping[str, NDArray[np.float32]]) -> list[TensorInfo]:
+    return [TensorInfo(key, DType.F32, values.shape) for key, values in atom.items()]
+
+
 def _write_atoms(official: OfficialBasis, folder: Path) -> None:
     for index, atom in enumerate(official.atoms):
-        infos = [TensorInfo(key, DType.F32, values.shape) for key, values in atom.items()]
-        with CheckpointWriter(folder, infos, filename=atom_filename(index)) as writer:
+        with CheckpointWriter(folder, _layout(atom), filename=atom_filename(index)) as writer:
             for key, values in atom.items():
                 writer.write(key, 0, values.reshape(-1))
 
 
-def _measured(store: Store, official: OfficialBasis, atoms: Sequence[Checkpoint]) -> tuple[AtomProducts, Matrix]:
-    """Return inner products of atoms and task vectors, and G; what needs vectors that are not there is NaN."""
-    forms = [Dense(Source(atom.ref, atom)) for atom in atoms]
-    base, count = store.base.checkpoint, len(official.tasks)
+def _vectors(store: Store, official: OfficialBasis) -> tuple[tuple[Form, ...], frozenset[Rule]]:
+    """Return the task vectors where the store has all of them, else none; and the rules that they were added with."""
     if not all(task in store for task in official.tasks):
-        products = measure_atoms(base, forms, (), (), store.options)
-        unknown = np.full((len(atoms), count), np.nan)
-        return AtomProducts(products.atom_gram, dict.fromkeys(products.atom_gram, unknown)), np.full(
-            (count, count), np.nan
-        )
+        return (), frozenset()
     documents = [store.documents.vector(task) for task in official.tasks]
     allow = frozenset(Rule(rule.rule) for document in documents for rule in document.rules)
-    products = measure_atoms(base, forms, [store.form(document) for document in documents], allow, store.options)
-    return products, store.gram(official.tasks).total
+    return tuple(store.form(document) for document in documents), allow
+
+
+def _measured(store: Store, official: OfficialBasis, atoms: Sequence[Checkpoint]) -> tuple[AtomProducts, Matrix]:
+    """Return inner products of atoms and task vectors, and G; what needs vectors that are not there is NaN."""
+    forms, (vectors, allow) = [Dense(Source(atom.ref, atom)) for atom in atoms], _vectors(store, official)
+    products = measure_atoms(store.base.checkpoint, forms, vectors, allow, store.options)
+    if vectors:
+        return products, store.gram(official.tasks).total
+    count = len(official.tasks)
+    cross = dict.fromkeys(products.atom_gram, np.full((len(atoms), count), np.nan))
+    return AtomProducts(products.atom_gram, cross), np.full((count, count), np.nan)
 
 
 def _document(
