@@ -274,6 +274,8 @@ def test_altered_atoms_are_noticed(store: Store) -> None:
         ({"num_atoms": 2, "group": "block"}, "unknown group 'block': use one of model, layer, tensor"),
         ({"num_atoms": 2, "method": "svd"}, "unknown method 'svd'"),
         ({"num_atoms": 1, "tasks": ["a"]}, "at least two task vectors"),
+        ({"num_atoms": 2, "tasks": ["a", "b"]}, "2 atoms for 2 task vectors: use 1$"),
+        ({"num_atoms": 1, "tasks": ["a", "b"], "method": "pca"}, "for 2 task vectors: add more task vectors"),
     ],
 )
 def test_what_no_basis_can_be_is_refused(store: Store, wanted: Mapping[str, Any], message: str) -> None:

@@ -200,7 +200,7 @@ def _check_size(num_atoms: int | None, max_error: float | None, method: Method, 
     most = num_tasks - 1 - method.extra_atoms
     if num_atoms is not None and not 1 <= num_atoms <= most:
         beside = f" and {method.extra_atoms} more that {method.name} stores" if method.extra_atoms else ""
-        use = f"use 1 to {most}" if most else "add more task vectors"
+        use = f"use 1 to {most}" if most > 1 else "use 1" if most == 1 else "add more task vectors"
         raise BasisError(f"{num_atoms} atoms{beside} for {num_tasks} task vectors: {use}")
     if max_error is not None and not 0 < max_error < 1:
         raise BasisError(f"an allowed error of {max_error:g} makes no sense: use a number between 0 and 1")
