@@ -158,6 +158,10 @@ def test_the_error_of_a_merge_is_measured_where_that_is_asked_for(done: Command,
     known = done("edit", "store", "base + math", "--basis", "b", "--measure", "-o", "known").stdout
     number = known.rpartition("relative error of ")[2].split(",")[0]
     assert known.endswith(f"a relative error of {number}, measured (by the certificate {number})\n")
+    again = done("merge", "measured/recipe.yaml", "again", "--measure", "--json").json["certificate"]
+    assert again == measured
+    Path("plain.yaml").write_text("base: base\nvectors: {math: math}\nresult: base + math\n", encoding="utf-8")
+    assert "name a store and its basis" in run("merge", "plain.yaml", "no", "--measure").stderr
     for wrong in (words[:3], (*words, "--as", "lora", "--rank", "1")):
         refused = run(*wrong, "--measure", "-o", "no")
         assert refused.status == 2

@@ -17,6 +17,7 @@ from taskvec.cli.options import (
     ExcludeOption,
     IncludeOption,
     MaxErrorOption,
+    MeasureOption,
     RankOption,
     RenameOption,
     Running,
@@ -75,14 +76,7 @@ def edit(
             "and a merge of all tasks as a merge of the atoms.",
         ),
     ] = False,
-    measure: Annotated[
-        bool,
-        typer.Option(
-            "--measure",
-            help="Over a basis: measure the error against the task vectors themselves, which the store must still have "
-            "and which are read once more. That of a merge is not known otherwise.",
-        ),
-    ] = False,
+    measure: MeasureOption = False,
     dtype: DtypeOption = None,
     out_shard_size: ShardSizeOption = None,
     random_seed: SeedOption = None,

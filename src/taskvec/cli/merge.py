@@ -12,6 +12,7 @@ from taskvec.cli.edit_text import edit_text
 from taskvec.cli.options import (
     AllowOption,
     DtypeOption,
+    MeasureOption,
     Running,
     SeedOption,
     ShardSizeOption,
@@ -35,6 +36,7 @@ def merge(
     out_shard_size: ShardSizeOption = None,
     random_seed: SeedOption = None,
     allow: AllowOption = None,
+    measure: MeasureOption = False,
     sha256: Annotated[
         bool,
         typer.Option(
@@ -49,7 +51,8 @@ def merge(
     its folder. What is said here as an option becomes part of the recipe, which is written to OUT/recipe.yaml:
     taskvec merge OUT/recipe.yaml OUT2 makes the same weights again.
 
-    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate.
+    With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate
+    (as taskvec edit).
     """
     from taskvec.recipes.loading import load_recipe
     from taskvec.recipes.merging import Merging
@@ -60,7 +63,7 @@ def merge(
     chosen, rules = dtype_option(dtype), rules_option(allow)
     with Run(how) as run:
         file = overridden(load_recipe(recipe), dtype=chosen, shard_size=shard_size, seed=random_seed, allow=rules)
-        merging = Merging(file, run.options, sha256=sha256)
+        merging = Merging(file, run.options, sha256=sha256, measure=measure)
         run.carry_out(
             plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text
         )

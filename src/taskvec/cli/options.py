@@ -185,6 +185,14 @@ ShardSizeOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option("--random-seed", min=0, metavar="N", help="The key of random masks; 0 if not given.")
 ]
+MeasureOption = Annotated[
+    bool,
+    typer.Option(
+        "--measure",
+        help="Over a basis: measure the error against the task vectors themselves, which the store must still have and "
+        "which are read once more. That of a merge is not known otherwise.",
+    ),
+]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Also draw a figure: a .png, .svg or .pdf file.")
 ]

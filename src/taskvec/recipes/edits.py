@@ -107,6 +107,7 @@ def merge(
     options: RunOptions | None = None,
     seed: int | None = None,
     sha256: bool = True,
+    measure: bool = False,
     validate: Validate | None = None,
 ) -> EditResult:
     """Carry out a recipe, ours or mergekit's, and write the result.
@@ -118,6 +119,7 @@ def merge(
         options: The limits.
         seed: The key of random masks, instead of the recipe's.
         sha256: Whether the card names the SHA-256 of every input file, which costs a read of those not known.
+        measure: Measure the error of a recipe over a basis against the task vectors themselves.
         validate: Scores a candidate in a folder, where the recipe searches for parameters; larger is better, and never
             on test data. The recipe's own command if not given.
 
@@ -126,7 +128,8 @@ def merge(
     """
     how = output or OutputOptions()
     file = overridden(load_recipe(recipe), dtype=how.dtype, shard_size=how.shard_size, seed=seed)
-    return Merging(file, options or RunOptions(), sha256=sha256, validate=validate, record=how.record).save(out)
+    limits = options or RunOptions()
+    return Merging(file, limits, sha256=sha256, validate=validate, record=how.record, measure=measure).save(out)
 
 
 def _recipe(data: Mapping[str, object]) -> Recipe:

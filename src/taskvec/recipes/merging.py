@@ -14,6 +14,7 @@ from blake3 import blake3
 from taskvec.composition.editing import Editing
 from taskvec.composition.scope import Preamble
 from taskvec.composition.validation import validate_by
+from taskvec.errors import RecipeError
 from taskvec.linalg.scaling_search import ScalingChoice
 from taskvec.recipes.describing import documents, input_files, public_text
 from taskvec.recipes.file_hashes import plan_hashes
@@ -87,7 +88,7 @@ class Merging:
         for number, recipe in enumerate(self.file.recipes[:-1], start=1):
             made[str(recipe.name)] = self._intermediate(workshop, self.file.recipes[:number], made)
         settled = settle(self.file.last, partial(self._score, workshop, made))
-        work = self._work([*self.file.recipes[:-1], settled.recipe], made)
+        work = self._work([*self.file.recipes[:-1], settled.recipe], made, measure=self.measure)
         result = work.save(target, settled.choices, sha256=self.sha256)
         workshop.clear()
         return result
@@ -101,11 +102,12 @@ class Merging:
         Returns:
             The editing.
         """
-        return self._work(self.file.recipes, {}, is_plan=is_plan).editing
+        return self._work(self.file.recipes, {}, measure=self.measure, is_plan=is_plan).editing
 
     def _plan(self, recipe: Recipe, out: Path) -> Plan:
         stand_ins = {str(one.name): _stand_in(one, self.file.recipes) for one in self.file.recipes[:-1]}
-        work = self._work([started(recipe)], stand_ins, is_plan=True)
+        measure = self.measure and recipe.name is None
+        work = self._work([started(recipe)], stand_ins, measure=measure, is_plan=True)
         plan = work.editing.plan(out if recipe.name is None else Workshop(out).nowhere)
         trials = num_trials(recipe)
         tried = [_repeated(planned, trials) for planned in plan.passes] if trials else []
@@ -129,11 +131,10 @@ class Merging:
 
         return workshop.score(work.key, measure)
 
-    def _work(self, recipes: Sequence[Recipe], made: Made, *, is_plan: bool = False) -> _Work:
+    def _work(self, recipes: Sequence[Recipe], made: Made, *, measure: bool = False, is_plan: bool = False) -> _Work:
         """Open and understand the last of some recipes."""
         opened = Opened(recipes[-1], self.file.given, made, self.options)
         record = {"recipe": public_text(recipes), **self.record}
-        measure = self.measure and recipes[-1].name is None
         editing = understand(opened, record, self.options, measure=measure, is_plan=is_plan)
         return _Work(recipes, self.file.given, opened, editing)
 
@@ -189,8 +190,13 @@ def understand(
 
     Returns:
         The editing.
+
+    Raises:
+        RecipeError: If an error is to be measured and there is no basis.
     """
     recipe = opened.recipe
+    if measure and recipe.basis is None:
+        raise RecipeError("measuring holds what a basis recovers against the task vectors: name a store and its basis")
     sources = {} if recipe.store else {"sources": public_names(recipe)}
     own = {**sources, **opened.moved, **record}
     output = OutputOptions(_dtype(recipe), _shard_size(recipe), own, public=opened.public)
