@@ -1,5 +1,6 @@
-"""The figures on ``docs/methods/bases.md``, made from result files; ``python tests/docs/bases_page.py`` writes them.
+"""The figures on ``docs/methods/bases.md``, made from result files.
 
+``PYTHONPATH=. python tests/docs/bases_page.py`` writes them.
 The benchmarks ``which_basis`` and ``how_far_it_scales`` keep theirs in ``benchmarks/results``, the experiment with
 vision fine-tunes in ``docs/evidence/vision.json``, which may not be there yet. All else is written by hand.
 """
@@ -23,7 +24,7 @@ from taskvec.results import Table as MeasuredTable
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "methods" / "bases.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence" / "vision.json"
-BEGIN = "<!-- {} made by python tests/docs/bases_page.py: do not edit -->"
+BEGIN = "<!-- {} made by tests/docs/bases_page.py: do not edit -->"
 END = "<!-- end of what is made -->"
 VISION = "vision"
 FROM_BASES = ("Addition from a basis", "TIES over a basis (spectral)")

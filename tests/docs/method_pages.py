@@ -1,5 +1,6 @@
-"""``docs/methods/``: a page a merge method, made from its record; ``python tests/docs/method_pages.py`` writes all.
+"""``docs/methods/``: a page a merge method, made from its record.
 
+``PYTHONPATH=. python tests/docs/method_pages.py`` writes all.
 What stands below the line ``<!-- by hand -->`` of a page is kept.
 """
 

@@ -12,7 +12,8 @@ from taskvec.methods import METHODS
 
 @pytest.mark.parametrize("name", [INDEX, *(f"{name}.md" for name in METHODS)])
 def test_a_page_is_what_the_records_say(name: str) -> None:
-    assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run: python tests/docs/method_pages.py"
+    found = (FOLDER / name).read_text(encoding="utf-8")
+    assert found == pages()[name], "run: PYTHONPATH=. python tests/docs/method_pages.py"
 
 
 def test_every_link_of_the_index_leads_to_a_page() -> None:
