@@ -20,6 +20,7 @@ from taskvec.methods.options import Seeded, normalize_flag
 from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.methods.sparse import SparseOptions, sparse_rule
+from taskvec.numerics.ranking import magnitude_ranks
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,22 @@ class DellaLinearOptions(DellaOptions):
 
 def _chances(part: Part, options: DellaOptions) -> Doubles:
     """Return the chance of every element to be kept, ``(T, n)``."""
-    rows = np.abs(part.rows).reshape(len(part.rows), -1, part.row_length)
-    order = np.argsort(rows, axis=-1, kind="stable")
-    ranks = np.empty(rows.shape)
-    np.put_along_axis(ranks, order, np.arange(part.row_length, dtype=np.float64), axis=-1)
-    ranks /= max(part.row_length - 1, 1)
+    ranks = np.empty(part.rows.shape)
+    for row, rank in zip(part.rows, ranks, strict=True):
+        _rank(row, part.row_length, rank)
     density, half = (np.array(one)[:, None] for one in (options.density, options.half_widths))
-    chances = density - half + 2 * half * ranks.reshape(part.rows.shape)
-    return np.where(density >= 1, 1.0, chances)
+    ranks *= 2 * half / max(part.row_length - 1, 1)
+    ranks += density - half
+    return np.where(density >= 1, 1.0, ranks)
+
+
+def _rank(row: Array, length: int, ranks: Doubles) -> None:
+    """Write the rank of every magnitude within its row of some length."""
+    if row.dtype == np.float32:
+        magnitude_ranks(row, length, ranks)
+        return
+    order = np.argsort(np.abs(row).reshape(-1, length), axis=-1, kind="stable")
+    np.put_along_axis(ranks.reshape(-1, length), order, np.arange(length, dtype=np.float64), axis=-1)
 
 
 def _rule(method: str, *, elects: bool) -> Formula:
@@ -83,7 +92,8 @@ def _rule(method: str, *, elects: bool) -> Formula:
         return dropped(part, method, options.seed, list(_chances(part, options)))
 
     def rescaled(part: Part, options: DellaOptions) -> Array:
-        return np.asarray(mask(part, options) / _chances(part, options))
+        chances = _chances(part, options)
+        return np.asarray(dropped(part, method, options.seed, list(chances)) / chances)
 
     return sparse_rule(mask, agreeing if elects else weighted_sum, exact=rescaled, grain=Grain.ROWS)
 

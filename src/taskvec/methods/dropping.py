@@ -37,7 +37,9 @@ def dropped(part: Part, method: str, seed: int, keep: Sequence[Array | float]) -
 
 def l1_sums(rows: Array, masked: Array) -> Doubles:
     """Return what Σ|τ| before and after masking is added up from, ``(2T, n)``."""
-    terms: Doubles = np.abs(np.concatenate([rows, masked]), dtype=np.float64)
+    terms: Doubles = np.empty((2 * len(rows), rows.shape[1]))
+    np.abs(rows, out=terms[: len(rows)])
+    np.abs(masked, out=terms[len(rows) :])
     return terms
 
 

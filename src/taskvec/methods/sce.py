@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from taskvec.methods.electing import weighted_sum
 from taskvec.methods.method import Formula, Method, Needs
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.parameter import number
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.methods.statistic import Cuts, Sums
+from taskvec.numerics.selection import erase_minority, select_varied, variances
 
 _NOTHING = 1e-6
 
@@ -35,10 +35,9 @@ def _selects(options: SceOptions) -> bool:
 
 
 def _variance(part: Part, options: SceOptions) -> Array:  # noqa: ARG001
-    rows = part.rows.astype(np.float64)
-    mean = weighted_sum(rows, np.ones(len(rows)), normalize=True)
-    variance: Array = weighted_sum((rows - mean) ** 2, np.ones(len(rows)), normalize=True)[None]
-    return variance.astype(part.rows.dtype)
+    found: Array = np.empty((1, part.rows.shape[1]), part.rows.dtype)
+    variances(part.rows, found[0])
+    return found
 
 
 def _differs(part: Part, options: SceOptions) -> Array:
@@ -50,10 +49,11 @@ def _kept(count: int, options: SceOptions, found: tuple[Any, ...]) -> Array:  # 
 
 
 def _selected(part: Part, options: SceOptions) -> Doubles:
-    rows: Doubles = part.rows.astype(np.float64)
     if not _selects(options):
-        return rows
-    return np.where(part.found[1].above(0, _variance(part, options), part.first), rows, 0.0)
+        return part.rows.astype(np.float64)
+    cut, selected = part.found[1], np.empty(part.rows.shape)
+    select_varied(part.rows, cut.thresholds[0, 0], cut.ends[0, 0], part.first, selected)
+    return selected
 
 
 def _energy(part: Part, options: SceOptions) -> Doubles:
@@ -68,11 +68,9 @@ def _weights(part: Part) -> Doubles:
 
 
 def _merge(part: Part, options: SceOptions) -> Doubles:
-    rows, weights = _selected(part, options), _weights(part)
-    sign = np.where(weighted_sum(rows, np.ones(len(rows)), normalize=False) >= 0, 1.0, -1.0)
-    agrees = np.sign(rows) == sign
-    shares = weighted_sum(agrees, weights, normalize=False)
-    return weighted_sum(np.where(agrees, rows, 0.0), weights, normalize=False) / np.maximum(shares, _NOTHING)
+    merged = np.empty(part.rows.shape[1])
+    erase_minority(_selected(part, options), _weights(part), _NOTHING, merged)
+    return merged
 
 
 sce = Method(

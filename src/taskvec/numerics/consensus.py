@@ -15,7 +15,7 @@ from taskvec.numerics.rounding import all_finite_32
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
-_UNIT = 2.0**-53
+_RANGE = 2.0**53
 
 
 @njit(nogil=True, cache=True)
@@ -106,12 +106,17 @@ def drop(row, key, first, keep, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the elements of a row that chance keeps, and 0 for the others.
 
     Element i is kept where a number that depends on ``key`` uint64 ``(2,)`` and ``first + i`` alone, uniform on
-    [0, 1), is less than ``keep[i]``. A ``keep`` of one number stands for all.
+    [0, 2⁵³), is less than 2⁵³ times ``keep[i]``. A ``keep`` of one number stands for all.
     """
+    nothing = row.dtype.type(0)
+    if keep.size == 1:
+        limit = np.uint64(np.ceil(keep[0] * _RANGE))  # whole numbers are compared, which is as exact, and many at once
+        for i in range(row.size):
+            out[i] = row[i] if _uniform(key, np.uint64(first + i)) < limit else nothing
+        return
     for i in range(row.size):
-        probability = keep[min(i, keep.size - 1)]
-        is_kept = _uniform(key, np.uint64(first + i)) < probability
-        out[i] = row[i] if is_kept else 0.0
+        limit = np.uint64(np.ceil(keep[i] * _RANGE))
+        out[i] = row[i] if _uniform(key, np.uint64(first + i)) < limit else nothing
 
 
 @njit(nogil=True, cache=True)
@@ -120,4 +125,4 @@ def _uniform(key, index):  # type: ignore[no-untyped-def]
     bits = (bits ^ (bits >> np.uint64(30))) * _FIRST ^ key[1]
     bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
     bits ^= bits >> np.uint64(31)
-    return np.float64(bits >> np.uint64(11)) * _UNIT
+    return bits >> np.uint64(11)
