@@ -208,7 +208,8 @@ def _cell(cell: Any, unit: Any) -> str:
 
 def _put(text: str, what: str, made: str) -> str:
     begin = BEGIN.format(what)
-    before, _, rest = text.partition(begin)
+    before, found, rest = text.partition(begin)
+    assert found, f"the page has no line {begin}"
     after = rest.partition(END)[2]
     return f"{before}{begin}\n{made}\n{END}{after}"
 
