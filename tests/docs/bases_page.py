@@ -107,8 +107,8 @@ def measured(basis: Answered, evidence: Result | None) -> Iterator[str]:
         yield SAYS.format(**figures(vision, base))
     if evidence is not None:
         yield from _seeds(evidence)
-    unmeasured = "language models" if evidence else "other seeds, language models"
-    yield f"Not measured here: {unmeasured}. Collections of eighty: [eighty vectors](../evidence/repository.md)."
+    more = "Collections of eighty: [eighty vectors](../evidence/repository.md)."
+    yield f"Not measured here: {_unmeasured(evidence)}. {more}"
 
 
 def figures(rows: list[Row], base: float) -> dict[str, Any]:
@@ -181,19 +181,46 @@ def _accuracies(rows: list[Row]) -> Iterator[str]:
 
 
 def _seeds(evidence: Result) -> Iterator[str]:
-    seeds = f"{len(evidence.seeds)} seeds" if len(evidence.seeds) > 1 else "one seed"
-    yield (
-        f"The experiment [{evidence.title}](../evidence/{evidence.name}.md) ({evidence.date:%Y-%m-%d}, {seeds}) has "
-        "every method at every size, λ chosen on validation pictures, and both additions: of the recovered vectors, "
-        "and of the atoms with weight 1."
+    tables = [_table(evidence, title) for title in FROM_BASES]
+    said = (
+        f"The experiment [{evidence.title}](../evidence/{evidence.name}.md) ({evidence.date:%Y-%m-%d}) adds from bases "
+        "with λ chosen on validation pictures: the recovered vectors, and the atoms with weight 1."
     )
-    for title in FROM_BASES:
-        yield _measured_table(next(table for table in evidence.tables if table.title == title))
+    yield " ".join([said, *_additions(_cells(tables[0]))])
+    yield from map(_measured_table, tables)
+
+
+def _additions(rows: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """What both additions have from half as many atoms as vectors, where that was measured."""
+    spectral, pca = (rows.get(f"{name}, M = {_HALF}") for name in ("spectral", "pca"))
+    if spectral and pca:
+        yield f"Four atoms of `spectral` keep {spectral['of full addition']} of full addition's accuracy, recovered."
+        yield f"Their plain sum has {spectral['atoms']} in place of {spectral['recovered']};"
+        yield f"that of `pca`, which leaves the mean out, {pca['atoms']} in place of {pca['recovered']}."
+
+
+def _unmeasured(evidence: Result | None) -> str:
+    if evidence is None:
+        return "other seeds, language models"
+    rows = _cells(_table(evidence, FROM_BASES[0])).values()
+    once = sum(row.get("seeds", f"{len(evidence.seeds)}") == "1" for row in rows)
+    return f"other seeds of {once} of these {len(rows)} additions, language models" if once else "language models"
+
+
+def _table(evidence: Result, title: str) -> MeasuredTable:
+    return next(table for table in evidence.tables if table.title == title)
+
+
+def _cells(table: MeasuredTable) -> dict[str, dict[str, str]]:
+    """The first cell of each row → its cells as people read them, by the names of their columns."""
+    names = [column.name for column in table.columns]
+    shown = [[_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in shown}
 
 
 def _measured_table(table: MeasuredTable) -> str:
     ruler = ["---" if column.unit == "text" else "--:" for column in table.columns]
-    body = [[_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
+    body = [list(row.values()) for row in _cells(table).values()]
     lines = "\n".join(map(_line, ([column.name for column in table.columns], ruler, *body)))
     meanings = [f"*{column.name}*: {column.meaning}" for column in table.columns if column.meaning]
     below = "; ".join([*([f"±: {table.spread}"] if table.spread else []), *meanings])
@@ -208,7 +235,8 @@ def _cell(cell: Any, unit: Any) -> str:
 
 def _put(text: str, what: str, made: str) -> str:
     begin = BEGIN.format(what)
-    before, _, rest = text.partition(begin)
+    before, found, rest = text.partition(begin)
+    assert found, f"the page has no line {begin}"
     after = rest.partition(END)[2]
     return f"{before}{begin}\n{made}\n{END}{after}"
 

@@ -12,7 +12,7 @@ import pytest
 import oracles
 from taskvec import Store, compress, edit, open_checkpoint
 from taskvec.composition.editing import Addition, Editing
-from taskvec.errors import ExpressionError
+from taskvec.errors import ExpressionError, RecipeError
 from taskvec.linalg.collection import add_task
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.testing.families import Family
@@ -93,8 +93,10 @@ def test_vectors_that_are_gone_cannot_be_compared_with(store: Store, tmp_path: P
     store.remove("c")
     with pytest.raises(ExpressionError, match=r"the task vectors themselves, and b, c left .*: add them again"):
         edit(store, "base + ties(a, b, c)", tmp_path / "out", basis="two", measure=True)
-    with pytest.raises(ExpressionError, match="name it"):
+    with pytest.raises(RecipeError, match="name a store and its basis"):
         edit(store, "base + a", tmp_path / "out", measure=True)
+    with pytest.raises(ExpressionError, match="name it"):
+        Editing.of_store(store, "base + a", measure=True)
     assert not list(tmp_path.glob("*out*"))
     assert edit(store, "base + a - d", tmp_path / "out", basis="two", measure=True).certificate is not None
 
