@@ -32,7 +32,6 @@ def one_line_errors(*, verbose: bool) -> Generator[None]:
         typer.Exit: With the status.
         typer.BadParameter: As it came.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as gently as by Ctrl-C
     try:
         yield
     except (typer.Exit, typer.BadParameter):
@@ -48,6 +47,19 @@ def one_line_errors(*, verbose: bool) -> Generator[None]:
     except Exception as error:
         hint = "" if verbose else " (run again with -v for the traceback)"
         _fail(f"internal: {type(error).__name__}: {error}{hint}", trace=verbose)
+
+
+def end_gently() -> None:
+    """Let SIGTERM and Ctrl-C end the process in the same way, once: a second one must not disturb its leaving."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell's background jobs are started deaf to it
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _fail(message: str, *, notes: list[str] | None = None, status: int = FAILED, trace: bool = False) -> NoReturn:

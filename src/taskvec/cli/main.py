@@ -25,6 +25,7 @@ from taskvec.cli import (
     similarity,
     store,
 )
+from taskvec.cli.failures import end_gently
 from taskvec.cli.help import HelpOption
 
 _FEW_COLLECTIONS = (50_000, 20, 50)  # imports make many objects and no garbage
@@ -64,6 +65,7 @@ def taskvec(
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(*_FEW_COLLECTIONS)
+    end_gently()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a terminal cannot show must not end the command
             stream.reconfigure(errors="backslashreplace")
