@@ -39,20 +39,14 @@ class Plan:
     large_rate_steps: int = 40
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
-    analogy_seeds: tuple[int, ...] = ()
-    negation_seeds: tuple[int, ...] = (0,)
+    analogy_seeds: tuple[int, ...] = (0,)
+    negation_seeds: tuple[int, ...] = (0, 1, 2)
     validation: int = 32
     test: int = 192
     atoms: tuple[float, ...] = (0.25, 0.5, 0.75)
     rank: int = 64
-    bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "subset, random")
-    variants: tuple[str, ...] = (
-        "spectral, normalized",
-        "spectral, int8",
-        "autoencoder, varpro",
-        "subset, greedy",
-        "random",
-    )
+    bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "subset, random", "subset, greedy", "random")
+    variants: tuple[str, ...] = ("spectral, normalized", "spectral, int8", "autoencoder, varpro")
     repeated: tuple[str, ...] = ("spectral",)
     once: tuple[str, ...] = (
         "shared added again, μ = λ/2",

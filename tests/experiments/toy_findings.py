@@ -55,6 +55,7 @@ def findings(outcome: Outcome) -> Findings:
                 if label not in outcome.absent and (place == 0 or label not in outcome.first_alone):
                     record = _added(outcome, names, label, place)
                     found.added.setdefault(rate, {}).setdefault(label, []).append(record)
+    found.recovered = _recovered(outcome, names)
     for place in range(len(plan.seeds)):
         found.chain.append({"dimensions": place, "energy": {}})
         for kind in KINDS:
@@ -75,6 +76,13 @@ def _labels(names: tuple[str, ...], plan: Plan, rate: float) -> list[str]:
         labels += [f"{name}, {what}, M = {num_atoms}" for name in BASES for what in ("recovered", "atoms")]
         labels += [f"TIES {what}, M = {num_atoms}" for what in ("over the recovered vectors", "on the atoms")]
     return labels
+
+
+def _recovered(outcome: Outcome, names: tuple[str, ...]) -> dict[tuple[str, int], dict[str, Any]]:
+    plan = outcome.plan
+    negated = dict.fromkeys(names, 0.98 * outcome.base) | {names[0]: 0.9 * outcome.base}
+    record = {"alone": dict.fromkeys(names, 0.95 * outcome.own), "negated": negated, "seconds": 0.5}
+    return {(name, plan.num_atoms(share)): record for name, share in plan.bases_of(plan.seeds[0])}
 
 
 def _added(outcome: Outcome, names: tuple[str, ...], label: str, place: int) -> dict[str, Any]:
