@@ -83,11 +83,11 @@ class Plan:
 
 FAST = Plan(
     num_tasks=4,
-    steps=60,
+    steps=32,
     seeds=(0,),
     large_rate_seeds=(),
-    validation=96,
-    test=256,
+    validation=24,
+    test=96,
     atoms=(0.5,),
     bases=("spectral", "pca"),
     variants=(),
