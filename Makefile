@@ -23,7 +23,7 @@ check: $(READY) ## lint, formatting, types and the floors
 	$(BIN)/lint-imports
 
 test: $(READY) chromium ## all tests
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
 
 demo: $(DEMO_READY) ## eight real fine-tunes, compressed and merged; DEMO_TASKS=4 for less
 	$(BIN)/python -m demo

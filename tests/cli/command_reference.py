@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from taskvec.cli.main import app
+from taskvec.cli.main import command_line
 from taskvec.cli.options import Reporting, Running
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -35,7 +35,7 @@ and does not begin with a digit. SIZE is `512MiB`, `5GB` or plain bytes.
 
 def commands(command: Any = None, path: tuple[str, ...] = ("taskvec",)) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every command that does something, with the words that call it."""
-    command = command or get_command(app)
+    command = command or get_command(command_line())
     if not hasattr(command, "commands"):
         yield path, command
     for name, inner in getattr(command, "commands", {}).items():

@@ -13,7 +13,7 @@ import pytest
 from tiny_models import TASKS, Answer, Arrays, Command, Models, tiny_base
 from typer.testing import CliRunner
 
-from taskvec.cli.main import app
+from taskvec.cli.main import command_line
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
 @pytest.fixture
 def run() -> Command:
     def call(*words: str) -> Answer:
-        result = CliRunner().invoke(app, list(words))
+        result = CliRunner().invoke(command_line(), list(words))
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     return call

@@ -1,24 +1,41 @@
-"""``--help`` answers at once, and no command needs torch."""
+"""``--help`` answers at once, a command imports what it needs and no more, and none needs torch."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from tiny_models import Models
 from typer.main import get_command
 
-from taskvec.cli.main import app
+from taskvec.cli.main import command_line
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAVY = ("numpy", "numba", "pydantic", "torch", "rich", "blake3", "safetensors", "matplotlib", "ml_dtypes")
-NAME_HEAVY_AT_EXIT = f"""
+COMPILING = ("numba.np.arraymath", "numba.np.npyimpl", "scipy.linalg")  # what is compiled already needs none of it
+OF_OTHERS = ("torch", "taskvec.cli.store", "taskvec.linalg.decomposition", "taskvec.linalg.low_rank")
+MERGES = ("taskvec.methods", "taskvec.composition.merge", "taskvec.numerics.trimming")
+UNASKED = {
+    ("edit", "s", "base + sum(math, code)", "-o", "OUT", "-q"): (*MERGES, "taskvec.linalg.basis", "rich"),
+    ("edit", "--base", "base", "--vector", "m=math", "base - m", "-o", "OUT", "-q"): (*MERGES, "taskvec.vectors.store"),
+    ("edit", "s", "base + ties(math, code)", "-o", "OUT", "-q"): ("taskvec.linalg.basis",),
+    ("similarity", "s", "--json"): (*MERGES, "taskvec.recipes", "taskvec.composition", "taskvec.reports"),
+    ("compress", "s", "--basis", "OUT", "--atoms", "2", "--json"): (*MERGES, "taskvec.recipes", "taskvec.reports"),
+}
+
+
+def naming(modules: Iterable[str]) -> str:
+    """Python that says at the end which of some modules were imported."""
+    return f"""
 import atexit
-atexit.register(lambda: print("heavy:", *[name for name in {HEAVY} if name in sys.modules], file=sys.stderr))
+atexit.register(lambda: print("heavy:", *[name for name in {tuple(modules)} if name in sys.modules], file=sys.stderr))
 """
+
+
+NAME_HEAVY_AT_EXIT = naming(HEAVY)
 
 REFUSE_TORCH = """
 class Refusal:
@@ -30,7 +47,7 @@ sys.meta_path.insert(0, Refusal())
 
 
 def command_paths() -> list[tuple[str, ...]]:
-    root = get_command(app)
+    root = get_command(command_line())
     paths: list[tuple[str, ...]] = [()]
     for name, command in root.commands.items():
         paths.append((name,))
@@ -52,7 +69,7 @@ def test_the_version(program: Program) -> None:
 
 
 def test_every_command_takes_the_shared_options() -> None:
-    root = get_command(app)
+    root = get_command(command_line())
     of_documents = {("store", verb) for verb in ("list", "show", "remove", "rename", "gc")}
     weightless = of_documents | {("basis", "show"), ("basis", "remove"), ("inspect",), ("methods",), ("report",)}
     weightless |= {("publish",)}  # hashes files, whatever is in them
@@ -65,6 +82,17 @@ def test_every_command_takes_the_shared_options() -> None:
         options = {option for parameter in command.params for option in parameter.opts}
         assert options >= {"--json", "-v", "-q"}, path
         assert (options >= {"--memory", "-j", "--device", "--dry-run"}) == (path not in weightless), path
+
+
+@pytest.mark.usefixtures("models")
+def test_a_command_imports_what_it_needs(program: Program) -> None:
+    assert program("store", "init", "s", "--base", "base").returncode == 0
+    assert program("store", "add", "s", "math=math", "code=code", "law=law").returncode == 0
+    for number, (words, unasked) in enumerate(UNASKED.items()):
+        first, second = ([word.replace("OUT", out) for word in words] for out in (f"first{number}", f"second{number}"))
+        assert program(*first).returncode == 0, words  # compiles, where nobody has
+        done = program(*second, prelude=naming(COMPILING + OF_OTHERS + unasked))
+        assert (done.returncode, done.stderr) == (0, "heavy:\n"), words
 
 
 @pytest.mark.usefixtures("models")

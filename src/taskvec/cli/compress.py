@@ -137,11 +137,12 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     from taskvec.cli.certificate_text import basis_text
     from taskvec.linalg.basis import Basis
     from taskvec.linalg.compress import compress, plan_compress
-    from taskvec.reports import check_figure
     from taskvec.vectors.store import Store
 
     keywords = wanted.keywords()
     if plot is not None:
+        from taskvec.reports import check_figure
+
         check_figure(plot)
 
     def work() -> Basis:

@@ -1,45 +1,58 @@
-"""The ``taskvec`` command: every verb, and nothing that is slow to import."""
+"""The ``taskvec`` command: the verb that is asked for or every verb, and nothing that is slow to import."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from taskvec._version import __version__
-from taskvec.cli import (
-    attribute,
-    basis,
-    compress,
-    decompose,
-    edit,
-    extract_lora,
-    inspect,
-    merge,
-    methods,
-    publish,
-    report,
-    similarity,
-    store,
-)
 from taskvec.cli.failures import end_gently
 from taskvec.cli.help import HelpOption
 
-_FEW_COLLECTIONS = (50_000, 20, 50)  # imports make many objects and no garbage
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+_GROUPS = ("store", "basis")
+_VERBS = (
+    *_GROUPS,
+    "similarity",
+    "compress",
+    "decompose",
+    "attribute",
+    "edit",
+    "merge",
+    "extract-lora",
+    "methods",
+    "inspect",
+    "publish",
+    "report",
 )
-app.add_typer(store.app, name="store")
-app.add_typer(basis.app, name="basis")
-for verb in (similarity, compress, decompose, attribute, edit, merge, extract_lora, methods, inspect, publish, report):
-    app.add_typer(verb.app)
+_FEW_COLLECTIONS = (300_000, 20, 50)  # imports make many objects and no garbage
+
+
+def command_line(verbs: Sequence[str] = _VERBS) -> typer.Typer:
+    """Return the parser of some verbs: whoever names one need not wait for the others.
+
+    Args:
+        verbs: Which; all if not given.
+
+    Returns:
+        The parser.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(taskvec)
+    for verb in verbs:
+        module = import_module(f"taskvec.cli.{verb.replace('-', '_')}")
+        app.add_typer(module.app, name=verb if verb in _GROUPS else None)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -48,7 +61,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def taskvec(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -69,4 +81,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a terminal cannot show must not end the command
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="taskvec")
+    asked = sys.argv[1:2]
+    try:
+        command_line(asked if asked and asked[0] in _VERBS else _VERBS)(prog_name="taskvec")
+    finally:
+        gc.freeze()  # what is left goes with the process: looking through all of it for garbage takes longer

@@ -84,20 +84,24 @@ class Run:
         Returns:
             The outcome; None after a dry run.
         """
-        from taskvec.cli.plan_text import plan_text
-
         if self.how.dry_run:
             planned = plan()
-            show(self.how, {"plan": planned.to_json()}, lambda: plan_text(planned))
+            show(self.how, {"plan": planned.to_json()}, lambda: _plan_text(planned))
             return None
         if self.how.verbose:
-            _write(_console(sys.stderr.isatty(), stderr=True), plan_text(plan()))
+            _write(_console(sys.stderr.isatty(), stderr=True), _plan_text(plan()))
         outcome = work()
         self._progress.close()
         if not self.how.quiet and not self.how.json:
             _write(_console(sys.stderr.isatty(), stderr=True), [f"note: {note}" for note in notes(outcome)])
         show(self.how, data(outcome), lambda: text(outcome))
         return outcome
+
+
+def _plan_text(plan: Plan) -> Lines:
+    from taskvec.cli.plan_text import plan_text
+
+    return plan_text(plan)
 
 
 def _console(is_terminal: bool, *, stderr: bool = False) -> Console:

@@ -32,10 +32,11 @@ def compare(
     """
     from taskvec.cli.similarity_text import similarity_text
     from taskvec.linalg.similarity import Similarity, plan_similarity, similarity
-    from taskvec.reports import check_figure, cosine_heatmap
     from taskvec.vectors.store import Store
 
     if plot is not None:
+        from taskvec.reports import check_figure, cosine_heatmap
+
         check_figure(plot)
 
     def work() -> Similarity:

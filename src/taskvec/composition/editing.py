@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
-from taskvec.checkpoints.vocabulary import align_vocabularies
 from taskvec.composition.beside_truth import measured_error, plan_measured_error
-from taskvec.composition.combining import KnownProducts
-from taskvec.composition.merge import Merge
 from taskvec.composition.merges import Merges
 from taskvec.composition.scope import Preamble
 from taskvec.errors import ExpressionError
@@ -31,7 +28,9 @@ from taskvec.vectors.forms import Source
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.task_vector import Ref, TaskVector
 
-if TYPE_CHECKING:  # an edit without a store starts without what stores need
+if TYPE_CHECKING:  # an edit starts without what only others need: stores, bases, merges
+    from taskvec.composition.combining import KnownProducts
+    from taskvec.composition.merge import Merge
     from taskvec.linalg.basis import Basis
     from taskvec.vectors.store import Store
 
@@ -110,13 +109,14 @@ class Editing:
         Raises:
             ExpressionError: If an error is to be measured and there is no basis.
         """
-        from taskvec.linalg.basis import Basis
         from taskvec.linalg.expression_functions import Products, store_functions
         from taskvec.vectors.stored_products import StoredProducts
 
         said = preamble or Preamble()
         target = _Target(said.onto or store.base, output or OutputOptions(), store.options)
         if basis is not None:
+            from taskvec.linalg.basis import Basis
+
             loaded = Basis.load(store, basis)
             editing = cls._of_basis(loaded, expression, addition, target, said)
             return replace(editing, truth=cls._of_tasks(loaded, expression, target, said)) if measure else editing
@@ -207,6 +207,8 @@ class Editing:
         used = scope.merges.names(_used(scope.form(expression)))
         models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in used}
         if tokenizer_source is not None:
+            from taskvec.checkpoints.vocabulary import align_vocabularies
+
             aligned = align_vocabularies(opened, models, tokenizer_source)
             opened, models = aligned.base, aligned.models
             output = output or OutputOptions()

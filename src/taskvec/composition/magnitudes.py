@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.numerics.trimming import HIGH_BINS, LOW_BINS, LOW_BITS, NON_FINITE, count_high, count_low, occurring
+from taskvec.numerics.trimming import (
+    HIGH_BINS,
+    LOW_BINS,
+    LOW_BITS,
+    NON_FINITE,
+    count_high,
+    count_low,
+    occurring,
+    warm_up,
+)
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel, Notes
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
@@ -50,6 +59,10 @@ class CountingKernel(Kernel):
 
     def __init__(self, inputs: MergeInputs) -> None:
         self.inputs = inputs
+
+    def warm_up(self) -> None:
+        """Load the kernels."""
+        warm_up()
 
     def begin(self, tensor: AlignedTensor) -> State | None:
         """Open the counts of a piece."""

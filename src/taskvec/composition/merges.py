@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from taskvec.composition.combining import KnownProducts
-from taskvec.composition.merge import Merge
 from taskvec.errors import CompositionError, ExpressionError
-from taskvec.methods import METHODS, Method, Takes
-from taskvec.methods.method import Combination
-from taskvec.methods.settings import Given, Settings
 from taskvec.streaming import RunOptions
 from taskvec.vectors.expressions import BASE, MergeFunction, OptionValue
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
+
+if TYPE_CHECKING:  # an edit without a merge starts without the methods
+    from taskvec.composition.combining import KnownProducts
+    from taskvec.composition.merge import Merge
+    from taskvec.methods import Method
+    from taskvec.methods.settings import Given, Settings
 
 Weights = Mapping[str, float]
 
@@ -58,6 +60,8 @@ class Merges:
     @property
     def functions(self) -> Mapping[str, MergeFunction]:
         """What an expression may call."""
+        from taskvec.methods import METHODS
+
         return {name: partial(self._call, method) for name, method in METHODS.items()}
 
     def used(self, keys: Iterable[str]) -> list[MergeCall]:
@@ -102,9 +106,14 @@ class Merges:
         Returns:
             The merges, inner ones first; nothing is read yet.
         """
+        used = self.used(keys)
+        if not used:
+            return ()
+        from taskvec.composition.merge import Merge
+
         there = dict(vectors)
         made: list[Merge] = []
-        for call in self.used(keys):
+        for call in used:
             named = {text_of(weights): _combined(weights, there, base) for weights in call.vectors}
             merge = Merge(call.method, named, call.given, name=call.key, base=base, options=options, known=known)
             there[call.key] = merge.vector
@@ -183,6 +192,8 @@ def _delta(vector: Weights, method: Method) -> Weights:
     Raises:
         ExpressionError: If the method takes deltas, or the base occurs more than once.
     """
+    from taskvec.methods import Takes
+
     bases = vector.get(BASE, 0.0)
     if BASE in vector and (method.takes is not Takes.POINTS or bases != 1):
         what = "task vectors alone: no numbers, and no base" if method.takes is not Takes.POINTS else "one base at most"
@@ -192,6 +203,8 @@ def _delta(vector: Weights, method: Method) -> Weights:
 
 def _combination(settings: Settings, method: Method) -> list[float] | None:
     """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
+    from taskvec.methods.method import Combination
+
     options = settings.at("")
     rule = method.rule_for(options)
     if not isinstance(rule, Combination) or rule.gram is not None:

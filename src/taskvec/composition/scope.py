@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from taskvec.composition.block_presets import block_weights
 from taskvec.composition.blocks import ModelBlocks
 from taskvec.composition.merges import Merges, Weights, text_of
 from taskvec.errors import CompositionError, ExpressionError
-from taskvec.methods import Method, find_method
-from taskvec.methods.settings import Given
 from taskvec.vectors.expressions import (
     BASE,
     Definition,
@@ -21,6 +21,30 @@ from taskvec.vectors.expressions import (
     linear_form,
 )
 from taskvec.vectors.forms import Source
+
+if TYPE_CHECKING:
+    from taskvec.methods import Method
+    from taskvec.methods.settings import Given
+
+
+class _WhenCalled(Mapping[str, MergeFunction]):
+    """Functions that are made when an expression first calls one: most call none, and need no method."""
+
+    def __init__(self, make: Callable[[], Mapping[str, MergeFunction]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Mapping[str, MergeFunction]:
+        return self._make()
+
+    def __getitem__(self, name: str) -> MergeFunction:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 class Scope:
@@ -48,7 +72,8 @@ class Scope:
 
     def form(self, expression: str) -> LinearForm:
         """Reduce an expression to one coefficient a vector or merge."""
-        return linear_form(expression, self._names, self._functions, self._merges, self._definitions)
+        merges = _WhenCalled(lambda: {**self.merges.functions, "blocks": self._by_block})
+        return linear_form(expression, self._names, self._functions, merges, self._definitions)
 
     def define_number(self, name: str, value: float) -> None:
         """Let a name stand for a number."""
@@ -80,16 +105,14 @@ class Scope:
         self._define(name, {name: 1.0})
         self.merges.add(name, method, weights, given)
 
-    @property
-    def _merges(self) -> Mapping[str, MergeFunction]:
-        return {**self.merges.functions, "blocks": self._by_block}
-
     def _by_block(self, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
         """Scale a vector by weights that differ from block to block of a diffusion model.
 
         Raises:
             ExpressionError: If it is not one vector, or the weights mean nothing for this base.
         """
+        from taskvec.methods import find_method
+
         weights, others = given.get("weights"), given.get("others")
         is_one = len(vectors) == 1 and BASE not in vectors[0]
         if not is_one or not isinstance(weights, str | tuple) or not set(given) <= {"weights", "others"}:

@@ -13,6 +13,7 @@ from taskvec.composition.reading import chunk_parts, part_bytes, parts
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
+from taskvec.numerics import warm_up
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
 
@@ -38,6 +39,10 @@ class SumsKernel(Kernel):
         self._sums = sums
         self._grain = grain
         self._before = before
+
+    def warm_up(self) -> None:
+        """Load what the pass that writes calls, as good as all that this one does."""
+        warm_up("combine")
 
     def begin(self, tensor: AlignedTensor) -> _Running:  # noqa: ARG002
         """Open the sums of a piece."""

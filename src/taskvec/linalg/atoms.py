@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import CheckpointWriter
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import Backend, backend_for
+from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
@@ -135,6 +135,9 @@ class _AtomKernel(Kernel):
         self._centered = centered
         self._encoders = encoders
         self.num_atoms = max((len(encoder) for encoder in encoders.values()), default=0)
+
+    def warm_up(self) -> None:
+        warm_up("project")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
         rows = len(self._encoders[tensor.name])

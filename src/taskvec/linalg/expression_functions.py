@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import DecompositionError, ExpressionError
-from taskvec.linalg.basis import Basis
-from taskvec.linalg.decomposition.decompose import load_decomposition
 from taskvec.streaming import PlannedPass
 from taskvec.vectors.expressions import VectorFunction
-from taskvec.vectors.manifests import DecompositionDocument
 from taskvec.vectors.store import Store
+
+if TYPE_CHECKING:
+    from taskvec.linalg.basis import Basis
+    from taskvec.vectors.manifests import DecompositionDocument
 
 Matrix = NDArray[np.float64]
 Vector = Mapping[str, float]
@@ -125,6 +127,8 @@ def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
     Raises:
         ExpressionError: If an argument is no task, or they were not decomposed together.
     """
+    from taskvec.linalg.decomposition.decompose import load_decomposition  # only this function needs
+
     names = [name for vector in vectors for name in vector]
     is_plain = all(list(vector.values()) == [1.0] for vector in vectors) and not any("." in name for name in names)
     if not is_plain or len(set(names)) < len(vectors):

@@ -32,7 +32,6 @@ from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.factored_products import is_factored
 from taskvec.vectors.forms import Form, LowRank
 
 Matrix = NDArray[np.float64]
@@ -41,18 +40,16 @@ Matrix = NDArray[np.float64]
 def atom_ranks(
     tensors: Sequence[AlignedTensor], forms: Sequence[Form], rank: int | None
 ) -> Mapping[TensorInfo, int] | None:
-    """Return the rank that an atom has in each tensor; None where not all vectors are low-rank, or it saves nothing.
+    """Return the rank that an atom has in each tensor; None where that saves nothing.
 
     Args:
         tensors: The combinable tensors, aligned over the forms.
-        forms: The T forms.
+        forms: The T forms, each low-rank in every tensor.
         rank: The most that is kept, if that is limited.
 
     Returns:
         Tensor → rank.
     """
-    if not all(is_factored(tensor, forms) for tensor in tensors):
-        return None
     ranks = {}
     for tensor in tensors:
         columns = sum(product.rank for form in forms for product in _products(form, tensor.name))

@@ -13,10 +13,11 @@ from taskvec.checkpoints.factored import factored_layout
 from taskvec.errors import BasisError
 from taskvec.linalg.atoms import atom_dtype
 from taskvec.linalg.encoders import Method, MethodOptions, find_method, options_of
-from taskvec.linalg.factored_atoms import atom_ranks
 from taskvec.linalg.groups import Grouping
+from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Alignment, Rule, align
+from taskvec.vectors.factored_products import is_factored
 from taskvec.vectors.forms import Form
 from taskvec.vectors.store import Store
 
@@ -134,7 +135,7 @@ class Request:
         forms, alignment = _aligned(store, names, DType.F32 if dtype is DType.I8 else dtype)
         ranks = None
         if dtype is not DType.I8 and method.name != "random":
-            ranks = atom_ranks(alignment.tensors, forms, wanted.get("rank"))
+            ranks = _ranks(alignment.tensors, forms, wanted.get("rank"))
         _check_rank(wanted.get("rank"), ranks)
         return cls(
             store=store,
@@ -163,6 +164,17 @@ def _aligned(store: Store, names: Sequence[str], dtype: DType | None) -> tuple[t
     allow = frozenset(Rule(use.rule) for document in documents for use in document.rules)
     aligned = align(store.base.checkpoint, forms, allow).with_output(dtype)
     return forms, Alignment(aligned.combinable, aligned.uses)
+
+
+def _ranks(
+    tensors: Sequence[AlignedTensor], forms: Sequence[Form], rank: int | None
+) -> Mapping[TensorInfo, int] | None:
+    """Return the rank that an atom has in each tensor; None where atoms are whole tensors, as most are."""
+    if not all(is_factored(tensor, forms) for tensor in tensors):
+        return None
+    from taskvec.linalg.factored_atoms import atom_ranks
+
+    return atom_ranks(tensors, forms, rank)
 
 
 def _options(method: Method, given: Mapping[str, Any], seed: int | None) -> MethodOptions:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,14 @@ from taskvec.checkpoints import StagedOutput, open_checkpoint, open_row_quantize
 from taskvec.checkpoints.factored import open_factored
 from taskvec.linalg.atoms import WrittenAtoms, atom_filename, atom_job, write_atoms
 from taskvec.linalg.design import Design
-from taskvec.linalg.factored_atoms import FactoredAtoms
 from taskvec.linalg.measured import AtomProducts, atom_products, split_products
 from taskvec.linalg.request import Request
 from taskvec.streaming import Journal, job_key
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
+
+if TYPE_CHECKING:
+    from taskvec.linalg.factored_atoms import FactoredAtoms
 
 Matrix = NDArray[np.float64]
 
@@ -98,6 +101,8 @@ def _write_quantized(request: Request, design: Design, staged: StagedOutput) -> 
 
 def factored_atoms(request: Request, encoders: Mapping[str, Matrix]) -> FactoredAtoms:
     """Return the low-rank atoms of a request whose atoms are such."""
+    from taskvec.linalg.factored_atoms import FactoredAtoms  # few are, and others start without
+
     ranks = request.ranks or {}
     return FactoredAtoms(request.alignment.tensors, request.forms, encoders, ranks, request.factor_dtype)
 

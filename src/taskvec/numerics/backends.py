@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from taskvec.numerics import kernels
 from taskvec.numerics.codes import BF16, F32
 
 Array = NDArray[Any]
+Operation = Literal["combine", "gram", "project"]
 
 
 class Backend(Protocol):
@@ -89,13 +90,20 @@ def backend_for(device: str) -> Backend:
 
 
 @functools.cache
-def warm_up() -> None:
-    """Load (the first time: compile) every kernel, so that the memory they take is known before planning."""
+def warm_up(*operations: Operation) -> None:
+    """Load (the first time: compile) kernels, so that the memory they take is known before planning.
+
+    Args:
+        operations: Which; all if none is given.
+    """
     base = np.zeros(4, np.uint8)
     raw = np.zeros((1, 4), np.uint8)
     codes = np.zeros(1, np.int64)
     centered = np.zeros(1, np.bool_)
     weights = np.ones(1, np.float32)
-    kernels.combine(base, F32, raw, codes, centered, 1, weights, np.float32(1), BF16, base.copy())
-    kernels.gram(base, F32, raw, codes, centered, 1, 1, np.zeros((4, 4)))
-    kernels.project(base, F32, raw, codes, centered, 1, weights[None], BF16, raw.copy(), np.zeros((4, 4)))
+    if "combine" in operations or not operations:
+        kernels.combine(base, F32, raw, codes, centered, 1, weights, np.float32(1), BF16, base.copy())
+    if "gram" in operations or not operations:
+        kernels.gram(base, F32, raw, codes, centered, 1, 1, np.zeros((4, 4)))
+    if "project" in operations or not operations:
+        kernels.project(base, F32, raw, codes, centered, 1, weights[None], BF16, raw.copy(), np.zeros((4, 4)))

@@ -7,8 +7,8 @@ itself, so nothing depends on where a chunk begins.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.rounding import all_finite_32
 
@@ -18,7 +18,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _RANGE = 2.0**53
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # type: ignore[no-untyped-def]
     """Write the vectors ``mixing @ deltas`` of elements ``begin:`` of a chunk to ``out``, float32 ``(T, count)``.
 
@@ -42,7 +42,7 @@ def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # 
     return finite
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def keep_above(rows, least, ends, first, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the elements of magnitudes above ``least[t]``, and equal ones at indices below ``ends[t]``.
 
@@ -58,7 +58,7 @@ def keep_above(rows, least, ends, first, out):  # type: ignore[no-untyped-def]
             kept[i] = row[i] if abs(row[i]) > least[t] else rows.dtype.type(0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def elect(rows, weights, normalize, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the weighted rows that have the sign of their sum, added up; all of one dtype.
 
@@ -86,13 +86,13 @@ def elect(rows, weights, normalize, out):  # type: ignore[no-untyped-def]
             total[i] = sign[i] * total[i] / divisor
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_weighted(row, weight, total):  # type: ignore[no-untyped-def]
     for i in range(row.size):
         total[i] += np.float64(weight) * np.float64(row[i])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_agreeing(row, weight, sign, total, shares):  # type: ignore[no-untyped-def]
     nothing = row.dtype.type(0)
     for i in range(row.size):
@@ -101,7 +101,7 @@ def _add_agreeing(row, weight, sign, total, shares):  # type: ignore[no-untyped-
         shares[i] += weight if value > nothing else nothing
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def drop(row, key, first, keep, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the elements of a row that chance keeps, and 0 for the others.
 
@@ -119,7 +119,7 @@ def drop(row, key, first, keep, out):  # type: ignore[no-untyped-def]
         out[i] = row[i] if _uniform(key, np.uint64(first + i)) < limit else nothing
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _uniform(key, index):  # type: ignore[no-untyped-def]
     bits = index * _GOLDEN + key[0]
     bits = (bits ^ (bits >> np.uint64(30))) * _FIRST ^ key[1]

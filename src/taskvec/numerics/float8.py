@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ml_dtypes
 import numpy as np
-from numba import njit
 
+from taskvec.numerics.compiling import compiled
 from taskvec.numerics.narrowing import EXPONENT, MAGNITUDE, narrowed
 
 _BYTES = np.arange(256, dtype=np.uint8)
@@ -15,21 +15,21 @@ _LEAST_E4M3 = np.uint32(0x3C800000)  # 2^-6
 _LEAST_E5M2 = np.uint32(0x38800000)  # 2^-14
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def widen_e4m3(raw, out):  # type: ignore[no-untyped-def]
     """Write four exponent and three fraction bits as float32."""
     for i in range(raw.size):
         out[i] = _E4M3_VALUES[raw[i]]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def widen_e5m2(raw, out):  # type: ignore[no-untyped-def]
     """Write five exponent and two fraction bits as float32."""
     for i in range(raw.size):
         out[i] = _E5M2_VALUES[raw[i]]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits, to a format without infinity; return whether all results are finite."""
     broken = np.int64(0)
@@ -45,7 +45,7 @@ def round_e4m3(values, bits, stored):  # type: ignore[no-untyped-def]
     return broken == 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def round_e5m2(values, bits, stored):  # type: ignore[no-untyped-def]
     """Round float32, also given as bits; return whether all results are finite."""
     broken = np.int64(0)

@@ -6,13 +6,14 @@ A tensor arrives in pieces of its flattened elements, in order; ``start`` is the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from taskvec.numerics.compiling import compiled
 
 LARGEST = 127
 """The largest integer in use; −128 is not, so that negation is exact."""
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def raise_maxima(values, start, row_length, maxima):  # type: ignore[no-untyped-def]
     """Raise ``maxima[row]`` (float32) to the largest magnitude of that row's elements in ``values`` (float32)."""
     for i in range(values.size):
@@ -21,7 +22,7 @@ def raise_maxima(values, start, row_length, maxima):  # type: ignore[no-untyped-
         maxima[row] = max(magnitude, maxima[row])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def quantize(values, start, row_length, scales, out):  # type: ignore[no-untyped-def]
     """Write ``values / scale`` of each element's row, rounded to nearest even, to ``out`` (int8)."""
     for i in range(values.size):
@@ -30,7 +31,7 @@ def quantize(values, start, row_length, scales, out):  # type: ignore[no-untyped
         out[i] = np.int8(min(max(np.rint(ratio), -LARGEST), LARGEST))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def dequantize(integers, start, row_length, scales, out):  # type: ignore[no-untyped-def]
     """Write ``scale · integer`` to ``out`` (float32)."""
     for i in range(integers.size):

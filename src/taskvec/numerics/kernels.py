@@ -8,10 +8,12 @@ of ``TILE`` elements from the start of the tensor, so that no sum depends on the
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from numba import njit
 
 from taskvec.numerics.codes import NONE
+from taskvec.numerics.compiling import compiled
 from taskvec.numerics.rounding import round_into, widen
 
 TILE = 4096
@@ -26,7 +28,7 @@ def padded(rows: int) -> int:
     return -(-rows // LANES) * LANES
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
     """Write elements ``start … stop`` of the deltas to ``deltas``, float32 ``(S, ≥ stop − start)``."""
     count = stop - start
@@ -40,7 +42,7 @@ def load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, delt
                 row[i] -= anchor[i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mixed_row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
     """Return Σ_s weights[s] · deltas[s, :count], in ``scratch``; one delta alone is returned itself, bit for bit."""
     only = -1
@@ -61,14 +63,14 @@ def mixed_row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
     return row
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def deltas_of(base, base_code, raw, codes, centered, count, out):  # type: ignore[no-untyped-def]
     """Write the deltas of one chunk to ``out``, float32 ``(S, count)``."""
     anchor = np.empty(count, np.float32)
     load_deltas(base, base_code, raw, codes, centered, 0, count, anchor, out)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def combine(  # type: ignore[no-untyped-def]
     base, base_code, raw, codes, centered, count, coefficients, base_coefficient, out_code, out
 ):
@@ -106,7 +108,7 @@ def combine(  # type: ignore[no-untyped-def]
     return finite
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type: ignore[no-untyped-def]
     """Add the inner products of the first ``num_rows`` deltas with all S to ``total``, float64 ``(R, S)`` padded."""
     anchor = np.empty(TILE, np.float32)
@@ -118,7 +120,7 @@ def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type
         _add_products(deltas, stop - start, symmetric, total)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def project(base, base_code, raw, codes, centered, count, encoder, out_code, out, total):  # type: ignore[no-untyped-def]
     """Round the atoms ``encoder @ deltas`` into ``out`` and add their inner products to ``total``.
 
@@ -145,7 +147,7 @@ def project(base, base_code, raw, codes, centered, count, encoder, out_code, out
     return finite
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _mix(rows, encoder, size):  # type: ignore[no-untyped-def]
     """Write ``encoder @ deltas`` to the first M rows; deltas are the rows after them.
 
@@ -168,7 +170,7 @@ def _mix(rows, encoder, size):  # type: ignore[no-untyped-def]
                 atom[i] += weight * delta[i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_four_to_two(first, second, u, v, deltas, size):  # type: ignore[no-untyped-def]
     """Add four weighted deltas to each of two atoms: six loads and two stores in place of sixteen and eight."""
     d0, d1, d2, d3 = deltas[0, :size], deltas[1, :size], deltas[2, :size], deltas[3, :size]
@@ -180,7 +182,7 @@ def _add_four_to_two(first, second, u, v, deltas, size):  # type: ignore[no-unty
         second[i] = (((second[i] + v0 * x0) + v1 * x1) + v2 * x2) + v3 * x3
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@partial(compiled, fastmath={"reassoc", "contract"})
 def _add_products(rows, size, symmetric, total):  # type: ignore[no-untyped-def]
     for i in range(0, total.shape[0], LANES):
         a0, a1, a2, a3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
@@ -213,7 +215,7 @@ def _add_products(rows, size, symmetric, total):  # type: ignore[no-untyped-def]
             _add_row(total[i + 3], j, s30, s31, s32, s33)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_row(row, j, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
     row[j] += s0
     row[j + 1] += s1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from taskvec.numerics.compiling import compiled
 
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 """All bits of a float32 but its sign."""
@@ -14,7 +15,7 @@ EXPONENT = np.uint32(0x7F800000)
 _ONE_EXPONENT = np.uint32(0x00800000)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def narrowed(value, magnitude, least, units, shift):  # type: ignore[no-untyped-def]
     """Return the exponent and fraction bits of a small float, the sign bit left out.
 
@@ -26,7 +27,7 @@ def narrowed(value, magnitude, least, units, shift):  # type: ignore[no-untyped-
         shift: How many fraction bits the format lacks.
     """
     if magnitude < least:
-        return np.uint32(np.round(abs(np.float64(value)) * units))
+        return np.uint32(np.rint(abs(np.float64(value)) * units))  # np.round would make numba ready to compile
     odd = (magnitude >> shift) & np.uint32(1)
     below_half = (np.uint32(1) << (shift - np.uint32(1))) - np.uint32(1)
     return (magnitude - (least - _ONE_EXPONENT) + below_half + odd) >> shift

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from taskvec.numerics.compiling import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add_product(left, right, offset, out):  # type: ignore[no-untyped-def]
     """Add elements of ``left @ right`` to ``out``.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from taskvec.numerics.compiling import compiled
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def magnitude_ranks(values, length, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the rank of every magnitude among the ``length`` of its row, from 0; equal ones by index.
 

@@ -7,9 +7,9 @@ reused buffer serves every dtype; ``code`` is a constant of :mod:`taskvec.numeri
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32
+from taskvec.numerics.compiling import compiled
 from taskvec.numerics.float8 import round_e4m3, round_e5m2, widen_e4m3, widen_e5m2
 from taskvec.numerics.narrowing import EXPONENT, MAGNITUDE, narrowed
 
@@ -18,7 +18,7 @@ _QUIET_NAN = np.uint32(0x00400000)
 _HALF_SCALE = np.float32(2.0**112)  # moves a half's exponent, read as float32 bits, to its true value
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def widen(raw, code, start, stop, out):  # type: ignore[no-untyped-def]
     """Write elements ``start:stop`` of ``raw`` (uint8, native layout of ``code``) to ``out`` (float32), exactly."""
     count = stop - start
@@ -39,7 +39,7 @@ def widen(raw, code, start, stop, out):  # type: ignore[no-untyped-def]
         out[:count] = np.float32(0.0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _widen_half(half, bits, out):  # type: ignore[no-untyped-def]
     for i in range(half.size):
         bits[i] = np.uint32(half[i] & np.uint16(0x7FFF)) << np.uint32(13)
@@ -50,7 +50,7 @@ def _widen_half(half, bits, out):  # type: ignore[no-untyped-def]
         bits[i] |= special | (np.uint32(half[i] & np.uint16(0x8000)) << np.uint32(16))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def round_into(values, code, start, raw):  # type: ignore[no-untyped-def]
     """Round ``values`` (float32) to nearest even into elements ``start:`` of ``raw`` (uint8, layout of ``code``).
 
@@ -73,7 +73,7 @@ def round_into(values, code, start, raw):  # type: ignore[no-untyped-def]
     return _all_finite_16(stored, np.uint16(0x7C00))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _round_brain(bits, stored):  # type: ignore[no-untyped-def]
     for i in range(stored.size):
         word = bits[i]
@@ -82,7 +82,7 @@ def _round_brain(bits, stored):  # type: ignore[no-untyped-def]
         stored[i] = np.uint16((word | _QUIET_NAN) >> np.uint32(16)) if is_nan else np.uint16(rounded)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _round_half(values, bits, stored):  # type: ignore[no-untyped-def]
     for i in range(stored.size):
         magnitude = bits[i] & MAGNITUDE
@@ -96,7 +96,7 @@ def _round_half(values, bits, stored):  # type: ignore[no-untyped-def]
         stored[i] = half | sign
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def all_finite_32(bits):  # type: ignore[no-untyped-def]
     """Return whether no float32, given as its bits, is infinity or NaN."""
     worst = np.uint32(0)
@@ -105,7 +105,7 @@ def all_finite_32(bits):  # type: ignore[no-untyped-def]
     return worst != EXPONENT
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _all_finite_16(stored, exponent):  # type: ignore[no-untyped-def]
     worst = np.uint16(0)
     for i in range(stored.size):

@@ -6,17 +6,18 @@ Rows are float32 or float64 ``(T, n)``; arithmetic is float64, in the order of t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from taskvec.numerics.compiling import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def variances(rows, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the variance of every element over the tasks, rounded to the rows' dtype."""
     for i in range(rows.shape[1]):
         out[i] = rows.dtype.type(_variance(rows, i))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def select_varied(rows, least, end, first, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` float64 the elements whose variance is above ``least``, or equals it at indices below ``end``.
 
@@ -29,7 +30,7 @@ def select_varied(rows, least, end, first, out):  # type: ignore[no-untyped-def]
             out[t, i] = np.float64(rows[t, i]) if is_selected else 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def erase_minority(rows, weights, least, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the weighted mean over the tasks whose sign is that of their sum, + where that is zero.
 
@@ -49,7 +50,7 @@ def erase_minority(rows, weights, least, out):  # type: ignore[no-untyped-def]
         out[i] = total / max(share, least)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _variance(rows, i):  # type: ignore[no-untyped-def]
     share = 1.0 / rows.shape[0]
     mean = 0.0

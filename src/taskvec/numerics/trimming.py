@@ -7,9 +7,12 @@ its 31 bits below the sign: as integers they are in the order of the absolute va
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+import functools
 
+import numpy as np
+
+from taskvec.numerics.codes import F32
+from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.narrowing import MAGNITUDE
 
@@ -26,7 +29,19 @@ _LOW_MASK = np.uint32(LOW_BINS - 1)
 _FINE_SHIFT = np.uint64(32)
 
 
-@njit(nogil=True, cache=True)
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) these kernels, so that the memory that they take is known before planning."""
+    raw = np.zeros((1, 4), np.uint8)
+    elements = (raw[0], F32, raw, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1, np.ones((1, 1), np.float32))
+    none, one = np.zeros(1, np.uint32), np.ones(1, np.int64)
+    count_high(*elements, np.zeros((1, HIGH_BINS), np.uint64))
+    count_low(*elements, none, np.zeros((1, LOW_BINS), np.uint64))
+    find_ends(*elements, 0, none, one, one.copy())
+    occurring(np.zeros(1, np.uint64), one, np.zeros(1, np.uint64))
+
+
+@compiled
 def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  # type: ignore[no-untyped-def]
     """Count the high parts of the magnitudes of every task's vector in ``counts``, uint64 ``(T, HIGH_BINS)``.
 
@@ -47,7 +62,7 @@ def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  #
                 bins[magnitude >> _LOW_SHIFT] += np.uint64(1) + (is_fine << _FINE_SHIFT)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def occurring(counts, keys, found):  # type: ignore[no-untyped-def]
     """Copy the counts that are not zero to ``found``, and where they are to ``keys``; returns how many there are."""
     size = 0
@@ -59,7 +74,7 @@ def occurring(counts, keys, found):  # type: ignore[no-untyped-def]
     return size
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_low(base, base_code, raw, codes, centered, count, mixing, highs, counts):  # type: ignore[no-untyped-def]
     """Count the low parts of magnitudes whose high part is ``highs[t]`` in ``counts``, uint64 ``(T, LOW_BINS)``."""
     anchor = np.empty(TILE, np.float32)
@@ -76,7 +91,7 @@ def count_low(base, base_code, raw, codes, centered, count, mixing, highs, count
                 bins[matching[i]] += np.uint64(1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
     size = 0
     for i in range(bits.size):
@@ -86,7 +101,7 @@ def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
     return size
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def find_ends(  # type: ignore[no-untyped-def]
     base, base_code, raw, codes, centered, count, mixing, first, thresholds, waiting, ends
 ):
@@ -110,7 +125,7 @@ def find_ends(  # type: ignore[no-untyped-def]
             waiting[t] -= min(here, waiting[t])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
     equal = np.uint32(0)
     for i in range(bits.size):
@@ -118,7 +133,7 @@ def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
     return np.int64(equal)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _after_equal(bits, threshold, wanted):  # type: ignore[no-untyped-def]
     """Return one past the place of the ``wanted``-th magnitude that is equal to the threshold."""
     for i in range(bits.size):

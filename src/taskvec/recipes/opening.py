@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.checkpoints.hub import public
 from taskvec.checkpoints.renaming import renamed
-from taskvec.checkpoints.vocabulary import VocabularyReport, align_vocabularies
 from taskvec.errors import RecipeError
 from taskvec.recipes.layers import LayerNames
 from taskvec.recipes.schema import ModelSource, Recipe, refs_of
@@ -22,6 +21,7 @@ from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
 if TYPE_CHECKING:  # a recipe without a store starts without what stores need
+    from taskvec.checkpoints.vocabulary import VocabularyReport
     from taskvec.vectors.store import Store
 
 
@@ -110,6 +110,8 @@ class Opened:
         }
         if self.recipe.output.tokenizer is None:
             return _Aligned(base, models, None)
+        from taskvec.checkpoints.vocabulary import align_vocabularies
+
         used = used_vectors(self.recipe, LayerNames.of(base.tensors))
         aligned = align_vocabularies(base, {name: models[name] for name in used}, self.recipe.output.tokenizer)
         return _Aligned(aligned.base, aligned.models, aligned.report)

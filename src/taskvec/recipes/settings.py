@@ -24,7 +24,7 @@ Number = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False)]
 class RecipePart(BaseModel):
     """A part of a recipe: a frozen value that refuses what it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Gradient(RecipePart):

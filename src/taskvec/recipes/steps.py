@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskvec.composition.scope import Scope
 from taskvec.errors import ExpressionError, RecipeError, TaskvecError
-from taskvec.methods import Method, find_method
-from taskvec.methods.settings import Given
 from taskvec.recipes.layers import LayerNames
 from taskvec.recipes.schema import Recipe, SearchedParameter, Step
 from taskvec.recipes.settings import Scalar, Setting, is_constant, value_at
+
+if TYPE_CHECKING:
+    from taskvec.methods import Method
+    from taskvec.methods.settings import Given
 
 
 def define_steps(recipe: Recipe, names: LayerNames, scope: Scope) -> None:
@@ -47,6 +49,8 @@ def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
 
 
 def _define(name: str, step: Step, names: LayerNames, scope: Scope, semantics: str) -> None:
+    from taskvec.methods import find_method
+
     is_scaled = step.coefficients != 1
     if step.method is None:
         expression = str(step.expression)
@@ -67,6 +71,8 @@ def _define(name: str, step: Step, names: LayerNames, scope: Scope, semantics: s
 
 def _given(step: Step, names: LayerNames, semantics: str) -> dict[str, Given]:
     """Join the options of all vectors and of each to options as the method takes them."""
+    from taskvec.methods import find_method
+
     method = find_method(str(step.method))
     given: dict[str, Given] = {key: _of_tensor(value, names, key) for key, value in step.options.items()}
     for key in dict.fromkeys(key for options in step.vectors.values() for key in options):

@@ -156,6 +156,9 @@ class Kernel(ABC):
 
     notes: ClassVar[Notes] = Notes.PIECES
 
+    def warm_up(self) -> None:
+        """Load the compiled code that is called, so that the memory that it takes is known to a plan."""
+
     def begin(self, tensor: AlignedTensor) -> Any:
         """Open the state of a piece; None where nothing is reduced."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from taskvec.errors import MemoryLimitError, OutputError
-from taskvec.numerics import warm_up
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.events import Listener, ignore
 from taskvec.streaming.job import AlignedTensor, Kernel
@@ -128,7 +127,8 @@ def plan_pass(
     num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
-    reserved = _reserved_bytes() + options.held + _TENSOR_BYTES * len(tensors)
+    kernel.warm_up()
+    reserved = resident_bytes() + SLACK_BYTES + options.held + _TENSOR_BYTES * len(tensors)
     scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
@@ -177,11 +177,6 @@ def make_plan(
         )
     projected = max((planned.projected_bytes for planned in passes), default=resident_bytes())
     return Plan(tuple(passes), options.memory, projected, output_bytes, free)
-
-
-def _reserved_bytes() -> int:
-    warm_up()
-    return resident_bytes() + SLACK_BYTES
 
 
 def _free_bytes(target: Path) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.numerics import Backend
+from taskvec.numerics import Backend, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
@@ -31,6 +31,10 @@ class CombineKernel(Kernel):
         self._coefficients = coefficients
         self._base_coefficient = base_coefficient
         self._allow = allow
+
+    def warm_up(self) -> None:
+        """Load the kernel."""
+        warm_up("combine")
 
     def process(self, chunk: Chunk, state: None) -> None:  # noqa: ARG002
         """Compute one chunk."""

@@ -14,7 +14,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.numerics import Backend, backend_for
+from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, Located, RunOptions, run
 from taskvec.types import TensorInfo
@@ -132,6 +132,9 @@ class _ScanKernel(Kernel):
     def __init__(self, backend: Backend, centered: NDArray[np.bool_]) -> None:
         self._backend = backend
         self._centered = centered
+
+    def warm_up(self) -> None:
+        warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
         side = padded(len(tensor.sources))

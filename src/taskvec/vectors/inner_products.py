@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import Backend, backend_for
+from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, PlannedPass, RunOptions, plan_pass, run
 from taskvec.vectors.factored_products import factored_products, is_factored
@@ -111,6 +111,9 @@ class _GramKernel(Kernel):
         self._backend = backend
         self._centered = centered
         self._num_rows = num_rows
+
+    def warm_up(self) -> None:
+        warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> Gram:
         return np.zeros((padded(self._num_rows), padded(len(tensor.sources))))

@@ -16,7 +16,7 @@ STORE_VERSION: Literal[1] = 1
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a command reads few of the kinds
 
 
 class FileState(_Document):

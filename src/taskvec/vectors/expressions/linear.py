@@ -70,9 +70,9 @@ def linear_form(
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
-    if isinstance(expression, str):
-        return _Evaluation(expression, names, functions or {}, merges or {}, definitions or {}).form(parse(expression))
-    return _Evaluation(None, names, functions or {}, merges or {}, definitions or {}).form(expression)
+    text, root = (expression, parse(expression)) if isinstance(expression, str) else (None, expression)
+    known = {} if merges is None else merges  # which may not be there before a call asks for it
+    return _Evaluation(text, names, functions or {}, known, definitions or {}).form(root)
 
 
 class _Evaluation:
@@ -183,8 +183,8 @@ class _Evaluation:
         return {key: self._finite(node, coefficient / right) for key, coefficient in left.items()}
 
     def _call(self, node: Call, arguments: list[_Value]) -> _Value:
-        known = {*_FUNCTIONS, *self._functions, *self._merges}
-        if node.function not in known:
+        if not any(node.function in some for some in (_FUNCTIONS, self._functions, self._merges)):
+            known = {*_FUNCTIONS, *self._functions, *self._merges}
             raise self._error(node, unknown("function", node.function, known))
         if node.options and node.function not in self._merges:
             option = node.options[0]
