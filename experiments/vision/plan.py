@@ -39,7 +39,7 @@ class Plan:
     large_rate_steps: int = 40
     seeds: tuple[int, ...] = (0, 1, 2)
     large_rate_seeds: tuple[int, ...] = (0,)
-    analogy_seeds: tuple[int, ...] = (0,)
+    analogy_seeds: tuple[int, ...] = (0, 1, 2)
     negation_seeds: tuple[int, ...] = (0, 1, 2)
     validation: int = 32
     test: int = 192
