@@ -38,7 +38,7 @@ class Plan:
     steps: int = 80
     large_rate_steps: int = 40
     seeds: tuple[int, ...] = (0, 1, 2)
-    large_rate_seeds: tuple[int, ...] = (0,)
+    large_rate_seeds: tuple[int, ...] = (0, 1, 2)
     analogy_seeds: tuple[int, ...] = (0, 1, 2)
     negation_seeds: tuple[int, ...] = (0, 1, 2)
     validation: int = 32
