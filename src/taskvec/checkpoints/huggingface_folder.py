@@ -16,7 +16,12 @@ from taskvec.checkpoints.table import TensorTable
 from taskvec.checkpoints.torch_file import torch_table
 from taskvec.errors import CheckpointError
 
-_TIED_HEAD = "lm_head.weight"
+TIED_HEAD = "lm_head.weight"
+"""The name that ``tie_word_embeddings`` ties to the embeddings: loaders then take no weights of its own."""
+
+TIES = "tie_word_embeddings"
+"""The key of ``config.json`` that says so."""
+
 _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight")
 _WEIGHTS = re.compile(
     r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|ot|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
@@ -90,12 +95,12 @@ def _weights(folder: Path) -> TensorTable:
 
 
 def _tied_by_config(folder: Path, table: TensorTable) -> Mapping[str, str]:
-    if _TIED_HEAD in table.tensors or not (folder / "config.json").is_file():
+    if TIED_HEAD in table.tensors or not (folder / "config.json").is_file():
         return {}
-    if _config(folder / "config.json").get("tie_word_embeddings") is not True:
+    if _config(folder / "config.json").get(TIES) is not True:
         return {}
     embeddings = next((name for name in _EMBEDDINGS if name in table.tensors), None)
-    return {} if embeddings is None else {_TIED_HEAD: embeddings}
+    return {} if embeddings is None else {TIED_HEAD: embeddings}
 
 
 def _config(path: Path) -> Mapping[str, object]:
