@@ -166,7 +166,8 @@ def test_altered_exports_are_refused(store: Store, tmp_path: Path) -> None:
     folder = export_basis(compress(store, "basis", num_atoms=2), tmp_path / "shared")
     atom = folder / "atom_001.safetensors"
     atom.write_bytes(atom.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(SourceChangedError, match="atom 1 of"):
+    says = r"atom_001\.safetensors: atom 1 is not as basis\.json describes it \(tensor .*\): fetch or export"
+    with pytest.raises(SourceChangedError, match=says):
         import_basis(store, folder, "again")
     document = json.loads((folder / "basis.json").read_text())
     document["basis"]["groups"][0]["decoder"][0].append(1.0)
