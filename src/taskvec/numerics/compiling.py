@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from numba import njit
 
 
-def compiled(function: Callable[..., Any], *, fastmath: Collection[str] = (), error_model: str = "python") -> Any:
+def compiled(
+    function: Callable[..., Any],
+    *,
+    fastmath: Collection[str] = (),
+    error_model: Literal["python", "numpy"] = "python",
+) -> Any:
     """Compile a kernel when it is first called, or load it where any process has compiled it before.
 
     Where no folder can be written to, every process compiles for itself.

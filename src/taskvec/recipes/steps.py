@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskvec.composition.scope import Scope
+from taskvec.composition.storeless import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError, RecipeError, TaskvecError
 from taskvec.recipes.layers import LayerNames
 from taskvec.recipes.schema import Recipe, SearchedParameter, Step
@@ -59,7 +60,7 @@ def check_options(step: Step, semantics: str) -> None:
 
 def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
     """Return the names of the vectors that the result of a recipe without a store is made of."""
-    scope = Scope(recipe.vectors, tensors=names.names)
+    scope = Scope(recipe.vectors, STORELESS, tensors=names.names, part_remedy=PART_REMEDY)
     define_steps(recipe, names, scope)
     form = scope.form(recipe.result)
     return scope.merges.names(name for name, coefficient in form.coefficients.items() if coefficient)
