@@ -87,6 +87,21 @@ class TestTied:
         with open_checkpoint(tmp_path) as checkpoint:
             assert not checkpoint.tied
 
+    @pytest.mark.parametrize("length", [2, 3 << 18])
+    @pytest.mark.parametrize("is_changed", [False, True])
+    def test_a_head_that_repeats_the_embeddings_is_tied_to_them(
+        self, tmp_path: Path, length: int, *, is_changed: bool
+    ) -> None:
+        embeddings = np.arange(length, dtype=np.float32)
+        head = embeddings.copy()
+        head[-1] += is_changed
+        arrays = {"model.embed_tokens.weight": embeddings, "lm_head.weight": head}
+        save_folder(tmp_path, arrays, config={"tie_word_embeddings": True})
+        with open_checkpoint(tmp_path) as checkpoint:
+            assert ("lm_head.weight" in checkpoint.tensors) is is_changed
+            assert ("lm_head.weight" in checkpoint.tied) is not is_changed
+            assert checkpoint.read("lm_head.weight").tolist() == head.tolist()
+
     def test_a_config_may_hold_what_strict_json_may_not(self, tmp_path: Path) -> None:
         save_folder(tmp_path, {"transformer.wte.weight": ONES})
         (tmp_path / "config.json").write_text('{"time_step_limit": [0.0, Infinity], "tie_word_embeddings": true}')

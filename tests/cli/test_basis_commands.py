@@ -191,3 +191,49 @@ def test_plots_show_curve_coefficients_and_groups(done: Command) -> None:
     assert np.ptp(imread("error-coefficients.png")) > 0.5
     assert "layer.weight" in Path("parts-groups.svg").read_text(encoding="utf-8")
     assert not Path("parts-coefficients.svg").exists()
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seed", "3"], "spectral drew nothing at random, so the seed changes nothing"),
+        (["--seed", "3", "--method", "subset"], "subset drew nothing at random, so the seed changes nothing"),
+        (["--seed", "3", "--method", "subset", "--option", "choice=random"], None),
+        (["--seed", "3", "--method", "autoencoder", "--option", "steps=5"], None),
+        (["--seed", "3", "--method", "random"], None),
+        (["--dtype", "bf16", "--method", "random"], "never stored: the dtype changes nothing"),
+        (["--dtype", "int8", "--method", "random"], "never stored: the dtype changes nothing"),
+        (["--dtype", "bf16"], None),
+        (["--dtype", "f32", "--atoms", "3"], "no fewer bytes than what they were made from: take fewer atoms, or int8"),
+    ],
+)
+def test_what_was_asked_in_vain_is_said(done: Command, run: Command, words: list[str], said: str | None) -> None:
+    told = run("compress", "store", "--basis", "b", "--atoms", "2", *words).stderr
+    notes = [line for line in told.splitlines() if "changes nothing" in line or "no fewer bytes" in line]
+    assert len(notes) == (said is not None)
+    if said is not None:
+        assert notes[0].startswith("note: ")
+        assert notes[0].removeprefix("note: ") in done("basis", "show", "store", "b", "--json").json["notes"]
+        assert said in notes[0]
+
+
+@pytest.mark.usefixtures("store")
+def test_wrong_words_are_wrong_usage(done: Command, run: Command) -> None:
+    answer = run("compress", "store", "--basis", "b", "--atoms", "2", "--dtype", "i8")
+    assert (answer.status, "use bf16, f16 or f32, or int8" in answer.stderr) == (2, True)
+    compressed(done, "--atoms", "2", "--tasks", "code,law,math")
+    answer = run("basis", "add", "store", "b", "toxic", "--refit", "--refit-past", "0.5")
+    assert answer.status == 2
+    assert "give one of them" in " ".join(answer.stderr.split())
+
+
+@pytest.mark.usefixtures("store")
+def test_an_adapter_from_a_basis_says_what_the_basis_lost(done: Command) -> None:
+    compressed(done, "--atoms", "2")
+    words = ("edit", "store", "base + 0.5*(math + code)", "--basis", "b")
+    certificate = done(*words, "-o", "model", "--json").json["certificate"]
+    assert done(*words, "--as", "lora", "--rank", "2", "-o", "one", "--json").json["certificate"] == certificate
+    said = f"over basis b: what was added has a relative error of {certificate['relative_error']:.3g}"
+    assert said in done(*words, "--as", "lora", "--rank", "2", "-o", "two").stdout
+    assert "certificate" not in done(*words[:3], "--as", "lora", "--rank", "2", "-o", "three", "--json").json

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +98,7 @@ def test_what_is_not_there_is_said_in_one_line(run: Command) -> None:
 
 
 def test_a_hub_that_is_not_reached_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library waits and tries again for half a minute; what it raises then is looked at here."""
+    """Whatever the HTTP library raises."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -104,10 +107,31 @@ def test_a_hub_that_is_not_reached_is_said_in_one_line(monkeypatch: pytest.Monke
     def unreached(*_: object, **__: object) -> None:
         raise type("ConnectError", (kind,), {})("Name or service not known")
 
-    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", unreached)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreached)
     monkeypatch.setattr("taskvec.checkpoints.hub.is_offline", lambda: False)
     with pytest.raises(CheckpointError, match=r"^org/lost: is no path here, and the hub did not answer: Name"):
         fetched(HubId("org/lost"))
+
+
+@pytest.mark.parametrize("words", [("store", "init", "store", "--base", "org/lost"), ("inspect", "org/lost")])
+def test_a_hub_that_hangs_up_is_asked_once(run: Command, words: tuple[str, ...]) -> None:
+    """The library would ask six times and wait for half a minute in between."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # it is closed at the end
+                while True:
+                    caller, _ = listener.accept()
+                    asked.append(caller.recv(1 << 16).partition(b"\r\n")[0])
+                    caller.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        done = run(*words, HF_ENDPOINT=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert done.returncode == 1
+    assert [line for line in asked if b"org/lost" in line] == [b"GET /api/models/org/lost HTTP/1.1"]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: org/lost: is no path here, and the hub did not answer: ")
 
 
 @pytest.mark.parametrize(

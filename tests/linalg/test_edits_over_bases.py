@@ -105,9 +105,16 @@ def test_an_altered_atom_is_noticed_and_nothing_is_written(store: Store, tmp_pat
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(SourceChangedError, match=r"atom 0 of basis 'two': its source .* has changed"):
+    remedy = "restore the files, or remove the basis, and compress again or import it again"
+    with pytest.raises(SourceChangedError, match=rf"atom 0 of basis 'two': its source .* has changed .*: {remedy}$"):
         edit(store, "base + a", tmp_path / "out", basis="two")
     assert not list(tmp_path.glob("*out*"))
+    path.unlink()
+    with pytest.raises(StoreError, match=rf"atom 0 of basis 'two': its source .* cannot be opened: .*; {remedy}$"):
+        edit(store, "base + a", tmp_path / "out", basis="two")
+    (problem,) = store.verify()
+    assert problem.startswith("atom 0 of basis 'two': ")
+    assert problem.endswith(remedy)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,26 @@ def test_atoms_that_do_not_fit_the_base_leave_nothing(store: Store, family: Fami
     assert not list((store.path / "objects").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda atom: atom.pop("layer.weight"), r"layer\.weight is in the base .* missing from atom 0 of .*run: "),
+        (lambda atom: atom.update(head=torch.zeros(2)), r"head is in atom 0 of .*run and not in the base .*: "),
+    ],
+)
+@pytest.mark.parametrize("take", [import_official, lambda store, run, _: plan_official(store, run)])
+def test_atoms_of_another_base_are_no_matter_of_rules(
+    store: Store, family: Family, tmp_path: Path, change: Any, says: str, take: Any
+) -> None:
+    save_autoencoder(tmp_path / "run", family)
+    loaded = torch.load(tmp_path / "run" / "basis_vectors.pt", weights_only=True)
+    change(loaded["basis_vectors"][0])
+    torch.save(loaded, tmp_path / "run" / "basis_vectors.pt")
+    with pytest.raises(AlignmentError, match=says + "this is a difference from another base: take it with its own$"):
+        take(store, tmp_path / "run", "theirs")
+    assert not list((store.path / "objects").iterdir())
+
+
 def test_pickles_that_run_code_are_refused(store: Store, family: Family, tmp_path: Path) -> None:
     save_autoencoder(tmp_path / "run", family)
 
@@ -184,7 +204,9 @@ def test_files_of_different_runs_are_refused(store: Store, family: Family, tmp_p
     with pytest.raises(BasisError, match="belong to different runs"):
         import_official(store, tmp_path / "run", "theirs")
     (tmp_path / "run" / "AWB.pt").unlink()
-    with pytest.raises(BasisError, match=r"AWB.pt"):
+    with pytest.raises(
+        BasisError, match=r"AWB\.pt is missing, which the authors' code writes .*: fetch the folder again$"
+    ):
         import_official(store, tmp_path / "run", "theirs")
     for method, instead in (
         ("RandomBasisMethod", "a seed"),

@@ -11,7 +11,7 @@ import pytest
 
 import oracles
 from taskvec import Basis, Store, TaskVector, compress, decompose, edit, merge
-from taskvec.errors import CompositionError, ExpressionError
+from taskvec.errors import ExpressionError
 from taskvec.methods import METHODS, Method
 from taskvec.methods.method import Combination
 from taskvec.testing.checkpoints import save_folder
@@ -142,5 +142,5 @@ def test_atoms_in_merges_of_merges(store: Store, tmp_path: Path) -> None:
 
 
 def test_options_of_single_tasks_do_not_fit_atoms(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(CompositionError, match=r"density"):
+    with pytest.raises(ExpressionError, match=r"ties: density has a number for each task, and atoms are none of them"):
         edit(store, "base + ties(a, b, c, density=[0.1, 0.2, 0.3])", tmp_path / "out", basis="two", addition="atoms")

@@ -10,12 +10,13 @@ from taskvec.numerics.ranking import magnitude_ranks
 from taskvec.numerics.selection import erase_minority, select_varied, variances
 
 Rows = np.ndarray
+COUNT = 5000
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def rows(dtype: type) -> Rows:
-    """Few magnitudes, so that many are equal, and many sums are zero."""
-    drawn = np.random.default_rng(3).integers(-3, 4, (3, 700)) * 0.1
+    """Few magnitudes, so that many are equal, and many sums are zero; more than a tile of them."""
+    drawn = np.random.default_rng(3).integers(-3, 4, (3, COUNT)) * 0.1
     return np.asarray(drawn, dtype)
 
 
@@ -31,7 +32,7 @@ def varied(given: Rows) -> Rows:
 @DTYPES
 def test_variances_are_those_of_numpy(dtype: type) -> None:
     given = rows(dtype)
-    out = np.empty(700, dtype)
+    out = np.empty(COUNT, dtype)
     variances(given, out)
     np.testing.assert_array_equal(out, varied(given))
     np.testing.assert_allclose(out, given.astype(np.float64).var(axis=0), rtol=1e-6, atol=1e-12)
@@ -41,17 +42,18 @@ def test_variances_are_those_of_numpy(dtype: type) -> None:
 def test_what_varies_most_is_selected_and_of_equal_ones_the_first(dtype: type) -> None:
     given = rows(dtype)
     found = varied(given)
-    least, end, first = np.sort(found)[400], 1350, 1000
+    least, end, first = np.sort(found)[COUNT // 2], 1000 + 4500, 1000
     out = np.empty(given.shape)
     select_varied(given, least, end, first, out)
-    is_selected = (found > least) | ((found == least) & (np.arange(first, first + 700) < end))
+    is_selected = (found > least) | ((found == least) & (np.arange(first, first + COUNT) < end))
     assert ((found == least) & ~is_selected).any()
+    assert ((found == least) & is_selected).any()
     np.testing.assert_array_equal(out, np.where(is_selected, given, 0.0))
 
 
 def test_minority_signs_are_erased() -> None:
     given, weights = rows(np.float64), np.array([0.2, 0.5, 0.3])
-    out = np.empty(700)
+    out = np.empty(COUNT)
     erase_minority(given, weights, 1e-6, out)
     sign = np.where(given[0] + given[1] + given[2] >= 0, 1.0, -1.0)
     agrees = np.sign(given) == sign

@@ -208,7 +208,21 @@ REFUSED = [
     ("merge_method: tie\nbase_model: base\n" + MODELS, "merge_method: unknown method 'tie' (did you mean 'ties'?)"),
     ("merge_method: ties\n" + MODELS, "merge_method ties needs a base: write base_model"),
     (HEAD + "models: [{model: math}]\n", "task_arithmetic needs weight for 'math'"),
-    (HEAD + "models: [{model: math, parameters: {weight: heavy}}]\n", "weight is heavy, expected a number"),
+    (
+        HEAD + "models: [{model: math, parameters: {weight: heavy}}]\n",
+        "recipe.yaml:1: merge_method task_arithmetic: weight is heavy, expected a number",
+    ),
+    (
+        "merge_method: ties\nbase_model: base\nmodels: [{model: math, parameters: {weight: 1, density: 1.5}}]\n",
+        "recipe.yaml:1: merge_method ties: density is 1.5, expected above 0 and at most 1",
+    ),
+    (
+        (
+            "merge_method: della\nbase_model: base\nparameters: {epsilon: 0.9}\n"
+            "models: [{model: math, parameters: {weight: 1, density: 0.5}}]\n"
+        ),
+        "recipe.yaml:1: merge_method della: epsilon spreads the chances beyond 0 … 1",
+    ),
     (HEAD + "dtype: float64\n" + MODELS, "dtype 'float64' is not supported: use bfloat16, float16, float32"),
     (HEAD + "tokenizer_source: mth\n" + MODELS, "tokenizer_source 'mth' is none of the models; did you mean 'math'?"),
     (HEAD + "tokenizer: {source: base, tokens: {x: {source: base}}}\n" + MODELS, "tokens is not supported"),

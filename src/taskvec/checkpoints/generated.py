@@ -63,9 +63,9 @@ class RandomElements:
             values[tile - start : stop - start] = (ones - 32) / 4
 
 
-def zeros_like(tensors: Iterable[TensorInfo]) -> GeneratedCheckpoint:
-    """Make a checkpoint of zeros in the given shapes and dtypes."""
-    return GeneratedCheckpoint("zeros", tensors, lambda _: Zeros())
+def zeros_like(tensors: Iterable[TensorInfo], ref: str = "zeros") -> GeneratedCheckpoint:
+    """Make a checkpoint of zeros in the given shapes and dtypes, with a name for errors."""
+    return GeneratedCheckpoint(ref, tensors, lambda _: Zeros())
 
 
 def random_checkpoint(tensors: Iterable[TensorInfo], seed: int, index: int) -> GeneratedCheckpoint:

@@ -30,6 +30,8 @@ _NEVER = (
     "original/*",
 )
 
+_FIRST_ANSWER_SECONDS = 10.0
+
 Answer = TypeVar("Answer")
 
 
@@ -76,9 +78,18 @@ def fetched(hub_id: HubId) -> Path:
     hub = _library(hub_id)
     if is_offline():
         return Path(_asked(hub_id, lambda: _cached(hub, hub_id)))
-    names = _asked(hub_id, lambda: hub.HfApi().list_repo_files(hub_id.repo, revision=hub_id.revision))
+    names = _asked(hub_id, lambda: _names(hub, hub_id))
     where = {"repo_id": hub_id.repo, "revision": hub_id.revision}
     return Path(_asked(hub_id, lambda: hub.snapshot_download(**where, allow_patterns=needed(names))))
+
+
+def _names(hub: Any, hub_id: HubId) -> list[str]:
+    """Return the names of a repository's files, by the one question that the library does not ask again and again.
+
+    A hub that is not reached is so told of in seconds. Later questions are repeated: what answered once will again.
+    """
+    found = hub.HfApi().model_info(hub_id.repo, revision=hub_id.revision, timeout=_FIRST_ANSWER_SECONDS)
+    return [file.rfilename for file in found.siblings or ()]
 
 
 def _cached(hub: Any, hub_id: HubId) -> str:
@@ -120,7 +131,12 @@ def hub_metadata(hub_id: HubId) -> Any:
         What huggingface_hub calls ``SafetensorsRepoMetadata``.
     """
     hub = _library(hub_id)
-    return _asked(hub_id, lambda: hub.HfApi().get_safetensors_metadata(hub_id.repo, revision=hub_id.revision))
+
+    def ask() -> Any:
+        _names(hub, hub_id)
+        return hub.HfApi().get_safetensors_metadata(hub_id.repo, revision=hub_id.revision)
+
+    return _asked(hub_id, ask)
 
 
 def is_offline() -> bool:

@@ -16,7 +16,13 @@ from taskvec.checkpoints.table import TensorTable
 from taskvec.checkpoints.torch_file import torch_table
 from taskvec.errors import CheckpointError
 
-_TIED_HEAD = "lm_head.weight"
+TIED_HEAD = "lm_head.weight"
+"""The name that ``tie_word_embeddings`` ties to the embeddings: loaders then take no weights of its own."""
+
+TIES = "tie_word_embeddings"
+"""The key of ``config.json`` that says so."""
+
+_COMPARED_BYTES = 1 << 20
 _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight")
 _WEIGHTS = re.compile(
     r".*\.(safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack|ot|onnx|onnx_data)(\.index\.json)?", re.IGNORECASE
@@ -34,10 +40,17 @@ def folder_table(folder: Path) -> TensorTable:
         folder: The absolute path.
 
     Returns:
-        The tensors; ``lm_head.weight`` is tied to the embeddings where ``config.json`` says so.
+        The tensors; ``lm_head.weight`` is tied to the embeddings where ``config.json`` says so and it has no other
+        values, for which it is read where it is there.
     """
     table = _weights(folder)
-    return replace(table, tied={**_tied_by_config(folder, table), **table.tied})
+    tied = _tied_by_config(folder, table)
+    return replace(
+        table,
+        tensors={name: info for name, info in table.tensors.items() if name not in tied},
+        sources={name: source for name, source in table.sources.items() if name not in tied},
+        tied={**tied, **table.tied},
+    )
 
 
 def sidecars_of(folder: Path) -> tuple[Path, ...]:
@@ -90,12 +103,27 @@ def _weights(folder: Path) -> TensorTable:
 
 
 def _tied_by_config(folder: Path, table: TensorTable) -> Mapping[str, str]:
-    if _TIED_HEAD in table.tensors or not (folder / "config.json").is_file():
-        return {}
-    if _config(folder / "config.json").get("tie_word_embeddings") is not True:
+    if not (folder / "config.json").is_file() or _config(folder / "config.json").get(TIES) is not True:
         return {}
     embeddings = next((name for name in _EMBEDDINGS if name in table.tensors), None)
-    return {} if embeddings is None else {_TIED_HEAD: embeddings}
+    if embeddings is None or (TIED_HEAD in table.tensors and not _is_twice(table, TIED_HEAD, embeddings)):
+        return {}
+    return {TIED_HEAD: embeddings}
+
+
+def _is_twice(table: TensorTable, first: str, second: str) -> bool:
+    """Say whether two tensors hold the same bytes; this reads them as far as they do."""
+    info, other = table.tensors[first], table.tensors[second]
+    if (info.dtype, info.shape) != (other.dtype, other.shape):
+        return False
+    for start in range(0, info.nbytes, _COMPARED_BYTES):
+        size = min(_COMPARED_BYTES, info.nbytes - start)
+        pieces = bytearray(size), bytearray(size)
+        table.sources[first].read_into(start, memoryview(pieces[0]))
+        table.sources[second].read_into(start, memoryview(pieces[1]))
+        if pieces[0] != pieces[1]:
+            return False
+    return True
 
 
 def _config(path: Path) -> Mapping[str, object]:

@@ -16,23 +16,29 @@ NameChange = Callable[[str], str | None]
 class StackedCheckpoint(DerivedCheckpoint):
     """Tensors of several checkpoints under other names; side files are those of the first.
 
+    What is tied in the first stays tied. Where the first has weights of its own under two names, and a later part ties
+    these, that part's stand under both.
+
     Attributes:
         parts: The checkpoints.
     """
 
     def __init__(self, ref: str, parts: Sequence[tuple[Checkpoint, NameChange]]) -> None:
         sources: dict[TensorInfo, TensorSource] = {}
+        tied = parts[0][0].tied  # the configuration, which says so too, is the first's
         for checkpoint, change in parts:
-            for info in checkpoint.tensors.values():
-                name = change(info.name)
-                if name is not None:
-                    sources[TensorInfo(name, info.dtype, info.shape)] = Same(checkpoint, info.name)
+            names = {**dict(zip(checkpoint.tensors, checkpoint.tensors, strict=True)), **checkpoint.tied}
+            for own, kept in names.items():
+                name = change(own)
+                if name is None or (own in checkpoint.tied and name in tied):
+                    continue
+                info = checkpoint.tensors[kept]
+                sources[TensorInfo(name, info.dtype, info.shape)] = Same(checkpoint, kept)
         self.parts = tuple(checkpoint for checkpoint, _ in parts)
         super().__init__(ref, sources, self.parts, settings={"layers": ref})
         first = self.parts[0]
         self.path, self.root, self.sidecars, self.overlays = first.path, first.root, first.sidecars, first.overlays
-        tied = self.parts[0].tied.items()  # the configuration, which says so too, is the first's
-        self.tied = {alias: kept for alias, kept in tied if alias not in self.tensors and kept in self.tensors}
+        self.tied = {alias: kept for alias, kept in tied.items() if alias not in self.tensors and kept in self.tensors}
 
     def close(self) -> None:
         """Close the parts too."""

@@ -72,6 +72,7 @@ def add(
     from taskvec.linalg.collection import refit as make_anew
     from taskvec.vectors.store import Store
 
+    _check_refit(refit_past, refit=refit)
     with Run(how) as run:
         old = Basis.load(Store(store, run.options), basis)
         tasks = (*old.tasks, task)
@@ -181,6 +182,16 @@ def import_(
             text=basis_text,
             notes=lambda made: made.notes,
         )
+
+
+def _check_refit(refit_past: float | None, *, refit: bool) -> None:
+    """Refuse to advise what is done anyway.
+
+    Raises:
+        typer.BadParameter: If both are asked for.
+    """
+    if refit and refit_past is not None:
+        raise typer.BadParameter("--refit-past says when to advise refitting, and --refit refits: give one of them")
 
 
 def _plan_reading(store: Store, name: str) -> Plan:

@@ -57,7 +57,10 @@ class Wanted:
         ),
     ] = None
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="The key of a method that draws at random.")
+        int | None,
+        typer.Option(
+            "--seed", metavar="N", help="The key of a method that draws at random; others say that it changes nothing."
+        ),
     ] = None
     tasks: Annotated[
         str | None, typer.Option("--tasks", metavar="A,B,...", help="The task vectors to compress; all if not given.")
@@ -74,7 +77,8 @@ class Wanted:
         typer.Option(
             "--dtype",
             metavar="bf16|f16|f32|int8",
-            help="The dtype of atoms, int8 with a scale for each row; as in the base if not given, f32 for factors.",
+            help="The dtype of atoms, int8 with a scale for each row; as in the base if not given, f32 for factors. "
+            "Random atoms are not stored and say that it changes nothing.",
         ),
     ] = None
     rank: Annotated[
@@ -109,7 +113,7 @@ class Wanted:
             "tasks": names_option(self.tasks),
             "normalize": self.normalize,
             "group": self.group,
-            "dtype": DType.I8 if self.dtype == "int8" else dtype_option(self.dtype),
+            "dtype": DType.I8 if self.dtype == "int8" else dtype_option(self.dtype, ", or int8"),
             "rank": self.rank,
         }
 

@@ -119,7 +119,7 @@ def edit(
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate
     (basis, addition, relative_error, or null and why it is unknown, task_errors; with --measure, measured_error); with
     --tokenizer-source, vocabulary (what moved).
-    With --as lora: as taskvec extract-lora.
+    With --as lora: as taskvec extract-lora, and over a basis certificate.
     """
     from taskvec.recipes.merging import Merging
     from taskvec.recipes.overriding import overridden

@@ -29,7 +29,12 @@ def edit_text(result: EditResult) -> Iterator[str]:
         found = result.vocabulary
         yield f"vocabulary of {found['source']}: {found['tokens']} tokens, {len(found['added'])} new to the base"
     if result.certificate:
-        yield f"over basis {result.certificate['basis']}: what was added has {_error_text(result.certificate)}"
+        yield over_basis_text(result.certificate)
+
+
+def over_basis_text(certificate: Mapping[str, Any]) -> str:
+    """Say how far what came from a basis is from the task vectors themselves."""
+    return f"over basis {certificate['basis']}: what was added has {_error_text(certificate)}"
 
 
 def _error_text(certificate: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from taskvec.cli.edit_text import over_basis_text
 from taskvec.cli.printable import printable
 from taskvec.streaming.memory import format_size
 
@@ -41,3 +42,5 @@ def lora_text(result: LoraResult) -> Iterator[str]:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         yield f"left out, for an adapter holds no such tensors: {', '.join(names[:_SHOWN])}{more}"
         yield f"with these, {result.relative_error:.3g} of the whole change is lost"
+    if result.certificate:
+        yield over_basis_text(result.certificate)

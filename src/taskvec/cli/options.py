@@ -33,8 +33,12 @@ def size_option(text: str, option: str) -> int:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def dtype_option(text: str | None) -> DType | None:
+def dtype_option(text: str | None, also: str = "") -> DType | None:
     """Read the name of an output dtype.
+
+    Args:
+        text: The name.
+        also: What else would have done, for the message.
 
     Raises:
         typer.BadParameter: If no output can have that dtype.
@@ -44,7 +48,7 @@ def dtype_option(text: str | None) -> DType | None:
     try:
         return None if text is None else DType.from_option(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--dtype") from None
+        raise typer.BadParameter(f"{error}{also}", param_hint="--dtype") from None
 
 
 def named_refs(texts: Sequence[str]) -> dict[str, str]:

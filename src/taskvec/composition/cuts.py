@@ -60,13 +60,15 @@ def plan_cuts(inputs: MergeInputs, options: RunOptions) -> tuple[PlannedPass, ..
     )
 
 
-def find_cuts(inputs: MergeInputs, kept: Kept, options: RunOptions) -> Mapping[str, Cut]:
+def find_cuts(inputs: MergeInputs, kept: Kept, options: RunOptions, *, splits_ties: bool = True) -> Mapping[str, Cut]:
     """Find where every task is cut in every tensor: one or two passes over the inputs, and a look at pieces for ties.
 
     Args:
         inputs: The task vectors.
         kept: From a tensor to how many of each task are kept, ``(T,)``.
         options: The limits.
+        splits_ties: Whether of magnitudes equal to a threshold only so many are kept; else all are, and no piece is
+            looked at.
 
     Returns:
         Tensor → cut.
@@ -78,7 +80,8 @@ def find_cuts(inputs: MergeInputs, kept: Kept, options: RunOptions) -> Mapping[s
         found |= run(Job(_label(inputs, "low"), coarse, LowKernel(inputs, found)), options)
 
     def cut(tensor: AlignedTensor) -> Cut:
-        return cut_at(inputs, tensor, found[tensor.name])
+        thresholds, places, inside = found[tensor.name]
+        return cut_at(inputs, tensor, (thresholds, places, inside if splits_ties else np.zeros_like(inside)))
 
     cuts = EXECUTORS[options.executor].run(cut, tensors, options.workers)
     return {tensor.name: one for tensor, one in zip(tensors, cuts, strict=True)}

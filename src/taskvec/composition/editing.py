@@ -16,7 +16,8 @@ from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.composition.beside_truth import measured_error, plan_measured_error
 from taskvec.composition.merges import Merges
-from taskvec.composition.scope import Preamble
+from taskvec.composition.scope import Preamble, Scope
+from taskvec.composition.storeless import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.streaming.memory import resident_bytes
@@ -142,9 +143,8 @@ class Editing:
     ) -> Editing:
         from taskvec.composition.over_basis import atoms_of_tasks, recovered_vectors
         from taskvec.linalg.certificate import known
-        from taskvec.linalg.expression_functions import basis_functions
 
-        scope = said.scope(basis.tasks, basis.store.base.checkpoint.tensors, basis_functions(basis))
+        scope = _scope_of_basis(basis, said)
         form, merges = scope.form(expression), scope.merges
         names = merges.names(form.coefficients)
         found = (atoms_of_tasks if addition == "atoms" else recovered_vectors)(basis, form, merges)
@@ -164,11 +164,9 @@ class Editing:
     def _of_tasks(cls, basis: Basis, expression: str, target: _Target, said: Preamble) -> Editing:
         """Understand an expression over a basis as one over the task vectors that it was made from."""
         from taskvec.composition.over_basis import task_vectors
-        from taskvec.linalg.expression_functions import basis_functions
         from taskvec.vectors.stored_products import StoredProducts
 
-        store = basis.store
-        scope = said.scope(basis.tasks, store.base.checkpoint.tensors, basis_functions(basis))
+        store, scope = basis.store, _scope_of_basis(basis, said)
         form = scope.form(expression)
         used = task_vectors(basis, scope.merges.names(_used(form)))
         return cls._of(expression, form, scope.merges, used, store.base, target, {}, StoredProducts(store))
@@ -203,7 +201,7 @@ class Editing:
             The editing.
         """
         opened = open_checkpoint(base)
-        scope = Preamble().scope(vectors, opened.tensors)
+        scope = Preamble().scope(vectors, opened.tensors, STORELESS, PART_REMEDY)
         used = scope.merges.names(_used(scope.form(expression)))
         models: Mapping[str, Checkpoint] = {name: renamed(open_checkpoint(vectors[name]), renames) for name in used}
         if tokenizer_source is not None:
@@ -244,7 +242,7 @@ class Editing:
             The editing.
         """
         said = preamble or Preamble()
-        scope = said.scope(vectors, base.checkpoint.tensors)
+        scope = said.scope(vectors, base.checkpoint.tensors, STORELESS, PART_REMEDY)
         form = scope.form(expression)
         used = {name: vectors[name]() for name in scope.merges.names(_used(form))}
         target = _Target(said.onto or base, output or OutputOptions(), options or RunOptions())
@@ -357,6 +355,13 @@ def notes_beside(out: Ref) -> Generator[Path]:
     target = Path(out).absolute()
     with StagedOutput(target.with_name(f".{target.name}.notes"), resume_key="notes") as staged:
         yield staged.directory
+
+
+def _scope_of_basis(basis: Basis, said: Preamble) -> Scope:
+    from taskvec.linalg.expression_functions import basis_functions
+
+    remedy = f"basis {basis.name!r} keeps parts of those alone that it was made with: leave --basis out"
+    return said.scope(basis.tasks, basis.store.base.checkpoint.tensors, basis_functions(basis), remedy)
 
 
 def _used(form: LinearForm) -> list[str]:

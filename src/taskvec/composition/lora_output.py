@@ -40,7 +40,7 @@ def save_as_lora(
     with notes_beside(out) if editing.merges else nullcontext() as notes:
         for merge in editing.merges:
             merge.prepare(replace(editing.limits, notes=notes))
-        return extraction.save(out)
+        return replace(extraction.save(out), certificate=editing.certificate)
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets, *, with_rest: bool) -> Extraction:

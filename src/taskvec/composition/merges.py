@@ -79,11 +79,20 @@ class Merges:
         Args:
             old: The names that a merge must have, in any order.
             new: The names in their place.
+
+        Raises:
+            ExpressionError: If such a merge has a number for each of the old ones.
         """
         wanted = [{name: 1.0} for name in old]
         for key, call in self.calls.items():
             given = [{name: weight for name, weight in weights.items() if weight} for weights in call.vectors]
             if len(given) == len(wanted) and all(one in given for one in wanted):
+                single = [option for option, value in call.given.items() if isinstance(value, tuple)]
+                if single:
+                    raise ExpressionError(
+                        f"{call.method.name}: {single[0]} has a number for each task, and atoms are none of them: give "
+                        "one number for all, or take the recovered vectors (without --add-atoms)"
+                    )
                 self.calls[key] = replace(call, vectors=tuple({name: 1.0} for name in new))
 
     def make(

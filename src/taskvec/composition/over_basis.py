@@ -42,7 +42,7 @@ class BasisInputs:
             return "a certificate knows the errors of sums alone; measure that of a merge (--measure)"
         if np.isinf(self.relative_error):
             return "the task vectors themselves cancel, so there is nothing that an error could be relative to"
-        return "some of these task vectors never met in the store"
+        return "some of these task vectors never met in the store; with all of them in it, measure it (--measure)"
 
 
 def recovered_vectors(basis: Basis, form: LinearForm, merges: Merges) -> BasisInputs:
@@ -107,7 +107,7 @@ def atoms_of_tasks(basis: Basis, form: LinearForm, merges: Merges) -> BasisInput
         names = ", ".join(basis.tasks)
         raise ExpressionError(
             f"expression: atoms stand for the sum of all tasks alike, or for a merge of all: write base + "
-            f"0.3*sum({names}) or ties({names}), or take the recovered vectors"
+            f"0.3*sum({names}) or ties({names}), or take the recovered vectors (without --add-atoms)"
         )
     sums = dict.fromkeys(basis.tasks, basis.atom_sum / len(basis.tasks))
     if within:

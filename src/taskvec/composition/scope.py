@@ -63,17 +63,19 @@ class Scope:
         functions: Mapping[str, VectorFunction] | None = None,
         defaults: Mapping[str, OptionValue] | None = None,
         tensors: Collection[str] = (),
+        part_remedy: str = "decompose it first",
     ) -> None:
         self.merges = Merges(defaults)
         self._names = frozenset(names)
         self._functions = functions or {}
         self._tensors = tensors
+        self._part_remedy = part_remedy
         self._definitions: dict[str, Definition] = {}
 
     def form(self, expression: str) -> LinearForm:
         """Reduce an expression to one coefficient a vector or merge."""
         merges = _WhenCalled(lambda: {**self.merges.functions, "blocks": self._by_block})
-        return linear_form(expression, self._names, self._functions, merges, self._definitions)
+        return linear_form(expression, self._names, self._functions, merges, self._definitions, self._part_remedy)
 
     def define_number(self, name: str, value: float) -> None:
         """Let a name stand for a number."""
@@ -157,8 +159,9 @@ class Preamble:
         names: Collection[str],
         tensors: Collection[str],
         functions: Mapping[str, VectorFunction] | None = None,
+        part_remedy: str = "decompose it first",
     ) -> Scope:
         """Return a scope over the names of vectors, and of the base's tensors, with what is defined."""
-        scope = Scope(names, functions, self.defaults, tensors)
+        scope = Scope(names, functions, self.defaults, tensors, part_remedy)
         self.define(scope)
         return scope

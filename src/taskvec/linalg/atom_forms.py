@@ -14,6 +14,7 @@ from taskvec.vectors.fingerprints import Digests
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
 from taskvec.vectors.linked import describe_source, open_source
 from taskvec.vectors.manifests import BasisDocument, RandomDocument, SourceDocument
+from taskvec.vectors.owners import atom_owner
 
 
 def describe_atoms(folder: Path, digests: Sequence[Digests], root: Path) -> tuple[SourceDocument, ...]:
@@ -48,10 +49,7 @@ def open_atoms(document: BasisDocument, base: Source, root: Path, options: RunOp
     """
     if document.random is not None:
         return random_forms(base.checkpoint, document.random)
-    sources = [
-        open_source(atom, root, f"atom {m} of basis {document.name!r}", options)
-        for m, atom in enumerate(document.atoms)
-    ]
+    sources = [open_source(atom, root, atom_owner(document.name, m), options) for m, atom in enumerate(document.atoms)]
     if document.is_quantized:
         sources = [replace(source, checkpoint=open_row_quantized(source.checkpoint.path)) for source in sources]
     if document.is_factored:

@@ -16,7 +16,7 @@ from taskvec.linalg.atom_forms import open_atoms
 from taskvec.linalg.basis_group import BasisGroup, with_unknown
 from taskvec.linalg.certificate import Certificate, relative_size
 from taskvec.linalg.encoders import Encoding
-from taskvec.linalg.notes import notes
+from taskvec.linalg.notes import notes, notes_of_request
 from taskvec.vectors.coefficients import Coefficient, PerTensor
 from taskvec.vectors.forms import Form
 from taskvec.vectors.manifests import BasisDocument
@@ -97,8 +97,8 @@ class Basis(Displayed):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the averages may hide, in plain sentences."""
-        return notes(self.certificate)
+        """What the averages may hide, and what was asked in vain, in plain sentences."""
+        return (*notes(self.certificate), *notes_of_request(self.document))
 
     @property
     def original_bytes(self) -> int:

@@ -45,7 +45,7 @@ def add_task(basis: Basis, task: str) -> Basis:
     """
     store = basis.store
     if task in basis.tasks:
-        raise BasisError(f"basis {basis.name!r} holds a task {task!r} already: rename the new one, or refit the basis")
+        raise BasisError(f"basis {basis.name!r} holds a task {task!r} already: rename the new one, or refit (--refit)")
     document = store.documents.vector(task)
     allow = frozenset(Rule(rule.rule) for rule in document.rules)
     products = measure_atoms(store.base.checkpoint, basis.atoms, [store.form(document)], allow, store.options)
@@ -100,8 +100,13 @@ def remove_task(basis: Basis, task: str) -> Basis:
     Raises:
         BasisError: If the basis has no such task, or no other.
     """
-    if task not in basis.tasks or len(basis.tasks) == 1:
-        raise BasisError(f"basis {basis.name!r} cannot do without {task!r}: it holds {', '.join(basis.tasks)}")
+    if task not in basis.tasks:
+        raise BasisError(f"basis {basis.name!r} holds no task {task!r} (it holds: {', '.join(basis.tasks)})")
+    if len(basis.tasks) == 1:
+        raise BasisError(
+            f"{task!r} is the last task of basis {basis.name!r}: remove the basis (taskvec store remove), or add "
+            "another task first"
+        )
     kept = [t for t, name in enumerate(basis.tasks) if name != task]
     document = basis.document
     smaller = document.model_copy(
@@ -166,12 +171,13 @@ def refit_advice(before: Basis, after: Basis, limit: float | None = None) -> str
     """
     task = after.tasks[-1]
     error = after.certificate.task_errors[task]
-    stated = max(before.certificate.task_errors.values()) if limit is None else limit
+    others = [known for known in before.certificate.task_errors.values() if np.isfinite(known)]
+    stated = max(others, default=float("nan")) if limit is None else limit
     if not error > stated:
         return None
     return (
         f"{task} keeps an error of {error:.3g}, more than {stated:.3g}: the atoms were not made for it; "
-        "refit the basis with it"
+        f"refit the basis with it (taskvec basis add STORE {after.name} {task} --refit)"
     )
 
 

@@ -81,7 +81,30 @@ def basis_functions(basis: Basis) -> Mapping[str, VectorFunction]:
             )
         return gram
 
-    return {"orthogonal": partial(orthogonal, products)}
+    return {"orthogonal": partial(orthogonal, products), "shared_once": partial(_shared_once_over, basis)}
+
+
+def _shared_once_over(basis: Basis, vectors: Sequence[Vector]) -> Vector:
+    """Return ``shared_once`` where a basis holds the shared components of its tasks beside these.
+
+    Raises:
+        ExpressionError: If it does not, or the store does not know how the tasks were decomposed.
+    """
+    names_now = basis.store.documents.names_of_tasks(basis.document)
+    now = dict(zip(basis.tasks, names_now, strict=True))
+    gone = [name for vector in vectors for name in vector if now.get(name, name) is None]
+    if gone:
+        left = f"{', '.join(gone)} left {basis.store.path}"
+        raise ExpressionError(f"shared_once asks the store what is shared, and {left}: add what is gone again")
+    then = {name: task for task, name in now.items() if name is not None}
+    found = shared_once(basis.store, [{now.get(name) or name: w for name, w in vector.items()} for vector in vectors])
+    missing = [name for name in found if name not in then]
+    if missing:
+        raise ExpressionError(
+            f"basis {basis.name!r} does not hold {', '.join(missing)}, which shared_once needs: leave --basis out, or "
+            f"compress them beside the tasks (--tasks {','.join([*filter(None, names_now), *missing])})"
+        )
+    return {then[name]: weight for name, weight in found.items()}
 
 
 def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vector]) -> Vector:
@@ -130,7 +153,9 @@ def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
     from taskvec.linalg.decomposition.decompose import load_decomposition  # only this function needs
 
     names = [name for vector in vectors for name in vector]
-    is_plain = all(list(vector.values()) == [1.0] for vector in vectors) and not any("." in name for name in names)
+    is_plain = all(list(vector.values()) == [1.0] for vector in vectors) and not any(
+        {".", "("} & set(name) for name in names
+    )
     if not is_plain or len(set(names)) < len(vectors):
         raise ExpressionError("shared_once takes names of task vectors, each once, as in shared_once(math, code)")
     try:

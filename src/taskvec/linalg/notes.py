@@ -1,15 +1,17 @@
-"""What a user should be told about some task vectors before trusting an average: plain sentences, from G alone."""
+"""What a user should be told of a basis before trusting its averages or its size, in plain sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.certificate import Certificate
+from taskvec.linalg.encoders import find_method, options_of
 from taskvec.linalg.encoders.equalized import equalized_gram, norms_of
 from taskvec.linalg.spectrum import Spectrum
+from taskvec.vectors.manifests import BasisDocument
 
 Matrix = NDArray[np.float64]
 
@@ -67,3 +69,22 @@ def notes(certificate: Certificate) -> tuple[str, ...]:
             "each recovered task alone, or take more atoms"
         )
     return tuple(said)
+
+
+def notes_of_request(document: BasisDocument) -> Iterator[str]:
+    """Say what was asked for and changed nothing, and that nothing was saved.
+
+    Args:
+        document: What the store knows of a basis.
+
+    Yields:
+        Sentences.
+    """
+    wanted, method = document.wanted, find_method(document.method)
+    if wanted.get("seed") is not None and not options_of(method, wanted.get("options") or {}).draws:
+        yield f"{method.name} drew nothing at random, so the seed changes nothing"
+    if wanted.get("dtype") is not None and document.random is not None:
+        yield "random atoms are made anew from their seed, in f32, and never stored: the dtype changes nothing"
+    if document.nbytes >= sum(task.nbytes for task in document.tasks):
+        fewer = "fewer atoms, or a smaller rank" if document.is_factored else "fewer atoms, or int8"
+        yield f"these atoms take no fewer bytes than what they were made from: take {fewer}, or keep the vectors"

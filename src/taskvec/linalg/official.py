@@ -23,7 +23,7 @@ from taskvec.linalg.measured import AtomProducts, atom_products, measure_atoms
 from taskvec.linalg.official_files import OfficialBasis, read_official
 from taskvec.streaming import Plan, make_plan
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.alignment import Rule
+from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.fingerprints import digest_checkpoint
 from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.manifests import BasisDocument, GroupDocument, SourceDocument, TaskDocument
@@ -47,8 +47,9 @@ def import_official(store: Store, folder: Ref, name: str) -> Basis:
     source = Path(folder).expanduser().absolute()
     store.documents.check_new_basis(name)
     official = read_official(source)
+    _vanishing(store, official, source)
     target = store.documents.free_object(f"official-{name}")
-    with StagedOutput(target) as staged:  # atoms that do not fit the base go with it
+    with StagedOutput(target) as staged:
         _write_atoms(official, staged.directory)
         with ExitStack() as stack:
             paths = [staged.directory / atom_filename(index) for index in range(len(official.atoms))]
@@ -71,15 +72,30 @@ def plan_official(store: Store, folder: Ref) -> Plan:
     Returns:
         The plan.
     """
-    official = read_official(Path(folder).expanduser().absolute())
+    source = Path(folder).expanduser().absolute()
+    official = read_official(source)
     layouts = [_layout(atom) for atom in official.atoms]
     num_bytes = [CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(layouts)]
-    atoms = [Dense(Source(f"atom {m}", zeros_like(infos))) for m, infos in enumerate(layouts)]
     vectors = _vectors(store, official)
+    atoms = _vanishing(store, official, source)
     passes = list(atom_products(store.base.checkpoint, atoms, *vectors).plan(store.options))
     if vectors[0]:
         passes += store.plan_gram(official.tasks).passes
     return make_plan(passes, store.options, target=store.path, output_bytes=sum(num_bytes))
+
+
+def _vanishing(store: Store, official: OfficialBasis, folder: Path) -> list[Form]:
+    """Return forms laid out as the atoms are, for plans.
+
+    Raises:
+        AlignmentError: If they do not fit the base.
+    """
+    refs = [f"atom {m} of {folder}" for m in range(len(official.atoms))]
+    atoms: list[Form] = [
+        Dense(Source(ref, zeros_like(_layout(atom), ref))) for ref, atom in zip(refs, official.atoms, strict=True)
+    ]
+    align(store.base.checkpoint, atoms)
+    return atoms
 
 
 def _layout(atom: Mapping[str, NDArray[np.float32]]) -> list[TensorInfo]:

@@ -73,7 +73,7 @@ def read_official(folder: Path) -> OfficialBasis:
 
 
 def _read(folder: Path) -> OfficialBasis:
-    info = json.loads((folder / "method_info.json").read_text(encoding="utf-8"))
+    info = json.loads(_present(folder / "method_info.json").read_text(encoding="utf-8"))
     method = _METHODS.get(info["method"])
     if method is None:
         instead = _MADE_HERE.get(info["method"], f"use a run of {' or '.join(_METHODS)}")
@@ -107,6 +107,7 @@ def _loaded(path: Path) -> Mapping[str, Any]:
         raise MissingExtraError("torch", "torch", "reading .pt files")
     import torch
 
+    _present(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -117,6 +118,17 @@ def _loaded(path: Path) -> Mapping[str, Any]:
             f"{path}: cannot be read as plain tensors and numbers ({type(error).__name__}); nothing else is loaded"
         ) from error
     return loaded
+
+
+def _present(path: Path) -> Path:
+    """Return a file that is there.
+
+    Raises:
+        BasisError: If it is not.
+    """
+    if not path.is_file():
+        raise BasisError(f"{path} is missing, which the authors' code writes beside {ATOMS}: fetch the folder again")
+    return path
 
 
 def _array(tensor: Any) -> NDArray[np.float32]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.hub import public
-from taskvec.errors import BasisError, OutputError
+from taskvec.errors import BasisError, OutputError, SourceChangedError
 from taskvec.linalg.atom_forms import describe_atoms, open_atoms
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.card import readme_card
-from taskvec.vectors.linked import check_content
+from taskvec.vectors.linked import describe_changes
 from taskvec.vectors.manifests import BasisDocument, SharedBasisDocument, SourceDocument, document_data, load_document
 from taskvec.vectors.store import Store
 from taskvec.vectors.task_vector import Ref
@@ -89,7 +89,12 @@ def _take_in_atoms(store: Store, source: Path, document: BasisDocument) -> tuple
         for index, atom in enumerate(document.atoms):
             path = source / atom_filename(index)
             with open_checkpoint(path) as checkpoint:
-                check_content(checkpoint, atom.digests, f"atom {index} of {source}", str(path), store.options)
+                changed = describe_changes(checkpoint, atom.digests, store.options)
+                if changed is not None:
+                    raise SourceChangedError(
+                        f"{path}: atom {index} is not as {DOCUMENT} describes it ({changed}): fetch or export the "
+                        "folder again"
+                    )
             shutil.copyfile(path, staged.directory / path.name)
         staged.publish()
     return describe_atoms(folder, [atom.digests for atom in document.atoms], store.path)

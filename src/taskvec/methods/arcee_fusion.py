@@ -10,25 +10,16 @@ from taskvec.methods.method import Formula, Method, Needs
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.methods.statistic import Cuts
+from taskvec.numerics.divergence import changes_by_divergence
 
-_LEAST = 1e-8
 _QUANTILES = (0.25, 0.5, 0.75)
 
 
 def _importance(part: Part, options: MergeOptions) -> Array:  # noqa: ARG001
     """Return |τ| times the divergence of the rows' softmax, ``(1, n)``."""
-    base = part.base.astype(np.float64).reshape(-1, part.row_length)
-    delta = part.rows[0].astype(np.float64).reshape(-1, part.row_length)
-    ours, theirs = _softmax(base + delta) + _LEAST, _softmax(base) + _LEAST
-    divergence = (ours * np.log(ours / theirs)).sum(axis=-1, keepdims=True)
-    importance: Array = np.maximum(np.abs(delta) * divergence, 0.0).reshape(1, -1)
-    return importance.astype(part.rows.dtype)
-
-
-def _softmax(rows: Doubles) -> Doubles:
-    powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
-    softmax: Doubles = powers / powers.sum(axis=-1, keepdims=True)
-    return softmax
+    importance: Array = np.empty((1, part.base.size), part.rows.dtype)
+    changes_by_divergence(part.base, part.rows[0], part.row_length, importance[0])
+    return importance
 
 
 def _kept(count: int, options: MergeOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
@@ -45,7 +36,7 @@ def _merge(part: Part, options: MergeOptions) -> Doubles:
 
 arcee_fusion = Method(
     "arcee_fusion",
-    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES)),)),
+    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES), splits_ties=False),)),
     MergeOptions,
     "the changes of one model that stand out",
     "I = |τ| · KL(softmax θ₁ ‖ softmax θ₀) of rows; τ where I ≥ median I + 1.5 (third − first quartile), else 0",

@@ -53,9 +53,16 @@ class Singular:
 
 
 def singular(matrix: Doubles, rank: int | None = None) -> Singular:
-    """Return the leading singular triplets of a matrix, all if no rank is given."""
+    """Return the leading singular triplets of a matrix, all if no rank is given.
+
+    What is cut off is let go: those of many tasks take no more memory together than those of one.
+    """
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    return Singular(left[:, :rank], values[:rank], right[:rank])
+    return Singular(left, values, right) if rank is None else Singular(*_cut(left, values, right, rank))
+
+
+def _cut(left: Doubles, values: Doubles, right: Doubles, rank: int) -> tuple[Doubles, Doubles, Doubles]:
+    return left[:, :rank].copy(), values[:rank].copy(), right[:rank].copy()
 
 
 def orthogonal_factor(matrix: Doubles) -> Doubles:

@@ -104,6 +104,8 @@ class Cuts:
         scope: Whether each tensor is cut for itself, or the model as one vector.
         wanted: Whether the options need them; None is found where they do not.
         number: C.
+        splits_ties: Whether of scores equal to a threshold only so many are above as are kept; else all are, and
+            nothing is read again to find where.
     """
 
     kept: Callable[[int, Any, tuple[Any, ...]], Array]
@@ -111,6 +113,7 @@ class Cuts:
     scope: Callable[[Any], Scope] = each_tensor
     wanted: Callable[[Any], bool] = lambda _: True
     number: int = 1
+    splits_ties: bool = True
 
     def of(self, part: Part, options: Any) -> Cut:
         """Return the cuts of a whole tensor in memory."""
@@ -121,7 +124,7 @@ class Cuts:
         thresholds, ends = np.full(kept.shape, np.inf), np.zeros(kept.shape, np.int64)
         for c, r in zip(*np.nonzero(kept), strict=True):
             place = order[r, last[c, r]]
-            thresholds[c, r], ends[c, r] = scores[r, place], place + 1
+            thresholds[c, r], ends[c, r] = scores[r, place], place + 1 if self.splits_ties else scores.shape[1]
         return Cut(thresholds, ends)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from numba import njit
 
 
-def compiled(function: Callable[..., Any], *, fastmath: Collection[str] = ()) -> Any:
+def compiled(
+    function: Callable[..., Any],
+    *,
+    fastmath: Collection[str] = (),
+    error_model: Literal["python", "numpy"] = "python",
+) -> Any:
     """Compile a kernel when it is first called, or load it where any process has compiled it before.
 
     Where no folder can be written to, every process compiles for itself.
@@ -17,11 +22,12 @@ def compiled(function: Callable[..., Any], *, fastmath: Collection[str] = ()) ->
     Args:
         function: The kernel.
         fastmath: What may be done to its arithmetic, as LLVM names it.
+        error_model: What a division by zero is: an error as in ``python``, or a value as in ``numpy``.
 
     Returns:
         The same to call, from Python and from other kernels; the function itself where numba is told not to compile.
     """
-    kernel: Any = njit(nogil=True, fastmath=set(fastmath))(function)
+    kernel: Any = njit(nogil=True, fastmath=set(fastmath), error_model=error_model)(function)
     if kernel is not function:
         with suppress(RuntimeError):  # numba's, if it finds no folder
             _keep(kernel)

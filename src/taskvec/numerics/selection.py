@@ -5,16 +5,24 @@ Rows are float32 or float64 ``(T, n)``; arithmetic is float64, in the order of t
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from taskvec.numerics.compiling import compiled
+from taskvec.numerics.kernels import TILE
 
 
 @compiled
 def variances(rows, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the variance of every element over the tasks, rounded to the rows' dtype."""
-    for i in range(rows.shape[1]):
-        out[i] = rows.dtype.type(_variance(rows, i))
+    mean = np.empty(TILE)
+    variance = np.empty(TILE)
+    for start in range(0, out.size, TILE):
+        size = min(TILE, out.size - start)
+        _variances(rows[:, start : start + size], mean, variance)
+        for i in range(size):
+            out[start + i] = variance[i]
 
 
 @compiled
@@ -23,41 +31,72 @@ def select_varied(rows, least, end, first, out):  # type: ignore[no-untyped-def]
 
     Others become 0. ``first`` is the index in the tensor of the rows' first element.
     """
-    for i in range(rows.shape[1]):
-        variance = rows.dtype.type(_variance(rows, i))
-        is_selected = variance > least or (variance == least and first + i < end)
+    mean = np.empty(TILE)
+    variance = np.empty(TILE)
+    is_selected = np.empty(TILE, np.bool_)
+    for start in range(0, rows.shape[1], TILE):
+        size = min(TILE, rows.shape[1] - start)
+        _variances(rows[:, start : start + size], mean, variance)
+        split = min(max(end - first - start, 0), size)
+        for i in range(size):
+            rounded = rows.dtype.type(variance[i])
+            is_selected[i] = rounded > least or (rounded == least and i < split)
         for t in range(rows.shape[0]):
-            out[t, i] = np.float64(rows[t, i]) if is_selected else 0.0
+            row, selected = rows[t, start : start + size], out[t, start : start + size]
+            for i in range(size):
+                selected[i] = np.float64(row[i]) if is_selected[i] else 0.0
 
 
-@compiled
+@partial(compiled, error_model="numpy")
 def erase_minority(rows, weights, least, out):  # type: ignore[no-untyped-def]
     """Write to ``out`` the weighted mean over the tasks whose sign is that of their sum, + where that is zero.
 
     Their weights count as at least ``least`` together.
     """
-    for i in range(rows.shape[1]):
-        balance = 0.0
+    sign = np.empty(TILE)
+    share = np.empty(TILE)
+    for start in range(0, out.size, TILE):
+        size = min(TILE, out.size - start)
+        total = out[start : start + size]
+        total[:] = 0.0
+        share[:] = 0.0
+        _signs(rows[:, start : start + size], sign)
         for t in range(rows.shape[0]):
-            balance += rows[t, i]
-        sign = 1.0 if balance >= 0.0 else -1.0
-        total = 0.0
-        share = 0.0
-        for t in range(rows.shape[0]):
-            if rows[t, i] * sign > 0.0:
-                total += weights[t] * rows[t, i]
-                share += weights[t]
-        out[i] = total / max(share, least)
+            row, weight = rows[t, start : start + size], weights[t]
+            for i in range(size):
+                agrees = row[i] * sign[i] > 0.0
+                total[i] += weight * row[i] if agrees else 0.0
+                share[i] += weight if agrees else 0.0
+        for i in range(size):
+            total[i] /= max(share[i], least)
 
 
 @compiled
-def _variance(rows, i):  # type: ignore[no-untyped-def]
+def _signs(rows, sign):  # type: ignore[no-untyped-def]
+    """Write the sign of the sum of at most a tile of elements."""
+    size = rows.shape[1]
+    sign[:size] = 0.0
+    for t in range(rows.shape[0]):
+        row = rows[t]
+        for i in range(size):
+            sign[i] += row[i]
+    for i in range(size):
+        sign[i] = 1.0 if sign[i] >= 0.0 else -1.0
+
+
+@compiled
+def _variances(rows, mean, variance):  # type: ignore[no-untyped-def]
+    """Write the mean and the variance of at most a tile of elements."""
     share = 1.0 / rows.shape[0]
-    mean = 0.0
+    size = rows.shape[1]
+    mean[:size] = 0.0
+    variance[:size] = 0.0
     for t in range(rows.shape[0]):
-        mean += share * np.float64(rows[t, i])
-    variance = 0.0
+        row = rows[t]
+        for i in range(size):
+            mean[i] += share * np.float64(row[i])
     for t in range(rows.shape[0]):
-        away = np.float64(rows[t, i]) - mean
-        variance += share * (away * away)
-    return variance
+        row = rows[t]
+        for i in range(size):
+            away = np.float64(row[i]) - mean[i]
+            variance[i] += share * (away * away)

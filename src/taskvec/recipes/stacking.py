@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints.huggingface_folder import TIED_HEAD, TIES
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.stacked import NameChange, StackedCheckpoint
 from taskvec.errors import RecipeError
@@ -49,6 +50,8 @@ def open_model(source: ModelSource, open_ref: Callable[[str], Checkpoint]) -> Ch
 def _stacked_config(source: Stack, stacked: StackedCheckpoint) -> str | None:
     """Return ``config.json`` of a stack: the first model's, with the number of layers that there are now.
 
+    Where it ties the head and the last model brings one of its own, the head is tied no longer: loaders would drop it.
+
     Raises:
         RecipeError: If nothing in it says how many layers there are.
     """
@@ -66,6 +69,8 @@ def _stacked_config(source: Stack, stacked: StackedCheckpoint) -> str | None:
     place[key] = sum(part.layers[1] - part.layers[0] for part in source.slices)
     for name in (name for name in _BY_LAYER if isinstance(place.get(name), list)):
         place[name] = _joined([_text_config(config or {}).get(name) for config in configs], source.slices)
+    if first.get(TIES) is True and TIED_HEAD in stacked.tensors and stacked.parts[0].ref != stacked.parts[-1].ref:
+        first[TIES] = False  # the head is the last model's, which the first one's embeddings do not stand for
     return json.dumps(first, indent=2, ensure_ascii=False) + "\n"
 
 

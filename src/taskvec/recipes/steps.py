@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskvec.composition.scope import Scope
+from taskvec.composition.storeless import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError, RecipeError, TaskvecError
 from taskvec.recipes.layers import LayerNames
 from taskvec.recipes.schema import Recipe, SearchedParameter, Step
@@ -40,9 +41,26 @@ def define_steps(recipe: Recipe, names: LayerNames, scope: Scope) -> None:
             raise type(error)(f"step {name}: {error}") from None
 
 
+def check_options(step: Step, semantics: str) -> None:
+    """Check the options of a step that are the same for all tensors; no model is opened.
+
+    Args:
+        step: A step with a method.
+        semantics: Whose definitions are meant.
+
+    Raises:
+        CompositionError: If the method cannot take them.
+        RecipeError: If one is not where it must be.
+    """
+    from taskvec.methods import find_method
+
+    given = _given(step, LayerNames.of(()), semantics)
+    find_method(str(step.method)).settings(list(step.vectors), {"semantics": semantics, **given})
+
+
 def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
     """Return the names of the vectors that the result of a recipe without a store is made of."""
-    scope = Scope(recipe.vectors, tensors=names.names)
+    scope = Scope(recipe.vectors, STORELESS, tensors=names.names, part_remedy=PART_REMEDY)
     define_steps(recipe, names, scope)
     form = scope.form(recipe.result)
     return scope.merges.names(name for name, coefficient in form.coefficients.items() if coefficient)

@@ -136,13 +136,16 @@ def _align_one(base: Checkpoint, form: Form, allow: frozenset[Rule]) -> tuple[li
     extra = [info for name, info in checkpoint.tensors.items() if name not in used]
     if not form.is_centered:  # a stored delta has no integer tensors, and no rule can make up for the others
         missing = [info for info in missing if info.dtype.is_combinable and not form.is_partial]
-        allow = frozenset()
+    rules = allow if form.is_centered else None
     uses = [RuleUse(rule, checkpoint.ref, tuple(names)) for rule, names in covered.items() if names]
-    return column, [*uses, *_cover_mismatches(counterparts, missing, extra, allow)]
+    return column, [*uses, *_cover_mismatches(counterparts, missing, extra, rules)]
 
 
 def _cover_mismatches(
-    counterparts: Counterparts, missing: Sequence[TensorInfo], extra: Sequence[TensorInfo], allow: frozenset[Rule]
+    counterparts: Counterparts,
+    missing: Sequence[TensorInfo],
+    extra: Sequence[TensorInfo],
+    allow: frozenset[Rule] | None,
 ) -> list[RuleUse]:
     """Cover what has no counterpart by rules: first those that are always used, then those that are allowed."""
     base, checkpoint = counterparts.base, counterparts.checkpoint
@@ -189,11 +192,22 @@ def _check_same(base: Checkpoint, info: TensorInfo, checkpoint: Checkpoint, foun
         )
 
 
-def _cover(rule: Rule, names: list[str], allow: frozenset[Rule], problem: str, checkpoint: Checkpoint) -> list[RuleUse]:
+def _cover(
+    rule: Rule, names: list[str], allow: frozenset[Rule] | None, problem: str, checkpoint: Checkpoint
+) -> list[RuleUse]:
+    """Cover tensors by a rule.
+
+    Raises:
+        AlignmentError: If it is not allowed, or none can be: None where the checkpoint is itself a difference.
+    """
     if not names:
         return []
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    if allow is None:
+        raise AlignmentError(
+            f"tensor {names[0]} {problem}{more}: this is a difference from another base: take it with its own"
+        )
     if rule not in allow:
-        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         raise AlignmentError(f"tensor {names[0]} {problem}{more}: fix the checkpoint, or pass --allow {rule}")
     return [RuleUse(rule, checkpoint.ref, tuple(names))]
 

@@ -16,6 +16,7 @@ from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint, fingerprint
 from taskvec.vectors.forms import Source
 from taskvec.vectors.manifests import FileState, SourceDocument
+from taskvec.vectors.owners import Owner
 
 
 def describe_source(checkpoint: Checkpoint, digests: Digests, ref: str, root: Path) -> SourceDocument:
@@ -67,13 +68,13 @@ def file_states(checkpoint: Checkpoint, root: Path) -> tuple[FileState, ...]:
     return tuple(states)
 
 
-def open_source(document: SourceDocument, root: Path, owner: str, options: RunOptions) -> Source:
+def open_source(document: SourceDocument, root: Path, owner: Owner, options: RunOptions) -> Source:
     """Open a source of a store; if its files were touched, hash it again.
 
     Args:
         document: What the store knows of it.
         root: The store.
-        owner: What to call it in errors: ``task vector 'math'``.
+        owner: What it is of.
         options: The limits, for hashing.
 
     Returns:
@@ -86,35 +87,52 @@ def open_source(document: SourceDocument, root: Path, owner: str, options: RunOp
     try:
         checkpoint = open_document(document, root)
     except CheckpointError as error:
-        raise StoreError(f"{owner}: its source {document.ref} cannot be opened: {error}") from error
+        raise StoreError(
+            f"{owner.name}: its source {document.ref} cannot be opened: {error}; restore the files, or {owner.remedy}"
+        ) from error
     if file_states(checkpoint, root) != document.files:
         check_content(checkpoint, document.digests, owner, document.ref, options)
     return Source(document.fingerprint, checkpoint, is_hashed=True)
 
 
 def check_content(
-    checkpoint: Checkpoint, expected: Mapping[str, str], owner: str, ref: str, options: RunOptions
+    checkpoint: Checkpoint, expected: Mapping[str, str], owner: Owner, ref: str, options: RunOptions
 ) -> None:
     """Hash a checkpoint and compare.
 
     Args:
         checkpoint: What to hash.
         expected: The digests that it had.
-        owner: What to call it in errors.
+        owner: What it is of.
         ref: As the user named it.
         options: The limits.
 
     Raises:
         SourceChangedError: If a tensor differs.
     """
+    changed = describe_changes(checkpoint, expected, options)
+    if changed is not None:
+        raise SourceChangedError(
+            f"{owner.name}: its source {ref} has changed since it was added ({changed}): restore the files, or "
+            f"{owner.remedy}"
+        )
+
+
+def describe_changes(checkpoint: Checkpoint, expected: Mapping[str, str], options: RunOptions) -> str | None:
+    """Hash a checkpoint and name what differs.
+
+    Args:
+        checkpoint: What to hash.
+        expected: The digests that it should have.
+        options: The limits.
+
+    Returns:
+        The first tensor that differs and how many more do; None if none does.
+    """
     found = digest_checkpoint(checkpoint, options)
     changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
-    if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise SourceChangedError(
-            f"{owner}: its source {ref} has changed since it was added (tensor {changed[0]}{more}): "
-            "restore the files, or remove the vector and add it again"
-        )
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return f"tensor {changed[0]}{more}" if changed else None
 
 
 def is_same_source(document: SourceDocument, ref: str | os.PathLike[str], root: Path) -> bool:

@@ -36,6 +36,7 @@ from taskvec.vectors.manifests import (
     VectorDocument,
     document_data,
 )
+from taskvec.vectors.owners import BASE_MODEL, Owner, atom_owner, decomposition_owner, vector_owner
 from taskvec.vectors.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
 from taskvec.vectors.store_gram import StoreGram
@@ -118,7 +119,7 @@ class Store(Displayed):
     @cached_property
     def base(self) -> Source:
         """The base model, certain to be what the store was made for."""
-        return open_source(self._document.base, self.path, "the base", self.options)
+        return open_source(self._document.base, self.path, BASE_MODEL, self.options)
 
     def add(
         self,
@@ -225,23 +226,25 @@ class Store(Displayed):
             try:
                 with open_document(document, self.path) as checkpoint:
                     check_content(checkpoint, document.digests, owner, document.ref, self.options)
-            except (CheckpointError, SourceChangedError) as error:
-                problems.append(str(error) if owner in str(error) else f"{owner}: {error}")
+            except SourceChangedError as error:
+                problems.append(str(error))
+            except CheckpointError as error:
+                problems.append(f"{owner.name}: {error}; restore the files, or {owner.remedy}")
         return problems
 
-    def _sources(self, problems: list[str]) -> dict[str, SourceDocument]:
+    def _sources(self, problems: list[str]) -> dict[Owner, SourceDocument]:
         """Return every source by what it is of; documents that cannot be read are noted as problems."""
-        sources = {"the base": self._document.base}
+        sources = {BASE_MODEL: self._document.base}
         for name in self.names:
             with _noted(problems):
-                sources[f"task vector {name!r}"] = self.documents.vector(name).source
+                sources[vector_owner(name)] = self.documents.vector(name).source
         for name in self.documents.basis_names():
             with _noted(problems):
                 atoms = self.documents.basis(name).atoms
-                sources |= {f"atom {m} of basis {name!r}": atom for m, atom in enumerate(atoms)}
+                sources |= {atom_owner(name, m): atom for m, atom in enumerate(atoms)}
         with _noted(problems):
             factors = [document.factors for document in self.documents.decompositions.all() if document.factors]
-            sources |= {f"the factors of decomposition {n}": source for n, source in enumerate(factors, 1)}
+            sources |= {decomposition_owner(f"the factors of decomposition {n}"): f for n, f in enumerate(factors, 1)}
         with _noted(problems):
             GramCache(self.path / "gram").check()
         return sources
@@ -317,8 +320,7 @@ class Store(Displayed):
         """Open the source of a vector or of a part of one, certain to hold what was added."""
         if document.form in PARTS:
             return self._part(document)
-        owner = f"task vector {document.name!r}"
-        source = open_source(document.source, self.path, owner, self.options)
+        source = open_source(document.source, self.path, vector_owner(document.name), self.options)
         return as_form(document.form, source, self.base)
 
     def _part(self, document: VectorDocument) -> Dense | LowRank:
@@ -329,7 +331,7 @@ class Store(Displayed):
             raise StoreError(f"task vector {name!r} was removed or decomposed anew meanwhile: try again")
         factors = None
         if decomposition.factors:
-            owner = f"the decomposition of {name!r}"
+            owner = decomposition_owner(f"the decomposition of {name!r}")
             factors = open_source(decomposition.factors, self.path, owner, self.options).checkpoint
         tensors = self.base.checkpoint.tensors
         shared = shared_part(document, task_in(decomposition, vector), decomposition, tensors, factors)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taskvec import Store, TaskVector
+from taskvec import Store, TaskVector, compress, edit
 from taskvec.composition.editing import Editing
 from taskvec.errors import ExpressionError
 from taskvec.linalg.decomposition.decompose import decompose
@@ -91,6 +91,7 @@ def test_the_papers_merge_is_a_plain_expression(store: Store) -> None:
         ("shared_once(a, b)", "column 1: a, b were not split together: run taskvec decompose"),
         ("shared_once(2*a, b)", "takes names of task vectors"),
         ("shared_once(a, a)", "takes names of task vectors"),
+        ("shared_once(a, ties(b, c))", "takes names of task vectors"),
         ("shared_twice(a)", "unknown function 'shared_twice'; did you mean 'shared_once'"),
         ("orthogonal(a, b, density=2)", "takes no option"),
     ],
@@ -99,3 +100,53 @@ def test_mistakes_point_at_the_column(store: Store, expression: str, said: str) 
     with pytest.raises(ExpressionError, match="column") as caught:
         _vector(store, expression)
     assert said in str(caught.value)
+
+
+PARTS = ("a.shared", "b.shared")
+
+
+def test_shared_once_over_a_basis_of_tasks_and_what_they_share(store: Store, tmp_path: Path) -> None:
+    decompose(store, rank=8)
+    compress(store, "four", num_atoms=4, tasks=[*"abc", *PARTS])
+    whole, once = "sum(a, b) - 0.5*(a.shared + b.shared)", "shared_once(a, b)"
+    expected = Editing.of_store(store, whole, basis="four")
+    found = Editing.of_store(store, once, basis="four")
+    assert (found.edited.vector - expected.edited.vector).norm() < 1e-9 * expected.edited.vector.norm()
+    assert found.certificate == expected.certificate
+    measured = edit(store, once, tmp_path / "out", basis="four", measure=True).certificate
+    assert measured is not None
+    assert 0 < measured["measured_error"] == pytest.approx(measured["relative_error"], rel=1e-3)
+    store.documents.rename_vector("a", "alpha")
+    assert Editing.of_store(store, once, basis="four").edited.vector.terms == found.edited.vector.terms
+    store.remove("alpha")
+    with pytest.raises(ExpressionError, match=r"column 1: shared_once asks the store .* a left .*: add what is gone"):
+        Editing.of_store(store, once, basis="four")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("shared_once(a, b)", "basis 'two' does not hold a.shared, b.shared, which .*--tasks a,b,c,a.shared,b.shared"),
+        ("shared_once(a, ties(b, c))", "shared_once takes names of task vectors"),
+        ("a.unique", "'a' has no unique part; basis 'two' keeps parts of those alone that it was made with"),
+    ],
+)
+def test_a_basis_says_which_parts_it_lacks(store: Store, expression: str, said: str) -> None:
+    decompose(store, rank=8)
+    compress(store, "two", num_atoms=2)
+    with pytest.raises(ExpressionError, match=f"column 8: {said}"):
+        Editing.of_store(store, f"base + {expression}", basis="two")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("orthogonal(a, b)", "orthogonal needs inner products, which a store keeps: add the models to one"),
+        ("shared_once(a, b)", "shared_once needs a decomposition, which a store keeps"),
+        ("a.unique", "'a' has no unique part; parts are those of a store"),
+    ],
+)
+def test_without_a_store_it_is_said_what_needs_one(store: Store, expression: str, said: str) -> None:
+    models = {name: store.documents.vector(name).source.path for name in "ab"}
+    with pytest.raises(ExpressionError, match=f"column 8: {said}"):
+        Editing.of_checkpoints(store.base.checkpoint.path, models, f"base + {expression}")

@@ -58,6 +58,11 @@ class AutoencoderOptions(MethodOptions):
     rescale: bool = False
     seed: int = 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether something is drawn at random: A is."""
+        return True
+
     def __post_init__(self) -> None:
         if self.steps < 1 or self.tau <= 0 or self.learning_rate <= 0 or self.anneal_every < 0:
             raise BasisError("autoencoder: use positive steps, tau and learning_rate, and anneal_every of 0 or more")

@@ -18,6 +18,11 @@ _CONVEX_TOLERANCE = 1e-12
 class MethodOptions:
     """The options of a method; each method has its own subclass, of plain fields with defaults."""
 
+    @property
+    def draws(self) -> bool:
+        """Whether something is drawn at random, so that a seed matters."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Encoding:

@@ -27,6 +27,11 @@ class RandomOptions(MethodOptions):
 
     seed: int = 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether something is drawn at random: all is."""
+        return True
+
 
 def random_atoms(gram: Matrix, num_atoms: int, options: RandomOptions) -> Generated:  # noqa: ARG001
     """Return M random atoms; the Gram matrix has no say in them.

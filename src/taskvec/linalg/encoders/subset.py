@@ -32,6 +32,11 @@ class SubsetOptions(MethodOptions):
     choice: Literal["greedy", "random"] = "greedy"
     seed: int = 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether something is drawn at random: the choice may be."""
+        return self.choice == "random"
+
 
 def subset(gram: Matrix, num_atoms: int, options: SubsetOptions) -> Encoding:
     """Return M of the T task vectors as atoms.

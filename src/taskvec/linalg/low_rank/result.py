@@ -42,6 +42,7 @@ class LoraResult:
         left_out: Tensor that an adapter of this kind cannot change → ‖Δ‖² of its change; those that change nothing
             are not named.
         whole: Tensors that it holds whole, in place of the base's.
+        certificate: The errors of what was cut, where it came from a basis.
         num_params: Numbers in the adapter.
         num_bytes: Bytes of its weights.
     """
@@ -53,6 +54,7 @@ class LoraResult:
     num_params: int
     num_bytes: int
     whole: tuple[str, ...] = ()
+    certificate: Mapping[str, Any] | None = None
 
     @property
     def truncation_error(self) -> float:
@@ -79,4 +81,5 @@ class LoraResult:
             "whole": list(self.whole),
             "num_params": self.num_params,
             "bytes": self.num_bytes,
+            **({} if self.certificate is None else {"certificate": dict(self.certificate)}),
         }

@@ -17,6 +17,7 @@ from taskvec.recipes.mergekit.settings import Scope, own_setting
 from taskvec.recipes.mergekit.slots import Slot, Slots
 from taskvec.recipes.mistakes import meant
 from taskvec.recipes.schema import Recipe
+from taskvec.recipes.steps import check_options
 from taskvec.vectors.expressions import BASE
 
 MERGED = "_merged"
@@ -95,7 +96,9 @@ class _Translation:
             "semantics": self._given.semantics,
             "output": _output(self._given, self._base, self._by_name),
         }
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
+        self._check_options(recipe)
+        return recipe
 
     def _roles(self) -> tuple[Slot, tuple[Slot, ...]]:
         """Return the reference from which deltas are taken, and what is merged.
@@ -159,6 +162,17 @@ class _Translation:
     def _common(self, parameter: Parameter) -> Any:
         pairs = zip(self._slots.layers, self._slots.shared, strict=True)
         return own_setting(parameter, [Scope(layers, tuple(_found(parameter, shared))) for layers, shared in pairs])
+
+    def _check_options(self, recipe: Recipe) -> None:
+        """Refuse values that the method cannot take, in the words of who wrote them.
+
+        Raises:
+            RecipeError: If there is one; those that differ by tensor are looked at when the models are open.
+        """
+        try:
+            check_options(recipe.steps[MERGED], recipe.semantics)
+        except CompositionError as error:
+            raise RecipeError(f"merge_method {error}") from None
 
     def _check_names(self, settings: Parameters) -> None:
         parameters = self._method.parameters

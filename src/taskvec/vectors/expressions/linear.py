@@ -58,6 +58,7 @@ def linear_form(
     functions: Mapping[str, VectorFunction] | None = None,
     merges: Mapping[str, MergeFunction] | None = None,
     definitions: Mapping[str, Definition] | None = None,
+    part_remedy: str = "decompose it first",
 ) -> LinearForm:
     """Reduce an expression to one coefficient a vector.
 
@@ -67,12 +68,13 @@ def linear_form(
         functions: Functions of task vectors beside ``sum`` and ``mean``, such as those that must know a store.
         merges: Functions that make a new vector, such as ``ties``; these alone take options.
         definitions: Further names, and what they stand for.
+        part_remedy: What helps where a vector is known and a part of it is not.
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
     text, root = (expression, parse(expression)) if isinstance(expression, str) else (None, expression)
     known = {} if merges is None else merges  # which may not be there before a call asks for it
-    return _Evaluation(text, names, functions or {}, known, definitions or {}).form(root)
+    return _Evaluation(text, names, functions or {}, known, definitions or {}, part_remedy).form(root)
 
 
 class _Evaluation:
@@ -85,12 +87,14 @@ class _Evaluation:
         functions: Mapping[str, VectorFunction],
         merges: Mapping[str, MergeFunction],
         definitions: Mapping[str, Definition],
+        part_remedy: str,
     ) -> None:
         self._text = text
         self._names = frozenset(names)
         self._functions = functions
         self._merges = merges
         self._definitions = definitions
+        self._part_remedy = part_remedy
 
     def form(self, root: Node) -> LinearForm:
         value = self._evaluate(root)
@@ -142,7 +146,7 @@ class _Evaluation:
         if node.key == BASE or node.key in self._names:
             return node.key
         if node.part and node.name in self._names:
-            raise self._error(node, f"{quoted(node.name)} has no {node.part} part; decompose it first")
+            raise self._error(node, f"{quoted(node.name)} has no {node.part} part; {self._part_remedy}")
         raise self._error(node, unknown("name", node.key, {*self._names, *self._definitions}, also=[BASE]))
 
     def _finite(self, node: Node, value: float) -> float:
