@@ -34,10 +34,9 @@ def measure_all(
             found.chain.append(bench.split_facts("chain"))
             _added(bench, found, reversed(_sharing_of(bench)))  # so that the true split is there at the end
         with setting.step("negation"):
-            if group.seed in lab.plan.negation_seeds:
-                _negated(bench, found)
+            _negated(bench, found)
         with setting.step("recovered one by one"):
-            if group.seed == lab.plan.seeds[0] and found.negated:
+            if group.seed == lab.plan.seeds[0]:
                 _one_by_one(bench, found)
     for group in large:
         with setting.step("large learning rate"):

@@ -240,7 +240,11 @@ def _gap(found: Findings) -> str:
     full, once = (found.closed(LARGE_RATE, name) for name in (FULL, ONCE))
     small = found.closed(LEARNING_RATE, FULL)
     if not full:
-        return ""
+        merged, owns = found.means(LARGE_RATE, FULL), [mean(own) for own in found.own(LARGE_RATE)]
+        return (
+            f"; on their own tasks they have {percent(owns)} %, at some seed no more than the base, so that there is "
+            f"no gap to close: task arithmetic has {percent(merged)} %"
+        )
     beside = f", against {percent(small)} % at {LEARNING_RATE:g}" if small else ""
     return (
         f", and task arithmetic goes {percent(full)} % of the way from the base to the fine-tunes ({ONCE} "

@@ -30,8 +30,6 @@ SHAPE = (16, 24)
 PLAN = Plan(
     num_tasks=4,
     seeds=(0, 1),
-    large_rate_seeds=(0,),
-    negation_seeds=(0, 1),
     atoms=(0.25, 0.5),
     rank=3,
     targets=2,
@@ -96,7 +94,7 @@ def laboratory(
         load,
         said.append,
     )
-    return lab, groups(LEARNING_RATE, PLAN.seeds), groups(LARGE_RATE, PLAN.large_rate_seeds)
+    return lab, groups(LEARNING_RATE, PLAN.seeds), groups(LARGE_RATE, PLAN.seeds)
 
 
 @pytest.fixture(scope="module")

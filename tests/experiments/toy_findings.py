@@ -10,7 +10,7 @@ from experiments.vision.analogies import SCRIPTS, expressions
 from experiments.vision.directions import BASES, merges, sharing
 from experiments.vision.findings import Findings
 from experiments.vision.measuring import KINDS, LARGE_RATE_NAMES
-from experiments.vision.plan import LARGE_RATE, LEARNING_RATE, Plan
+from experiments.vision.plan import LARGE_RATE, Plan
 
 NAMES = ("mnist", "animals", "latin", "emoji", "badges", "greek", "digits", "cyrillic")
 FALLING = ((0.3, 0.8, 0.99), (1.0, 0.6, 0.96), (2.25, 0.3, 0.9), (3.4, 0.2, 0.7))
@@ -47,8 +47,8 @@ def findings(outcome: Outcome) -> Findings:
     plan = outcome.plan
     names = NAMES[: plan.num_tasks]
     found = Findings(plan, dict.fromkeys(names, outcome.base), dict.fromkeys(names, 0.5))
-    for rate, seeds in ((LEARNING_RATE, plan.seeds), (LARGE_RATE, plan.large_rate_seeds)):
-        for place in range(len(seeds)):
+    for rate in plan.rates:
+        for place in range(len(plan.seeds)):
             row = {a: {b: outcome.own if a == b else outcome.base - 0.1 for b in names} for a in names}
             found.cross.setdefault(rate, []).append(row)
             for label in _labels(names, plan, rate):
