@@ -56,8 +56,8 @@ class Plan:
     train_tokens: int = 64
     learning_rate: float = 3e-5
     rank: int = 64
-    scalings: tuple[float, ...] = (0.12, 0.25, 0.45, 0.8)
-    few_scalings: tuple[float, ...] = (0.12, 0.45)
+    scalings: tuple[float, ...] = (0.06, 0.12, 0.25, 0.45, 0.8)
+    few_scalings: tuple[float, ...] = (0.06, 0.12, 0.45)
     measured_tokens: int = 48
     new_tokens: int = 16
     precision: Precision = "float32"

@@ -32,8 +32,10 @@ def run_all(setting: Setting) -> Result:
         known = studies(plan, model, base.name, cache)
     with setting.step("fine-tunes"):
         groups, large = (
-            [Group(rate, seed, finetuned(known, base, plan, cache, rate, seed)) for seed in seeds]
-            for rate, seeds in ((LEARNING_RATE, plan.seeds), (LARGE_RATE, plan.large_rate_seeds))
+            [Group(rate, seed, finetuned(known, base, plan, cache, rate, seed)) for seed in plan.seeds]
+            if rate in plan.rates
+            else []
+            for rate in (LEARNING_RATE, LARGE_RATE)
         )
         styled = [_styled(known, base, group, setting, cache) for group in groups]
     tasks = {task.name: task for task in eval_tasks(known, plan)}
@@ -56,7 +58,7 @@ def run_all(setting: Setting) -> Result:
 def _styled(known: Sequence[Study], base: Path, group: Group, setting: Setting, cache: Cache) -> dict[str, Path]:
     """The fine-tune on glyphs in the second style that is the source of the analogy."""
     by_name, plan = {study.task.name: study for study in known}, plan_for(setting)
-    if not {SOURCE, *SCRIPTS} <= set(by_name) or group.seed not in plan.analogy_seeds:
+    if not {SOURCE, *SCRIPTS} <= set(by_name):
         return {}
     return finetuned([negative(by_name[SOURCE])], base, plan, cache, group.learning_rate, group.seed)
 

@@ -33,6 +33,7 @@ class Findings:
         added: Learning rate → direction's name → one record a seed.
         directions: Direction's name → the direction.
         negated: Kind → target → one record a seed.
+        recovered: Name of a basis and M → accuracies of its vectors one by one, at the first seed.
         analogies: Script → what was added → one accuracy a seed.
         chain: What the paper's chain found to be shared, one record a seed.
         inputs: What it depends on.
@@ -45,6 +46,7 @@ class Findings:
     added: dict[float, dict[str, list[Json]]] = field(default_factory=dict)
     directions: dict[str, Direction] = field(default_factory=dict)
     negated: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
+    recovered: dict[tuple[str, int], Json] = field(default_factory=dict)
     analogies: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     chain: list[Json] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
@@ -97,7 +99,8 @@ class Findings:
         """What was computed → wall-clock seconds when it was, which a cached run does not spend again."""
         added = [r for merges in self.added.values() for records in merges.values() for r in records]
         negated = [r for targets in self.negated.values() for records in targets.values() for r in records]
-        return {"additions": sum(r["seconds"] for r in added), "negations": sum(r["seconds"] for r in negated)}
+        every = {"additions": added, "negations": negated, "recovered one by one": self.recovered.values()}
+        return {what: sum(record["seconds"] for record in records) for what, records in every.items()}
 
     def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
         """For each seed at which it was measured, the accuracy as a share of full addition's."""

@@ -12,7 +12,7 @@ import torch
 from torch.nn import Module
 
 from experiments.cached import Kept
-from experiments.vision.directions import Direction, Workshop
+from experiments.vision.directions import SEEDED, BasisOf, Direction, Workshop
 from experiments.vision.plan import REVISION, Plan
 from taskvec import RunOptions, Store
 from taskvec.evaluation import Grid, InPlace, SimpleTask, addition, negation
@@ -199,6 +199,32 @@ class Bench:
 
         deciding = self._deciding(direction.seeded) | {"scalings": NEGATED}
         return lab.kept.value("negation", measure, target=target, direction=asdict(direction), **deciding)
+
+    def recovered(self, basis: BasisOf, target: str, scaling: float) -> Json:
+        """Test accuracies of every vector recovered from a basis alone, and of the base without a target's.
+
+        Args:
+            basis: Of all tasks.
+            target: The task whose recovered vector is taken away.
+            scaling: λ by which.
+        """
+        lab = self.laboratory
+
+        def measure() -> Json:
+            started = time.monotonic()
+            alone = {}
+            for name, task in lab.tasks.items():
+                with InPlace(lab.model, {"it": self.workshop.values(Direction(name, name, basis))}) as model:
+                    alone[name] = task.test(model.with_coefficients({"it": 1.0}))["accuracy"]
+            with InPlace(lab.model, {"it": self.workshop.values(Direction(target, target, basis))}) as model:
+                edited = model.with_coefficients({"it": -scaling})
+                left = {name: task.test(edited)["accuracy"] for name, task in lab.tasks.items()}
+            lab.say(f"{basis.name}, M = {basis.num_atoms}: each alone {mean(alone):.1%}, −{target} {left[target]:.1%}")
+            return {"alone": alone, "negated": left, "seconds": time.monotonic() - started}
+
+        deciding = self._deciding(basis.name in SEEDED) | {"target": target, "scaling": scaling}
+        found: Json = lab.kept.value("recovered", measure, basis=asdict(basis), **deciding)
+        return found
 
     def split_facts(self, name: str) -> Json:
         """What a decomposition says of itself."""

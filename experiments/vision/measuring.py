@@ -34,8 +34,10 @@ def measure_all(
             found.chain.append(bench.split_facts("chain"))
             _added(bench, found, reversed(_sharing_of(bench)))  # so that the true split is there at the end
         with setting.step("negation"):
-            if group.seed in lab.plan.negation_seeds:
-                _negated(bench, found)
+            _negated(bench, found)
+        with setting.step("recovered one by one"):
+            if group.seed == lab.plan.seeds[0]:
+                _one_by_one(bench, found)
     for group in large:
         with setting.step("large learning rate"):
             every = [*merges(lab.names, group.seed), *sharing(lab.names)]
@@ -61,6 +63,14 @@ def _negated(bench: Bench, found: Findings) -> None:
         for target in names[: plan.targets]:
             record = bench.negated(target, kind, negative_direction(kind, target, names, plan))
             found.negated.setdefault(kind, {}).setdefault(target, []).append(record)
+
+
+def _one_by_one(bench: Bench, found: Findings) -> None:
+    """Measure each recovered vector alone, and one taken away by the λ that its whole vector was given."""
+    target, whole = next(iter(found.negated["whole"].items()))
+    for name, share in bench.laboratory.plan.bases_of(bench.group.seed):
+        basis = BasisOf(name, bench.laboratory.plan.num_atoms(share))
+        found.recovered[name, basis.num_atoms] = bench.recovered(basis, target, whole[0]["scaling"])
 
 
 def negative_direction(kind: str, target: str, names: list[str], plan: Plan) -> Direction:

@@ -95,12 +95,9 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         said.append("A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate.")
     if LARGE_RATE in found.added:
         said.append(
-            f"Learning rate {LARGE_RATE:g}: {plan.large_rate_steps} steps, seeds "
-            f"{', '.join(map(str, plan.large_rate_seeds))}, and only cross-accuracy, task arithmetic, TIES and shared "
-            "counted once."
+            f"Learning rate {LARGE_RATE:g}: {plan.large_rate_steps} steps, and only cross-accuracy, task arithmetic, "
+            "TIES and shared counted once."
         )
-    if found.analogies:
-        said.append(f"Analogies: seeds {', '.join(map(str, plan.analogy_seeds))}.")
     if any(name.startswith("autoencoder") for name, _ in found.bases):
         said.append(autoencoder)
     if fewer := _of_fewer_seeds(found):

@@ -27,6 +27,8 @@ def tables(found: Findings) -> tuple[Table, ...]:
     if LARGE_RATE in found.added:
         made.append(rates_table(found))
     made += [negation_table(found), forgetting_table(found)]
+    if found.recovered:
+        made.append(one_by_one_table(found))
     if found.analogies:
         made.append(analogies_table(found))
     return tuple(made)
@@ -281,6 +283,34 @@ def forgetting_table(found: Findings) -> Table:
     columns = (Column(name="what is negated"), *levels, SEEDS)
     title = "Target left where the controls fall to a share of the base's, on validation pictures"
     return Table(title=title, columns=columns, rows=rows, spread=SPREAD)
+
+
+def one_by_one_table(found: Findings) -> Table:
+    """Each recovered vector alone, and one of them negated: a row a basis, at the first seed."""
+    own = found.own(LEARNING_RATE)[0]
+    target, whole = next(iter(found.negated["whole"].items()))
+    records = {"all vectors": {"alone": own, "negated": whole[0]["test"]}}
+    records |= {f"{name}, M = {num_atoms}": record for (name, num_atoms), record in found.recovered.items()}
+    rows = tuple(
+        (
+            name,
+            mean(record["alone"]),
+            min(record["alone"][task] / own[task] for task in found.names),
+            record["negated"][target] / found.base[target],
+            fmean(record["negated"][task] / found.base[task] for task in found.names if task != target),
+        )
+        for name, record in records.items()
+    )
+    columns = (
+        Column(name="basis"),
+        _fraction("alone", "mean accuracy of base + τ̂, each on its own task"),
+        _fraction("least share", "the worst of these ÷ that of the task's own fine-tune"),
+        _fraction("target left", f"accuracy of base − λ·τ̂ of {target} on {target} ÷ the base's; less is better"),
+        _fraction("controls kept", "the same on the other tasks, mean"),
+    )
+    scaling = whole[0]["scaling"]
+    title = f"Vectors recovered from a basis, one by one (negated by the λ of the whole vector, {scaling:g})"
+    return Table(title=title, columns=columns, rows=rows)
 
 
 def analogies_table(found: Findings) -> Table:

@@ -23,6 +23,8 @@ QUESTION = (
 def answer(found: Findings) -> str:
     """The findings: in short, and then a paragraph for each question."""
     parts = [_short(found), _merged(found), _half(found), _again(found), _once(found), _forgotten(found)]
+    if found.recovered:
+        parts.append(_one_by_one(found))
     if LARGE_RATE in found.added:
         parts.append(_large(found))
     if found.analogies:
@@ -209,6 +211,20 @@ def _least(left: Mapping[str, Sequence[float]]) -> str:
     return f"; least for {best}, {_points(less)} points against whole, {noise}"
 
 
+def _one_by_one(found: Findings) -> str:
+    """What one recovered vector does, alone and negated, where sums of many do not show it."""
+    half = found.plan.num_atoms(0.5)
+    record, own = found.recovered["spectral", half], mean(found.own(LEARNING_RATE)[0])
+    target, whole = next(iter(found.negated["whole"].items()))
+    left, all_left = (tested[target] / found.base[target] for tested in (record["negated"], whole[0]["test"]))
+    return (
+        f"One by one (first seed): recovered from {half} atoms of the default basis, a vector has "
+        f"{100 * mean(record['alone']):.1f} % on its own task; the fine-tunes have {100 * own:.1f} %, the base "
+        f"{100 * mean(found.base):.1f} %. Negated by the λ of the whole vector, it leaves {100 * left:.1f} % of the "
+        f"base's accuracy on {target}, the whole vector {100 * all_left:.1f} %."
+    )
+
+
 def _large(found: Findings) -> str:
     names = found.names
     others = [
@@ -224,7 +240,11 @@ def _gap(found: Findings) -> str:
     full, once = (found.closed(LARGE_RATE, name) for name in (FULL, ONCE))
     small = found.closed(LEARNING_RATE, FULL)
     if not full:
-        return ""
+        merged, owns = found.means(LARGE_RATE, FULL), [mean(own) for own in found.own(LARGE_RATE)]
+        return (
+            f"; on their own tasks they have {percent(owns)} %, at some seed no more than the base, so that there is "
+            f"no gap to close: task arithmetic has {percent(merged)} %"
+        )
     beside = f", against {percent(small)} % at {LEARNING_RATE:g}" if small else ""
     return (
         f", and task arithmetic goes {percent(full)} % of the way from the base to the fine-tunes ({ONCE} "

@@ -29,7 +29,7 @@ MEASURED = {"task_arithmetic", "ties", "dare_linear", "awd", "tsv", "iso_c"}
 
 def findings() -> Findings:
     """Two tasks and two seeds; a merge's accuracy is decided by its place in the table."""
-    plan = Plan(num_tasks=2, seeds=(0, 1), large_rate_seeds=())
+    plan = Plan(num_tasks=2, seeds=(0, 1), large_rate_steps=0)
     found = Findings(plan, dict.fromkeys(TASKS, 0.4), dict.fromkeys(TASKS, 0.2))
     found.cross[LEARNING_RATE] = [{task: dict.fromkeys(TASKS, own) for task in TASKS} for own in (0.8, 0.9)]
     found.added[LEARNING_RATE] = {

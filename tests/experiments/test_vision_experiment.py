@@ -13,7 +13,7 @@ from experiments.cached import Kept
 from experiments.publishing import page
 from experiments.setting import Setting
 from experiments.vision.analogies import collect, reach
-from experiments.vision.directions import BASES, Direction, merges, over_bases, sharing
+from experiments.vision.directions import BASES, BasisOf, Direction, merges, over_bases, sharing
 from experiments.vision.findings import Findings, at_control
 from experiments.vision.laboratory import Bench, Group, Laboratory
 from experiments.vision.measuring import KINDS, measure_all
@@ -30,8 +30,6 @@ SHAPE = (16, 24)
 PLAN = Plan(
     num_tasks=4,
     seeds=(0, 1),
-    large_rate_seeds=(0,),
-    negation_seeds=(0, 1),
     atoms=(0.25, 0.5),
     rank=3,
     targets=2,
@@ -96,7 +94,7 @@ def laboratory(
         load,
         said.append,
     )
-    return lab, groups(LEARNING_RATE, PLAN.seeds), groups(LARGE_RATE, PLAN.large_rate_seeds)
+    return lab, groups(LEARNING_RATE, PLAN.seeds), groups(LARGE_RATE, PLAN.seeds)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +147,22 @@ def test_random_directions_add_nothing(result: tuple[Result, Findings]) -> None:
     assert max(gain) < -0.05
 
 
+def test_a_vector_recovered_from_more_atoms_is_nearer_to_its_own_fine_tune(
+    toys: Path, result: tuple[Result, Findings]
+) -> None:
+    _, found = result
+    assert set(found.recovered) == set(found.bases)
+    (own, *_), base = found.own(LEARNING_RATE), found.base
+    alone = {m: found.recovered["pca", m]["alone"] for m in (1, 2)}
+    assert sum(base.values()) < sum(alone[1].values()) < sum(alone[2].values()) < sum(own.values())
+    nothing = found.recovered["random", 2]
+    for moved in (nothing["alone"], nothing["negated"]):
+        assert moved == pytest.approx(base, abs=0.02)
+    lab, (group, *_), _ = laboratory(toys, [])
+    left = Bench(lab, group).recovered(BasisOf("pca", 2), "latin", 0.5)["negated"]
+    assert left["latin"] < base["latin"] - 0.02
+
+
 def test_the_result_renders_and_every_figure_in_words_comes_from_it(result: tuple[Result, Findings]) -> None:
     made, found = result
     assert made.seeds == (0, 1)
@@ -160,6 +174,7 @@ def test_the_result_renders_and_every_figure_in_words_comes_from_it(result: tupl
         "TIES over a basis",
         "What is shared, rank 3",
         "Script × style by analogy",
+        "Vectors recovered from a basis, one by one",
         "Cross-accuracy",
     ):
         assert title in text
@@ -178,7 +193,7 @@ def test_a_second_run_measures_nothing(
     monkeypatch.setattr("experiments.vision.directions.decompose", forbidden)
     found = Findings(PLAN, result[1].base, result[1].pixels, dict(result[1].cross))
     measure_all(Setting(toys, say=said.append), lab, found, groups, large)
-    assert found.added == result[1].added
+    assert (found.added, found.recovered) == (result[1].added, result[1].recovered)
 
 
 def test_what_decides_a_number_decides_its_key(toys: Path) -> None:
@@ -195,7 +210,9 @@ def test_what_decides_a_number_decides_its_key(toys: Path) -> None:
         for direction in (Direction("a", "latin"), Direction("a", "greek"), Direction("a", "latin", seeded=True)):
             bench.added(direction)
             bench.negated("greek", "whole", direction)
-    assert len(set(keys)) == len(keys) == 24
+        for basis, target in itertools.product((BasisOf("random", 2), BasisOf("pca", 1)), ("latin", "greek")):
+            bench.recovered(basis, target, 0.5)
+    assert len(set(keys)) == len(keys) == 40
 
 
 def test_the_catalogue_has_what_the_experiment_promises() -> None:

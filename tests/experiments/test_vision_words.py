@@ -213,6 +213,10 @@ def test_a_negation_that_keeps_too_little_at_once_is_told_as_lambda_0() -> None:
 def test_fine_tunes_no_better_than_the_base_make_no_way() -> None:
     result = told(Outcome(base=0.9, own=0.9))
     assert "of the way" not in result.answer
+    assert (
+        "on their own tasks they have 90.0 ± 0.0 %, at some seed no more than the base, so that there is"
+        in result.answer
+    )
     assert row(named(result, "Addition from a basis"), "all vectors")["of the way"] is None
 
 
@@ -221,7 +225,7 @@ def test_fine_tunes_no_better_than_the_base_make_no_way() -> None:
     [
         Outcome(),
         Outcome(plan=FAST),
-        Outcome(plan=dataclasses.replace(Plan(), large_rate_seeds=())),
+        Outcome(plan=dataclasses.replace(Plan(), large_rate_steps=0)),
         Outcome(merged={"task arithmetic": 0.5}, wander=0.0),
         Outcome(base=0.95, own=0.9, wander=-0.02),
     ],
@@ -233,6 +237,6 @@ def test_any_outcome_is_a_page_with_pictures(outcome: Outcome) -> None:
     assert "nan" not in text
     assert "-0.0 " not in text
     assert all(chart.complete() for chart in charts(result).values())
-    assert ("5e-05" in text) == bool(outcome.plan.large_rate_seeds)
+    assert ("5e-05" in text) == bool(outcome.plan.large_rate_steps)
     assert all(table.rows for table in result.tables)
     assert LEARNING_RATE in findings(outcome).added

@@ -10,7 +10,7 @@ from experiments.vision.analogies import SCRIPTS, expressions
 from experiments.vision.directions import BASES, merges, sharing
 from experiments.vision.findings import Findings
 from experiments.vision.measuring import KINDS, LARGE_RATE_NAMES
-from experiments.vision.plan import LARGE_RATE, LEARNING_RATE, Plan
+from experiments.vision.plan import LARGE_RATE, Plan
 
 NAMES = ("mnist", "animals", "latin", "emoji", "badges", "greek", "digits", "cyrillic")
 FALLING = ((0.3, 0.8, 0.99), (1.0, 0.6, 0.96), (2.25, 0.3, 0.9), (3.4, 0.2, 0.7))
@@ -47,14 +47,15 @@ def findings(outcome: Outcome) -> Findings:
     plan = outcome.plan
     names = NAMES[: plan.num_tasks]
     found = Findings(plan, dict.fromkeys(names, outcome.base), dict.fromkeys(names, 0.5))
-    for rate, seeds in ((LEARNING_RATE, plan.seeds), (LARGE_RATE, plan.large_rate_seeds)):
-        for place in range(len(seeds)):
+    for rate in plan.rates:
+        for place in range(len(plan.seeds)):
             row = {a: {b: outcome.own if a == b else outcome.base - 0.1 for b in names} for a in names}
             found.cross.setdefault(rate, []).append(row)
             for label in _labels(names, plan, rate):
                 if label not in outcome.absent and (place == 0 or label not in outcome.first_alone):
                     record = _added(outcome, names, label, place)
                     found.added.setdefault(rate, {}).setdefault(label, []).append(record)
+    found.recovered = _recovered(outcome, names)
     for place in range(len(plan.seeds)):
         found.chain.append({"dimensions": place, "energy": {}})
         for kind in KINDS:
@@ -75,6 +76,13 @@ def _labels(names: tuple[str, ...], plan: Plan, rate: float) -> list[str]:
         labels += [f"{name}, {what}, M = {num_atoms}" for name in BASES for what in ("recovered", "atoms")]
         labels += [f"TIES {what}, M = {num_atoms}" for what in ("over the recovered vectors", "on the atoms")]
     return labels
+
+
+def _recovered(outcome: Outcome, names: tuple[str, ...]) -> dict[tuple[str, int], dict[str, Any]]:
+    plan = outcome.plan
+    negated = dict.fromkeys(names, 0.98 * outcome.base) | {names[0]: 0.9 * outcome.base}
+    record = {"alone": dict.fromkeys(names, 0.95 * outcome.own), "negated": negated, "seconds": 0.5}
+    return {(name, plan.num_atoms(share)): record for name, share in plan.bases_of(plan.seeds[0])}
 
 
 def _added(outcome: Outcome, names: tuple[str, ...], label: str, place: int) -> dict[str, Any]:
