@@ -105,7 +105,7 @@ class ComputedVectors:
 
     def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
         self._measuring = Measuring(inputs, settings, rule)
-        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found)
+        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused)
         self._options = options
         self._found: Found | None = None
         self._lock = threading.Lock()
