@@ -6,8 +6,11 @@ itself, so nothing depends on where a chunk begins. Other arguments are those of
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
+from taskvec.numerics.codes import F32
 from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.rounding import all_finite_32
@@ -17,6 +20,19 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _RANGE = 2.0**53
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) these kernels, so that the memory that they take is known before planning."""
+    raw, rows, one = np.zeros((1, 4), np.uint8), np.zeros((1, 1), np.float32), np.ones(1, np.int64)
+    elements = (raw[0], F32, raw, np.zeros(1, np.int64), np.zeros(1, np.bool_), 0, np.ones((1, 1), np.float32))
+    mixed_deltas(*elements, rows)
+    keep_above(rows, rows[0], one, 0, rows.copy())
+    for some in (rows, rows.astype(np.float64)):
+        elect(some, some[0], True, some[0].copy())
+    elect_above(*elements, rows[0], one, rows[0], True, rows[0].copy())
+    drop(rows[0], np.zeros(2, np.uint64), 0, np.ones(1), rows[0].copy())
 
 
 @compiled
