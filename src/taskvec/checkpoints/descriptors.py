@@ -37,6 +37,9 @@ class PinnedFile:
     size: int
     modified_ns: int
 
+    def __hash__(self) -> int:
+        return hash((self.device, self.inode, self.modified_ns))  # asked for at every read, and a path takes long
+
     @classmethod
     def of(cls, path: Path) -> PinnedFile:
         """Look at a regular file.

@@ -14,11 +14,22 @@ from blake3 import blake3
 
 from taskvec.checkpoints.derived import DerivedCheckpoint
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.reading import part_bytes, parts, read_part
+from taskvec.composition.reading import (
+    Raw,
+    chunk_parts,
+    part_bytes,
+    parts,
+    read_part,
+    read_stored,
+    stored_bytes,
+    stored_elements,
+)
+from taskvec.methods.method import Fused
 from taskvec.methods.part import Array, Grain, Part
 from taskvec.methods.settings import Settings
 from taskvec.numerics.one_thread import one_thread_each
 from taskvec.streaming import AlignedTensor, RunOptions
+from taskvec.streaming.units import BLOCK
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Source
 
@@ -26,7 +37,17 @@ Found = Mapping[str, tuple[Any, ...]]
 """Tensor → what a method's statistics found in it, one of each."""
 
 _WHOLE_BYTES = 150  # of an element while a whole tensor is merged: factors, what finds them, the last results
+_NO_ROW = np.empty(0, np.float32)
 _KEPT = 2  # whole results that are kept: that of the tensor being read, and that of the one before it
+
+
+class _Own(threading.local):
+    """What a thread has of its own: room that it reads to again and again, and the block that it merged last."""
+
+    def __init__(self, size: int) -> None:
+        self.space: Raw = np.empty(size, np.uint8)
+        self.place: tuple[str, int] | None = None
+        self.row: Array = _NO_ROW
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,7 @@ class Computed:
         inputs: The task vectors.
         settings: The options.
         found: What was measured.
+        fused: A faster way to the same, of whatever the options are for all tensors.
     """
 
     name: str
@@ -48,6 +70,7 @@ class Computed:
     inputs: MergeInputs
     settings: Settings
     found: Callable[[], Found]
+    fused: Fused | None = None
 
     @property
     def form(self) -> Dense:
@@ -64,13 +87,54 @@ class Computed:
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
         if self.grain is not Grain.TENSOR:
-            return options.workers * part_bytes(self.inputs, self.grain)
+            at_once = stored_bytes(self.inputs) + _NO_ROW.itemsize * BLOCK
+            return options.workers * (at_once if self._is_always_fused else part_bytes(self.inputs, self.grain))
         return _WHOLE_BYTES * max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
 
     def row(self, part: Part) -> Array:
         """Return the merged elements of a part."""
         known = replace(part, found=self.found().get(part.tensor, ()))
         return self.merge(known, self.settings.at(part.tensor))
+
+    def merged(self, tensor: AlignedTensor, first: int, stop: int) -> Iterator[tuple[int, Array]]:
+        """Yield merged elements that cover at least ``first … stop``, and where each array of them begins."""
+        fused = self._fused_at(tensor.name)
+        if fused is None:
+            for part in parts(self.inputs, tensor, first, stop, self.grain):
+                yield part.first, self.row(part)
+            return
+        for begin in range(first // BLOCK * BLOCK, stop, BLOCK):
+            yield begin, self._block(fused, tensor, begin)
+
+    def _block(self, fused: Fused, tensor: AlignedTensor, begin: int) -> Array:
+        """Return a merged block; a pass asks for it in chunks, one after another, and each thread keeps its last."""
+        own = self._own
+        if own.place != (tensor.name, begin):
+            own.place, own.row = None, _NO_ROW  # of two blocks only one is held
+            own.row = self._merged_block(fused, tensor, begin)
+            own.place = (tensor.name, begin)
+        return own.row
+
+    def _merged_block(self, fused: Fused, tensor: AlignedTensor, begin: int) -> Array:
+        stop = min(begin + BLOCK, tensor.num_params)
+        options, found = self.settings.at(tensor.name), self.found().get(tensor.name, ())
+        carried, merged = fused.begin(found, begin), np.empty(stop - begin, np.float32)
+        for chunk in read_stored(self.inputs, tensor, begin, stop, self._own.space):
+            stored = stored_elements(self.inputs, chunk, found, carried)
+            if not fused.merge(stored, options, merged[chunk.start - begin : chunk.stop - begin]):
+                list(chunk_parts(self.inputs, chunk))  # whose error says what is not finite
+        return merged
+
+    @cached_property
+    def _own(self) -> _Own:
+        return _Own(stored_bytes(self.inputs))
+
+    def _fused_at(self, tensor: str) -> Fused | None:
+        return self.fused if self.fused and self.fused.wanted(self.settings.at(tensor)) else None
+
+    @property
+    def _is_always_fused(self) -> bool:
+        return all(self._fused_at(tensor.name) for tensor in self.inputs.alignment.combinable)
 
     def whole(self, tensor: AlignedTensor) -> Array:
         """Return a whole merged tensor; one is merged at a time, with one thread, and the last ones are kept."""
@@ -142,10 +206,9 @@ class _MergedTensor:
         values, computed = np.frombuffer(out, np.float32), self.computed
         first = offset // values.itemsize
         stop = first + values.size
-        for part in parts(computed.inputs, self.tensor, first, stop, computed.grain):
-            merged = computed.row(part)
-            low, high = max(part.first, first), min(part.first + merged.size, stop)
-            values[low - first : high - first] = merged[low - part.first : high - part.first]
+        for start, merged in computed.merged(self.tensor, first, stop):
+            low, high = max(start, first), min(start + merged.size, stop)
+            values[low - first : high - first] = merged[low - start : high - start]
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ Magnitudes of float32 numbers are 31-bit integers. The first count is of their 1
 2¹⁶ bins the k-th largest lies and how many of that bin are kept; and how many of each bin are fine, having more below
 those bits. Differences of half-precision numbers rarely are: where more of the bin are kept than are fine, the bin is
 the threshold. Only elsewhere does a second count, of the 15 low bits within the bin, follow. No value is sorted, and
-none is kept. A piece's counts are handed on sparse, because small tensors are many.
+none is kept. A piece's counts are handed on sparse, because small tensors are many; of a large tensor only the sum is
+kept, and of each piece what lies near the threshold as the pieces so far have it.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import AlignmentError, NonFiniteError
+from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import (
     HIGH_BINS,
     LOW_BINS,
@@ -27,6 +29,7 @@ from taskvec.numerics.trimming import (
     NON_FINITE,
     count_high,
     count_low,
+    join,
     occurring,
     warm_up,
 )
@@ -39,8 +42,10 @@ Kept = Callable[[AlignedTensor], Counts]
 Highs = Mapping[str, Arrays]
 """Tensor → the bin of each task's k-th largest magnitude, and which of that bin it is; each int64 ``(T,)``."""
 
-_KEYS_APART = 1 << 20  # of the pieces of a tensor; beyond that they are added up
+_KEYS_APART = 1 << 19  # of the pieces of a tensor; beyond that they are added up
+_NEAR = 64  # bins on either side: a quarter of an octave
 _FINE_SHIFT = 32  # above it is the count of those whose low bits are not zero
+_NO_KEYS, _NO_COUNTS = np.zeros(0, np.int64), np.zeros((2, 0), np.int64)
 
 
 class State(NamedTuple):
@@ -87,13 +92,17 @@ class CountingKernel(Kernel):
         if state is None:
             return ()
         most = min(state.counts.size, len(self.inputs.vectors) * BLOCK)
-        keys, counts = np.empty(most, np.int64), np.empty(most, np.uint64)
+        keys, counts = np.empty(most, np.int64), np.empty(most, np.int64)
         size = occurring(state.counts.reshape(-1), keys, counts)
-        return keys[:size].copy(), counts[:size].astype(np.int64)
+        return keys[:size].copy(), counts[:size].copy()
 
     def scratch_bytes(self, num_sources: int) -> int:
-        """Return the bytes of a piece's counts, sparse too, and of their sum over a tensor; and of a tile a source."""
-        return len(self.inputs.vectors) * self.bins * 32 + 16 * _KEYS_APART + num_sources * (1 << 15)
+        """Return the bytes of a piece's counts, sparse too; and of two tiles a source."""
+        return len(self.inputs.vectors) * self.bins * 24 + num_sources * 8 * TILE
+
+    def held_bytes(self) -> int:
+        """Return the bytes of a tensor's counts: added up, before and after a piece, and of its pieces."""
+        return len(self.inputs.vectors) * self.bins * 48 + 16 * _KEYS_APART
 
     def parameters(self) -> bytes:
         """Return what is counted."""
@@ -130,21 +139,23 @@ class HighKernel(CountingKernel):
         tensor = state.tensor
         count_high(
             chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.inputs.centered, chunk.count, state.mixing,
-            state.counts,
+            state.counts.view(np.uint32),
         )  # fmt: skip
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
-        """Keep the counts of every piece while they are few, else add them up densely."""
-        if len(total) == 1:
-            self._add(total[0], *part)
-            return total
-        pieces = (*total, *part)
-        if sum(keys.size for keys in pieces[::2]) <= _KEYS_APART:
-            return pieces
-        dense = np.zeros((2, len(self.inputs.vectors) * self.bins), np.int64)
-        for piece in _pairs(pieces):
-            self._add(dense, *piece)
-        return (dense,)
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:
+        """Add the counts of a piece to those of the tensor, and keep its own: if they become many, near the threshold.
+
+        Returns:
+            Of the tensor the keys, all their counts and those that are fine ``(2, n)``, and the keys near which the
+            thresholds should be, none while all are kept; then of each piece the keys and their counts.
+        """
+        keys, counts, near, *pieces = total or (_NO_KEYS, _NO_COUNTS, _NO_KEYS)
+        keys, counts = joined(keys, counts, *_apart(*part))
+        pieces += self._close(near, *part)
+        if not near.size and sum(own.size for own in pieces[::2]) > _KEYS_APART:
+            near = self._near(tensor, keys, counts[0])
+            pieces = [array for piece in _pairs(pieces) for array in self._close(near, *piece)]
+        return (keys, counts, near, *pieces)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
         """Return the thresholds where they are known, else what the second count needs.
@@ -159,19 +170,30 @@ class HighKernel(CountingKernel):
         Raises:
             NonFiniteError: If a task's vector holds infinity or NaN.
         """
-        keys, counts, fine = counted(total)
+        keys, (counts, fine), _, *pieces = total
         self.check_finite(tensor, keys)
         bins, ranks = select(keys, counts, self.kept(tensor), self.bins)
         wanted = np.arange(len(bins)) * self.bins + bins
         larger = _at(keys, fine, wanted)
-        if len(total) == 1 or ((ranks <= larger) & (ranks > 0)).any():
+        equal = np.array([_at(own, _coarse(packed) - _fine(packed), wanted) for own, packed in _pairs(pieces)])
+        is_known = (ranks > larger) & (equal.sum(axis=0) == _at(keys, counts, wanted) - larger)
+        if not (is_known | (ranks == 0)).all():
             return bins, ranks
-        equal = [_at(piece, _coarse(packed) - _fine(packed), wanted) for piece, packed in _pairs(total)]
-        return tied_ends(bins << LOW_BITS, ranks - larger, np.array(equal))
+        return tied_ends(bins << LOW_BITS, ranks - larger, equal)
 
-    def _add(self, dense: Counts, keys: Counts, packed: Counts) -> None:
-        dense[0, keys] += _coarse(packed)
-        dense[1, keys] += _fine(packed)
+    def _near(self, tensor: AlignedTensor, keys: Counts, counts: Counts) -> Counts:
+        """Return the keys at which tasks would be cut if the rest of a tensor were like its pieces so far, ``(T,)``."""
+        seen = int(counts[: np.searchsorted(keys, self.bins)].sum())
+        bins, _ = select(keys, counts, -(-self.kept(tensor) * seen // tensor.num_params), self.bins)
+        near: Counts = np.arange(len(bins)) * self.bins + bins
+        return near
+
+    def _close(self, near: Counts, keys: Counts, packed: Counts) -> Arrays:
+        """Return the counts of a piece at keys that are close to those of their tasks; all if there are none."""
+        if not near.size:
+            return keys, packed
+        is_close = np.abs(keys - near[keys // self.bins]) <= _NEAR
+        return keys[is_close], packed[is_close]
 
     def check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
         """Refuse counts of what is not finite.
@@ -216,7 +238,7 @@ class LowKernel(CountingKernel):
             self.highs[tensor.name][0].astype(np.uint32), state.counts,
         )  # fmt: skip
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Keep the counts of every piece: which of them hold the threshold is known at the end."""
         return (*total, *part)
 
@@ -230,9 +252,11 @@ class LowKernel(CountingKernel):
         Returns:
             Each int64 ``(T,)``.
         """
-        keys, counts, _ = _joined(total)
+        keys, counts = _NO_KEYS, _NO_COUNTS
+        for piece in _pairs(total):
+            keys, counts = joined(keys, counts, *_apart(*piece))
         highs, ranks = self.highs[tensor.name]
-        lows, ranks = select(keys, counts, ranks, self.bins)
+        lows, ranks = select(keys, counts[0], ranks, self.bins)
         wanted = np.arange(len(lows)) * self.bins + lows
         equal = [_at(*piece, wanted) for piece in _pairs(total)]
         return tied_ends((highs << LOW_BITS) | lows, ranks, np.array(equal))
@@ -295,12 +319,7 @@ def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Coun
     return chosen[:, 0], chosen[:, 1]
 
 
-def counted(total: Arrays) -> tuple[Counts, Counts, Counts]:
-    """Return what a first count of a tensor found: keys, counts, and counts of those whose low bits are not zero."""
-    return _dense_keys(total[0]) if len(total) == 1 else _joined(total)
-
-
-def _pairs(arrays: Arrays) -> Iterator[tuple[Counts, Counts]]:
+def _pairs(arrays: Sequence[Counts]) -> Iterator[tuple[Counts, Counts]]:
     return zip(arrays[::2], arrays[1::2], strict=True)
 
 
@@ -312,19 +331,19 @@ def _fine(packed: Counts) -> Counts:
     return packed >> _FINE_SHIFT
 
 
-def _joined(pieces: Arrays) -> tuple[Counts, Counts, Counts]:
-    """Add the packed counts of some pieces up: keys, counts, and counts of those whose low bits are not zero."""
-    packed = np.concatenate(pieces[1::2])
-    keys, inverse = np.unique(np.concatenate(pieces[::2]), return_inverse=True)
-    counts, fine = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
-    np.add.at(counts, inverse, _coarse(packed))
-    np.add.at(fine, inverse, _fine(packed))
-    return keys, counts, fine
+def _apart(keys: Counts, packed: Counts) -> tuple[Counts, Counts]:
+    """Return the keys of a piece, and the counts of all and of those that are fine, ``(2, n)``."""
+    return keys, np.stack([_coarse(packed), _fine(packed)])
 
 
-def _dense_keys(dense: Counts) -> tuple[Counts, Counts, Counts]:
-    keys = np.flatnonzero(dense[0])
-    return keys, dense[0, keys], dense[1, keys]
+def joined(keys: Counts, counts: Counts, more_keys: Counts, more_counts: Counts) -> tuple[Counts, Counts]:
+    """Return two sorted lists of keys as one, the counts of those in both, ``(2, n)``, added up."""
+    if not keys.size:
+        return more_keys, more_counts
+    most = keys.size + more_keys.size
+    all_keys, all_counts = np.empty(most, np.int64), np.empty((2, most), np.int64)
+    size = join(keys, counts, more_keys, more_counts, all_keys, all_counts)
+    return all_keys[:size].copy(), all_counts[:, :size].copy()
 
 
 def _at(keys: Counts, counts: Counts, wanted: Counts) -> Counts:

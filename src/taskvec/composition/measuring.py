@@ -10,6 +10,7 @@ import numpy as np
 
 from taskvec.composition.computed import Computed, Found
 from taskvec.composition.copies import copy_job
+from taskvec.composition.cuts import Cut as FoundCut
 from taskvec.composition.cuts import find_cuts, plan_cuts
 from taskvec.composition.inputs import MergeInputs
 from taskvec.composition.model_cuts import find_model_cuts, plan_model_cuts
@@ -17,7 +18,7 @@ from taskvec.composition.summing import of_model, sums_job
 from taskvec.methods.method import Formula
 from taskvec.methods.part import Array
 from taskvec.methods.settings import Settings
-from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, magnitudes
+from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, Ties, magnitudes
 from taskvec.streaming import AlignedTensor, Job, PlannedPass, RunOptions, plan_pass, run
 from taskvec.vectors.task_vector import TaskVector
 
@@ -103,17 +104,15 @@ class Measuring:
         kept = {tensor.name: self._kept(cuts, tensor, before) for tensor in tensors}
         nothing = np.zeros_like(next(iter(kept.values()), np.zeros((1, len(self.inputs.vectors)), np.int64)))
         scored = self._scored(cuts, before)
-        found = find_cuts(
-            scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options, splits_ties=cuts.splits_ties
-        )
-        return {name: _shaped(found[name].thresholds, found[name].ends, one) for name, one in kept.items()}
+        found = find_cuts(scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options)
+        return {name: _shaped(found[name], one) for name, one in kept.items()}
 
     def _model_cuts(self, cuts: Cuts, options: RunOptions) -> Mapping[str, Cut]:
         tensors = self.inputs.alignment.combinable
         total = sum(tensor.num_params for tensor in tensors)
         kept = np.atleast_2d(cuts.kept(total, self.settings.at(tensors[0].name), ()))
         found = find_model_cuts(self._scored(cuts, {}), kept.reshape(-1), options)
-        return {name: _shaped(cut.thresholds, cut.ends, kept) for name, cut in found.items()}
+        return {name: _shaped(cut, kept) for name, cut in found.items()}
 
     def _kept(self, cuts: Cuts, tensor: AlignedTensor, before: Found) -> Array:
         return np.atleast_2d(cuts.kept(tensor.num_params, self.settings.at(tensor.name), before[tensor.name]))
@@ -131,8 +130,9 @@ class Measuring:
         return MergeInputs(self.inputs.base, vectors * cuts.number)
 
 
-def _shaped(thresholds: Array, ends: Array, kept: Array) -> Cut:
+def _shaped(found: FoundCut, kept: Array) -> Cut:
     """Return the cuts as a method sees them; above a cut that keeps nothing is nothing."""
-    is_none = kept == 0
-    least = np.where(is_none, np.float32(np.inf), thresholds.view(np.float32).reshape(kept.shape))
-    return Cut(least, np.where(is_none, 0, ends.reshape(kept.shape)))
+    is_none, shape = kept == 0, kept.shape
+    least = np.where(is_none, np.float32(np.inf), found.thresholds.view(np.float32).reshape(shape))
+    ties = Ties(found.places.reshape(shape), found.inside.reshape(shape))
+    return Cut(least, lambda: np.where(is_none, 0, found.look().reshape(shape)), ties)

@@ -13,6 +13,7 @@ from taskvec.composition.measuring import Measuring
 from taskvec.methods import Method, find_method
 from taskvec.methods.method import Combination, Formula
 from taskvec.methods.settings import Given, Settings
+from taskvec.numerics.consensus import warm_up
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base
@@ -105,13 +106,14 @@ class ComputedVectors:
 
     def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
         self._measuring = Measuring(inputs, settings, rule)
-        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found)
+        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused)
         self._options = options
         self._found: Found | None = None
         self._lock = threading.Lock()
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes of the statistics."""
+        warm_up()
         return self._measuring.plan(options)
 
     def prepare(self, options: RunOptions) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from taskvec.composition.cuts import Cut, cut_at
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.magnitudes import Counts, HighKernel, LowKernel, State, counted, select, tied_ends
+from taskvec.composition.magnitudes import Counts, HighKernel, LowKernel, State, select, tied_ends
 from taskvec.numerics.trimming import LOW_BITS
 from taskvec.streaming import AlignedTensor, Arrays, Job, Notes, PlannedPass, RunOptions, plan_pass, run
 
@@ -23,12 +23,12 @@ class _ModelHigh(HighKernel):
     notes = Notes.NOTHING
 
     def __init__(self, inputs: MergeInputs) -> None:
-        super().__init__(inputs, lambda _: np.zeros(0, np.int64))
+        super().__init__(inputs, lambda _: np.zeros(len(inputs.vectors), np.int64))
         self.counts = np.zeros(len(inputs.vectors) * self.bins, np.int64)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
         """Add the counts of a tensor to those of the model."""
-        keys, counts, _ = counted(total)
+        keys, (counts, _) = total[:2]
         self.check_finite(tensor, keys)
         self.counts[keys] += counts
         return ()
@@ -43,7 +43,7 @@ class _ModelLow(LowKernel):
         super().__init__(inputs, dict.fromkeys((tensor.name for tensor in inputs.alignment.combinable), (highs,)))
         self.counts = np.zeros(len(inputs.vectors) * self.bins, np.int64)
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Add the counts of a piece to those of the model."""
         keys, counts = part
         self.counts[keys] += counts
@@ -71,7 +71,7 @@ class _Equal(LowKernel):
             return ()
         return (state.counts[np.arange(len(self.lows)), self.lows].astype(np.int64)[None],)
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Keep the pieces apart, ``(pieces, T)``."""
         return (np.concatenate([*total, *part]),)
 

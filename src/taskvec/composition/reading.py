@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import NonFiniteError
-from taskvec.methods.part import Array, Grain, Part, row_length
+from taskvec.methods.part import Array, Grain, Part, Stored, row_length
 from taskvec.numerics.codes import NONE
 from taskvec.numerics.consensus import mixed_deltas
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
 from taskvec.streaming import AlignedTensor, Chunk, Located
+from taskvec.streaming.plan import MAX_CHUNK
 
 PART_NUMBERS = 1 << 18
 """Numbers of all T rows of a part together, where a method's grain lets one choose."""
 
 _PARTS_READ = {Grain.ELEMENTS: 4, Grain.ROWS: 1, Grain.TENSOR: 1}  # at once: a read costs more than a small copy
 _BYTES_A_NUMBER = 72  # raw (of several parts), widened, and what a method makes of it in float64
+_STORED_PARTS = 8  # at once where nothing is made of a number but what is merged
+_STORED_BYTES = 4  # of a number, at most
+
+Raw = NDArray[np.uint8]
 
 
 def part_bytes(inputs: MergeInputs, grain: Grain) -> int:
@@ -28,6 +35,11 @@ def part_bytes(inputs: MergeInputs, grain: Grain) -> int:
     shapes = {tensor.shape for tensor in inputs.alignment.combinable}
     largest = max((_step(shape, len(inputs.vectors), grain) for shape in shapes), default=0)
     return rows * largest * _BYTES_A_NUMBER
+
+
+def stored_bytes(inputs: MergeInputs) -> int:
+    """Return the most that reading elements takes which are merged at once, and what comes of them."""
+    return (len(inputs.forms) + 3) * _stored_step(inputs) * _STORED_BYTES
 
 
 def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, grain: Grain) -> Iterator[Part]:
@@ -48,6 +60,24 @@ def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, gra
     last = -(-stop // unit) * unit
     for start in range(first // unit * unit, last, step):
         yield from chunk_parts(inputs, _read_chunk(tensor, start, min(start + step, last)), grain)
+
+
+def read_stored(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, space: Raw) -> Iterator[Chunk]:
+    """Yield the elements ``first … stop`` as they are, as many at once as :func:`stored_bytes` lets one hold.
+
+    Args:
+        inputs: The task vectors.
+        tensor: The tensor, aligned over the forms.
+        first: The first element.
+        stop: One past the last.
+        space: Where to read them to, of as many bytes; each chunk takes the place of the one before it.
+
+    Yields:
+        The elements, in order.
+    """
+    step = _stored_step(inputs)
+    for start in range(first, stop, step):
+        yield _read_chunk(tensor, start, min(start + step, stop), space)
 
 
 def read_part(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int) -> Part:
@@ -80,14 +110,21 @@ def chunk_part(inputs: MergeInputs, chunk: Chunk, first: int, stop: int) -> Part
     tensor, begin, count = chunk.tensor, first - chunk.start, stop - first
     rows = np.empty((len(inputs.vectors), count), np.float32)
     base = np.zeros(count, np.float32)
-    is_finite = mixed_deltas(
-        chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, begin, inputs.mixing(tensor), rows
-    )
-    if not is_finite:
+    if not mixed_deltas(*_arguments(inputs, chunk, begin), rows):
         raise NonFiniteError(_describe_non_finite(inputs, tensor, rows))
     if tensor.base_code != NONE:
         widen(chunk.base, tensor.base_code, begin, begin + count, base)
     return Part(rows, base, tensor.shape, first, tensor.name, inputs.names)
+
+
+def stored_elements(inputs: MergeInputs, chunk: Chunk, found: tuple[Any, ...], carried: Any) -> Stored:
+    """Return a chunk as it is, for what widens and mixes it itself."""
+    return Stored(_arguments(inputs, chunk, 0), found, carried)
+
+
+def _arguments(inputs: MergeInputs, chunk: Chunk, begin: int) -> tuple[Any, ...]:
+    tensor, mixing = chunk.tensor, inputs.mixing(chunk.tensor)
+    return (chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, begin, mixing)
 
 
 def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array) -> str:
@@ -98,12 +135,18 @@ def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array
     )
 
 
-def _read_chunk(tensor: AlignedTensor, first: int, stop: int) -> Chunk:
+def _read_chunk(tensor: AlignedTensor, first: int, stop: int, space: Raw | None = None) -> Chunk:
     count = stop - first
-    raw = np.empty((1 + len(tensor.sources), count * tensor.max_itemsize), np.uint8)
+    shape = (1 + len(tensor.sources), count * tensor.max_itemsize)
+    raw = np.empty(shape, np.uint8) if space is None else space[: shape[0] * shape[1]].reshape(shape)
     for located, row in zip(tensor.located, raw if tensor.base else raw[1:], strict=True):
         _read(located, first, count, row)
     return Chunk(tensor, first, stop, raw[0], raw[1:], raw[:0])
+
+
+def _stored_step(inputs: MergeInputs) -> int:
+    """Return how many elements are read where they are merged as they are stored; a pass asks for no more at once."""
+    return min(_step((), len(inputs.vectors), Grain.ELEMENTS) * _STORED_PARTS, MAX_CHUNK)
 
 
 def _step(shape: tuple[int, ...], num_vectors: int, grain: Grain) -> int:

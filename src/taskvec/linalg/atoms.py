@@ -162,7 +162,7 @@ class _AtomKernel(Kernel):
         rows = state.num_rows
         return state.finish((rows, rows + len(self._centered)))
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         return fold_hashed(total, part)
 
     def parameters(self) -> bytes:

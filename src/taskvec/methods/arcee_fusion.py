@@ -36,7 +36,7 @@ def _merge(part: Part, options: MergeOptions) -> Doubles:
 
 arcee_fusion = Method(
     "arcee_fusion",
-    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES), splits_ties=False),)),
+    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES)),)),
     MergeOptions,
     "the changes of one model that stand out",
     "I = |τ| · KL(softmax θ₁ ‖ softmax θ₀) of rows; τ where I ≥ median I + 1.5 (third − first quartile), else 0",

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from taskvec.methods.part import Array, Doubles
-from taskvec.numerics.consensus import elect
+from taskvec.methods.part import Array, Doubles, Stored
+from taskvec.numerics.consensus import elect, elect_above
 
 Numbers = Sequence[float] | Doubles
 
@@ -38,13 +38,44 @@ def agreeing(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:
         ``(n,)``.
     """
     out = np.empty(rows.shape[1], rows.dtype)
+    own, common = _apart(weights)
+    elect(rows, own.astype(rows.dtype), normalize, out)
+    return _with_common(out, common, normalize=normalize)
+
+
+def agreeing_above(stored: Stored, thresholds: Array, weights: Numbers, out: Array, *, normalize: bool) -> bool:
+    """Write :func:`agreeing` of the elements above a cut by magnitude to an array, in one kernel.
+
+    Args:
+        stored: Elements of a tensor as they are stored; carried is how many equal to the thresholds are still above.
+        thresholds: The least magnitudes above it, ``(T,)``.
+        weights: The T weights.
+        out: Float32 ``(n,)``.
+        normalize: Whether to divide.
+
+    Returns:
+        Whether all numbers are finite.
+    """
+    own, common = _apart(weights)
+    least = thresholds.astype(np.float32)
+    is_finite: bool = elect_above(*stored.arguments, least, stored.carried, own.astype(np.float32), normalize, out)
+    _with_common(out, common, normalize=normalize)
+    return is_finite
+
+
+def _apart(weights: Numbers) -> tuple[Doubles, float]:
+    """Return weights without what all of them share, and that."""
     given = np.asarray(weights, np.float64)
     size = abs(float(given[0]))
     common = size if size > 0 and np.all(given == given[0]) else 1.0
-    elect(rows, (given / common).astype(rows.dtype), normalize, out)
+    return given / common, common
+
+
+def _with_common(merged: Array, common: float, *, normalize: bool) -> Array:
+    """Return what was merged without a weight that all share with it; a mean is the same."""
     if not normalize:
-        out *= rows.dtype.type(common)
-    return out
+        merged *= merged.dtype.type(common)
+    return merged
 
 
 def weighted_sum(rows: Array, weights: Numbers, *, normalize: bool) -> Doubles:

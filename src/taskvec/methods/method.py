@@ -15,7 +15,7 @@ from taskvec.errors import CompositionError
 from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.parameter import Parameter, parameters_of
-from taskvec.methods.part import Array, Doubles, Grain, Part
+from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
 from taskvec.methods.settings import Given, Settings
 from taskvec.methods.statistic import Scope, Statistic, each_tensor
 
@@ -70,6 +70,24 @@ class Combination:
 
 
 @dataclass(frozen=True)
+class Fused:
+    """A merge of elements in one kernel, which holds nothing of the size of the T vectors.
+
+    A block of a tensor is merged from its begin, chunk by chunk.
+
+    Attributes:
+        begin: From what the statistics found in a tensor, and the index at which a block begins, to what is carried.
+        merge: Writes what a formula's ``merge`` makes of stored elements and options, bit by bit, to an array ``(n,)``,
+            float32; False if one is not finite.
+        wanted: Whether it can do what the options ask for.
+    """
+
+    begin: Callable[[tuple[Any, ...], int], Any]
+    merge: Callable[[Stored, Any, Array], bool]
+    wanted: Callable[[Any], bool] = lambda _: True
+
+
+@dataclass(frozen=True)
 class Formula:
     """A merge that is a function of aligned elements, of whole rows, or of a whole tensor.
 
@@ -77,11 +95,13 @@ class Formula:
         merge: From a part and options to the merged delta, ``(n,)``.
         grain: How much of a tensor a part must hold.
         statistics: What is measured before, in this order; each may use what those before it found.
+        fused: A faster way to the same, where there is one.
     """
 
     merge: Callable[[Part, Any], Array]
     grain: Grain = Grain.ELEMENTS
     statistics: tuple[Statistic, ...] = ()
+    fused: Fused | None = None
 
 
 @dataclass(frozen=True)

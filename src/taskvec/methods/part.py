@@ -49,6 +49,21 @@ class Part:
         return row_length(self.shape)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Elements of one tensor as they are on disk, for what widens and mixes them itself.
+
+    Attributes:
+        arguments: What they are, as the first arguments of :func:`taskvec.numerics.consensus.mixed_deltas`.
+        found: What the method's statistics found in the tensor, one of each.
+        carried: What goes from one chunk of a block to the next.
+    """
+
+    arguments: tuple[Any, ...]
+    found: tuple[Any, ...]
+    carried: Any
+
+
 def row_length(shape: tuple[int, ...]) -> int:
     """Return the elements along the last dimension, at least 1; a tensor of one dimension is one row."""
     return max(shape[-1], 1) if shape else 1

@@ -10,9 +10,9 @@ import numpy as np
 
 from taskvec.methods.dropping import l1_ratios, l1_sums
 from taskvec.methods.electing import Consensus
-from taskvec.methods.method import Formula
+from taskvec.methods.method import Formula, Fused
 from taskvec.methods.options import Weighted
-from taskvec.methods.part import Array, Doubles, Grain, Part
+from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
 from taskvec.methods.statistic import Cuts, Sums
 
 Mask = Callable[[Part, Any], Array]
@@ -41,6 +41,7 @@ def sparse_rule(
     exact: Mask | None = None,
     cuts: Cuts | None = None,
     grain: Grain = Grain.ELEMENTS,
+    fused: Fused | None = None,
 ) -> Formula:
     """Make the rule of a sparse merge.
 
@@ -51,6 +52,7 @@ def sparse_rule(
             semantics, they are rescaled to the Σ|τ| of the tensor.
         cuts: What the mask must know.
         grain: How much of a tensor the mask must see.
+        fused: Mask and consensus in one kernel, where nothing is rescaled.
 
     Returns:
         The rule.
@@ -71,5 +73,11 @@ def sparse_rule(
         rows = sparse(part, options)
         return options.scaling * consensus(rows, options.weight, normalize=options.normalize)
 
+    def merge_at_once(stored: Stored, options: SparseOptions, out: Array) -> bool:
+        is_finite = fused is not None and fused.merge(stored, options, out)
+        out *= np.float32(options.scaling)
+        return is_finite
+
     known = (cuts,) if cuts else ()
-    return Formula(merge, grain, (*known, Sums(terms, wanted=uses_l1)))
+    faster = fused and Fused(fused.begin, merge_at_once, wanted=lambda options: not options.rescale)
+    return Formula(merge, grain, (*known, Sums(terms, wanted=uses_l1)), faster)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.numerics.consensus import keep_above
+from taskvec.numerics.trimming import ALL
 
 Scope = Literal["tensor", "model"]
 
@@ -51,16 +53,42 @@ class Sums:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """What is known of scores equal to thresholds before anybody looks where they are.
+
+    Attributes:
+        blocks: Where the block of the tensor begins that the last one above the cut is in, ``(C, R)``.
+        inside: How many of that block are above, ``(C, R)``; 0 where all of the tensor are.
+    """
+
+    blocks: NDArray[np.int64]
+    inside: NDArray[np.int64]
+
+    def left(self, cut: int, first: int) -> NDArray[np.int64]:
+        """Return how many equal scores of a block are above a cut, of the first in it, ``(R,)``; ``ALL`` for all."""
+        blocks, inside = self.blocks[cut], self.inside[cut]
+        some = np.where(blocks == first, inside, np.where(blocks > first, ALL, 0))
+        return np.where(inside == 0, ALL, some)
+
+
+@dataclass(frozen=True)
 class Cut:
     """Where R rows of scores are cut C times: above are larger scores, and equal ones at lower indices.
 
     Attributes:
         thresholds: The least score above each cut, ``(C, R)``.
-        ends: One past the last index at which a score equal to the threshold is above, ``(C, R)``.
+        look: Looks for ``ends``.
+        ties: What is known without looking.
     """
 
     thresholds: Array
-    ends: NDArray[np.int64]
+    look: Callable[[], NDArray[np.int64]] = field(repr=False)
+    ties: Ties | None = None
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """One past the last index at which a score equal to the threshold is above, ``(C, R)``."""
+        return self.look()
 
     def above(self, cut: int, scores: Array, first: int) -> NDArray[np.bool_]:
         """Return what is above a cut.
@@ -104,8 +132,6 @@ class Cuts:
         scope: Whether each tensor is cut for itself, or the model as one vector.
         wanted: Whether the options need them; None is found where they do not.
         number: C.
-        splits_ties: Whether of scores equal to a threshold only so many are above as are kept; else all are, and
-            nothing is read again to find where.
     """
 
     kept: Callable[[int, Any, tuple[Any, ...]], Array]
@@ -113,7 +139,6 @@ class Cuts:
     scope: Callable[[Any], Scope] = each_tensor
     wanted: Callable[[Any], bool] = lambda _: True
     number: int = 1
-    splits_ties: bool = True
 
     def of(self, part: Part, options: Any) -> Cut:
         """Return the cuts of a whole tensor in memory."""
@@ -124,8 +149,8 @@ class Cuts:
         thresholds, ends = np.full(kept.shape, np.inf), np.zeros(kept.shape, np.int64)
         for c, r in zip(*np.nonzero(kept), strict=True):
             place = order[r, last[c, r]]
-            thresholds[c, r], ends[c, r] = scores[r, place], place + 1 if self.splits_ties else scores.shape[1]
-        return Cut(thresholds, ends)
+            thresholds[c, r], ends[c, r] = scores[r, place], place + 1
+        return Cut(thresholds, lambda: ends)
 
 
 Statistic = Sums | Cuts

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from taskvec.methods.electing import agreeing
-from taskvec.methods.method import Method, Needs
+from taskvec.methods.electing import agreeing, agreeing_above
+from taskvec.methods.method import Fused, Method, Needs
 from taskvec.methods.options import normalize_flag
 from taskvec.methods.parameter import flag, number, word
-from taskvec.methods.part import Array, Part
+from taskvec.methods.part import Array, Part, Stored
 from taskvec.methods.sparse import SparseOptions, sparse_rule
 from taskvec.methods.statistic import Cuts
 from taskvec.methods.trimming import num_kept
@@ -50,9 +50,23 @@ def _trimmed(part: Part, options: TiesOptions) -> Array:  # noqa: ARG001
     return trimmed
 
 
+def _equal_ones(found: tuple[Any, ...], first: int) -> Array:
+    left: Array = found[0].ties.left(0, first)
+    return left
+
+
+def _trimmed_and_elected(stored: Stored, options: TiesOptions, out: Array) -> bool:
+    return agreeing_above(stored, stored.found[0].thresholds[0], options.weight, out, normalize=options.normalize)
+
+
 ties = Method(
     "ties",
-    sparse_rule(_trimmed, agreeing, cuts=Cuts(_kept, scope=lambda options: options.trim)),
+    sparse_rule(
+        _trimmed,
+        agreeing,
+        cuts=Cuts(_kept, scope=lambda options: options.trim),
+        fused=Fused(_equal_ones, _trimmed_and_elected),
+    ),
     TiesOptions,
     "trim, elect sign, disjoint mean",
     "τ̂ₜ = the k largest |τₜ|; γ = sgn Σ wₜτ̂ₜ; τ = λ Σ wₜτ̂ₜ / Σ wₜ over t with sgn(wₜτ̂ₜ) = γ",

@@ -24,9 +24,13 @@ LOW_BINS = 1 << LOW_BITS
 NON_FINITE = 0x7F800000 >> LOW_BITS
 """The least high part of a magnitude that is infinity or NaN."""
 
+ALL = np.iinfo(np.int64).max
+"""Stands for any number of equal magnitudes."""
+
 _LOW_SHIFT = np.uint32(LOW_BITS)
 _LOW_MASK = np.uint32(LOW_BINS - 1)
-_FINE_SHIFT = np.uint64(32)
+_ONE = np.uint32(1)
+_HALF = np.uint64(32)
 
 
 @functools.cache
@@ -35,17 +39,18 @@ def warm_up() -> None:
     raw = np.zeros((1, 4), np.uint8)
     elements = (raw[0], F32, raw, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1, np.ones((1, 1), np.float32))
     none, one = np.zeros(1, np.uint32), np.ones(1, np.int64)
-    count_high(*elements, np.zeros((1, HIGH_BINS), np.uint64))
+    count_high(*elements, np.zeros((1, 2 * HIGH_BINS), np.uint32))
     count_low(*elements, none, np.zeros((1, LOW_BINS), np.uint64))
     find_ends(*elements, 0, none, one, one.copy())
-    occurring(np.zeros(1, np.uint64), one, np.zeros(1, np.uint64))
+    occurring(np.zeros(1, np.uint64), one, one.copy())
+    join(one, one[None], one, one[None], np.zeros(2, np.int64), np.zeros((1, 2), np.int64))
 
 
 @compiled
 def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  # type: ignore[no-untyped-def]
-    """Count the high parts of the magnitudes of every task's vector in ``counts``, uint64 ``(T, HIGH_BINS)``.
+    """Count the high parts of the magnitudes of every task's vector in ``counts``, uint32 ``(T, 2 · HIGH_BINS)``.
 
-    The low half of a count is of all magnitudes, the high half of those whose low part is not zero.
+    Of each high part, the first count is of magnitudes whose low part is zero, the second of all others.
     """
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
@@ -58,19 +63,40 @@ def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  #
             bins = counts[t]
             for i in range(size):
                 magnitude = bits[i] & MAGNITUDE
-                is_fine = np.uint64(magnitude & _LOW_MASK != 0)
-                bins[magnitude >> _LOW_SHIFT] += np.uint64(1) + (is_fine << _FINE_SHIFT)
+                is_fine = np.uint32(magnitude & _LOW_MASK != 0)
+                bins[((magnitude >> _LOW_SHIFT) << _ONE) | is_fine] += _ONE
 
 
 @compiled
 def occurring(counts, keys, found):  # type: ignore[no-untyped-def]
-    """Copy the counts that are not zero to ``found``, and where they are to ``keys``; returns how many there are."""
+    """Copy the counts that are not zero to ``found``, and where they are to ``keys``; returns how many there are.
+
+    A count, uint64, is two of 32 bits; where it is found, the low half is of both together.
+    """
     size = 0
     for key in range(counts.size):
-        if counts[key]:
+        count = counts[key]
+        if count:
             keys[size] = key
-            found[size] = counts[key]
+            found[size] = np.int64(count + (count >> _HALF))
             size += 1
+    return size
+
+
+@compiled
+def join(keys, counts, more_keys, more_counts, all_keys, all_counts):  # type: ignore[no-untyped-def]
+    """Merge two sorted lists of keys, the counts of each, int64 ``(C, n)``, added up; returns how many there are."""
+    i = j = size = 0
+    while i < keys.size or j < more_keys.size:
+        is_first = j == more_keys.size or (i < keys.size and keys[i] <= more_keys[j])
+        is_second = i == keys.size or (j < more_keys.size and more_keys[j] <= keys[i])
+        all_keys[size] = keys[i] if is_first else more_keys[j]
+        for c in range(counts.shape[0]):
+            first, second = counts[c, i] if is_first else 0, more_counts[c, j] if is_second else 0
+            all_counts[c, size] = first + second
+        i += int(is_first)
+        j += int(is_second)
+        size += 1
     return size
 
 
@@ -119,18 +145,27 @@ def find_ends(  # type: ignore[no-untyped-def]
             if waiting[t] == 0:
                 continue
             bits = mixed_row(deltas, mixing[t], size, scratch).view(np.uint32)
-            here = _count_equal(bits, thresholds[t])
-            if here >= waiting[t]:
-                ends[t] = first + start + _after_equal(bits, thresholds[t], waiting[t])
-            waiting[t] -= min(here, waiting[t])
+            place = take_equal(bits, thresholds[t], waiting[t : t + 1])
+            if waiting[t] == 0:
+                ends[t] = first + start + place
 
 
 @compiled
-def _count_equal(bits, threshold):  # type: ignore[no-untyped-def]
-    equal = np.uint32(0)
+def take_equal(bits, threshold, left):  # type: ignore[no-untyped-def]
+    """Count ``left[0]`` down at magnitudes equal to the threshold, unless it is ``ALL``.
+
+    Returns:
+        One past the place where it gets to 0; all if it does not, none if it was.
+    """
+    if left[0] == ALL:
+        return bits.size
+    if left[0] == 0:
+        return 0
+    wanted, equal = left[0], np.uint32(0)
     for i in range(bits.size):
         equal += np.uint32(bits[i] & MAGNITUDE == threshold)
-    return np.int64(equal)
+    left[0] -= min(np.int64(equal), wanted)
+    return bits.size if left[0] else _after_equal(bits, threshold, wanted)
 
 
 @compiled

@@ -99,7 +99,7 @@ def _run_tensors(job: Job, options: RunOptions, planned: PlannedPass, journal: J
 def _fold(job: Job, piece: Piece, part: Arrays, totals: dict[str, Arrays]) -> bool:
     """Join the arrays of a piece to those before it; returns whether it was the last of its tensor."""
     tensor = job.tensors[piece.tensor]
-    total = job.kernel.fold(totals.get(tensor.name, ()), part)
+    total = job.kernel.fold(tensor, totals.get(tensor.name, ()), part)
     is_last = piece.stop == tensor.num_params
     totals[tensor.name] = job.kernel.conclude(tensor, total) if is_last else total
     return is_last

@@ -170,7 +170,7 @@ class Kernel(ABC):
         """Return the small arrays of a piece."""
         return () if state is None else (state,)
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Join the arrays of a tensor's next piece to those before it; sums unless a kernel says otherwise."""
         return tuple(t + p for t, p in zip(total, part, strict=True)) if total else part
 
@@ -185,6 +185,10 @@ class Kernel(ABC):
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes that ``process`` and the state need beside the chunk, for one worker."""
         return num_sources * 0
+
+    def held_bytes(self) -> int:
+        """Return the bytes that joined arrays take, whatever the number of workers."""
+        return 0
 
     @abstractmethod
     def parameters(self) -> bytes:

@@ -128,7 +128,7 @@ def plan_pass(
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
     kernel.warm_up()
-    reserved = resident_bytes() + SLACK_BYTES + options.held + _TENSOR_BYTES * len(tensors)
+    reserved = resident_bytes() + SLACK_BYTES + options.held + kernel.held_bytes() + _TENSOR_BYTES * len(tensors)
     scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))

@@ -153,7 +153,7 @@ class _ScanKernel(Kernel):
         count = len(self._centered)
         return state.finish((count, count))
 
-    def fold(self, total: Arrays, part: Arrays) -> Arrays:
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         return fold_hashed(total, part)
 
     def parameters(self) -> bytes:
