@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +68,21 @@ def speed_table(found: Mapping[str, Result]) -> str:
     races = [(race, found[race.question]) for race in _RACES if race.question in found]
     rows = [row for race, result in races if (row := _row(race, result))]
     head = "| | taskvec | peak memory | peer in the same run | its peak memory |\n|---|--:|--:|--:|--:|"
-    days = sorted({result.date[:_DAY] for _, result in races})
-    machine = races[0][1].machine
-    where = f"{machine.cpu}, {machine.cores} cores, {show(machine.memory_bytes, Unit.BYTES)}"
-    return "\n".join([head, *rows, "", f"Measured {' and '.join(days)} on {where}."])
+    return "\n".join([head, *rows, "", f"Measured {_circumstances(races)}."])
+
+
+def _circumstances(races: Sequence[tuple[_Race, Result]]) -> str:
+    """On which machine, when, and where there were several, which question."""
+    asked: dict[str, dict[str, str]] = {}
+    for _, result in races:
+        machine = result.machine
+        where = f"{machine.cpu}, {machine.cores} cores, {show(machine.memory_bytes, Unit.BYTES)}"
+        asked.setdefault(where, {})[result.question] = result.date[:_DAY]
+    said = []
+    for where, dates in asked.items():
+        what = f" ({', '.join(dates)})" if len(asked) > 1 else ""
+        said.append(f"on {where}, {' and '.join(sorted(set(dates.values())))}{what}")
+    return "; ".join(said)
 
 
 def write_readme(found: Mapping[str, Result], readme: Path = README) -> None:

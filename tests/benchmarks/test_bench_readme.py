@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.questions import QUESTIONS
@@ -28,3 +29,13 @@ def test_what_stands_around_the_table_stays(tmp_path: Path) -> None:
 def test_a_race_without_its_peer_is_left_out() -> None:
     assert "mergekit" not in speed_table({"against_dense_bases": KEPT["against_dense_bases"]})
     assert "`--help`" in speed_table({"startup": KEPT["startup"]})
+
+
+def test_every_row_is_said_to_be_of_its_own_machine() -> None:
+    one, other = KEPT["against_mergekit"], KEPT["startup"]
+    elsewhere = replace(other, machine=replace(other.machine, cpu="Another"), date="2026-01-02T03:04")
+    last = speed_table({"against_mergekit": one, "startup": elsewhere}).splitlines()[-1]
+    assert f"on {one.machine.cpu}, " in last
+    assert "; on Another, " in last
+    assert last.endswith("2026-01-02 (startup).")
+    assert "(" not in speed_table({"startup": other}).splitlines()[-1].replace("(R)", "")
