@@ -36,7 +36,7 @@ from taskvec.vectors.forms import Dense, Source
 Found = Mapping[str, tuple[Any, ...]]
 """Tensor → what a method's statistics found in it, one of each."""
 
-_WHOLE_BYTES = 150  # of an element while a whole tensor is merged: factors, what finds them, the last results
+_WHOLE_BYTES = 200  # of an element while a whole tensor is merged: factors, what finds them, the last results
 _NO_ROW = np.empty(0, np.float32)
 _KEPT = 2  # whole results that are kept: that of the tensor being read, and that of the one before it
 
