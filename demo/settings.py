@@ -15,7 +15,7 @@ class FineTuning:
     The learning rate is small on purpose: at five times as much, each fine-tune damages what the others need.
     """
 
-    steps: int = 80
+    steps: int = 120
     batch: int = 32
     learning_rate: float = 1e-5
     warmup: float = 0.1  # share of the steps; then a cosine down to zero

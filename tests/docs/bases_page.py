@@ -44,7 +44,7 @@ M = 4. *worst*: the largest error of one task; *cosine*: of the recovered sum wi
 Each cell: {words}. The bound of four atoms is {bounds}; of PCA's five stored vectors {pca_bounds}."""
 
 ACCURACIES = """\
-Eight fine-tunes of a vision transformer (those of `make demo` with `DEMO_STEPS=120`, {size:.0f} MiB in float32; cosines
+Eight fine-tunes of a vision transformer (those of `make demo`, {size:.0f} MiB in float32; cosines
 are small and the spectrum is flat). *alone*: mean accuracy of the recovered vectors at λ = 1, each on its own task;
 *least share*: the worst of these against its own fine-tune's; *added*: mean accuracy of base + 0.3·sum; *negated*: mean
 accuracy of base − λ·τ̂ on the task of τ̂ (the less the better), *others*: of the same models on the other tasks, with
