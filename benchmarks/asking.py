@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.machine import commit, this_machine
+from benchmarks.machine import commit, others_share, this_machine
 from benchmarks.questions import QUESTIONS
-from benchmarks.results import Result, save
+from benchmarks.results import Result, circumstance, save
 from benchmarks.scale import Scale
 from benchmarks.setting import Setting
 from benchmarks.tables import plain
@@ -38,7 +37,7 @@ class Desk:
 
     def ask(self, name: str) -> Result:
         """Ask a question and keep the answer."""
-        question, load = QUESTIONS[name], os.getloadavg()[0]
+        question, others = QUESTIONS[name], others_share()
         self.cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.cache) as scratch:
             answer = question.ask(Setting(self.scale, self.cache, Path(scratch), self.say))
@@ -48,9 +47,9 @@ class Desk:
             command=f"python -m benchmarks {name}" + (" --toy" if self.scale.name == "toy" else ""),
             date=datetime.now(UTC).isoformat(timespec="minutes").removesuffix("+00:00") + " UTC",
             commit=commit(),
-            load=load,
             machine=this_machine(),
             answer=answer,
+            others=others,
         )
         save(result, self.results)
         draw(result, self.results)
@@ -69,7 +68,7 @@ def as_text(result: Result) -> str:
     machine = result.machine
     circumstances = (
         f"{result.date} · commit {result.commit} · {machine.cpu}, {machine.cores} cores, "
-        f"{machine.memory_bytes / 2**30:.0f} GiB, {machine.kernel} · load {result.load:.1f} before"
+        f"{machine.memory_bytes / 2**30:.0f} GiB, {machine.kernel} · {circumstance(result)}"
     )
     answer = result.answer
     missed = [target for target in answer.targets if not target.is_met]

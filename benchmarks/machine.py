@@ -6,8 +6,12 @@ import os
 import platform
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+STAT = Path("/proc/stat")
+"""Where the system says what its processors did."""
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -47,6 +51,22 @@ def available_memory() -> int:
     return int(_field("/proc/meminfo", r"MemAvailable:\s*(\d+) kB") or 0) * 1024
 
 
+def others_share(seconds: float = 2.0) -> float:
+    """Return the share of all processors that other work takes: nothing of ours runs while it is measured.
+
+    Args:
+        seconds: How long to look.
+
+    Returns:
+        Between 0 and 1.
+    """
+    idle, total = _spent()
+    time.sleep(seconds)
+    idle_then, total_then = _spent()
+    passed = total_then - total
+    return 1.0 - (idle_then - idle) / passed if passed else 0.0
+
+
 def commit() -> str:
     """The commit of this repository, and whether the library differs from it.
 
@@ -58,6 +78,13 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git clone)"
     return f"{head} with uncommitted changes" if changed else head
+
+
+def _spent() -> tuple[int, int]:
+    """Return for how many ticks all processors were idle since the system began, and how many there were."""
+    words = STAT.read_text(encoding="ascii").split("\n", 1)[0].split()
+    user, nice, system, idle, waiting, *others = map(int, words[1:9])
+    return idle + waiting, user + nice + system + idle + waiting + sum(others)
 
 
 def _git(*words: str) -> str:

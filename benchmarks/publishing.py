@@ -51,7 +51,7 @@ def as_result(found: Result) -> kept.Result:
         commands=(found.command,),
         date=datetime.strptime(found.date, _DATE).replace(tzinfo=UTC),
         seeds=(),
-        settings={"commit": found.commit, "load before the run": found.load},
+        settings={"commit": found.commit, **_others(found)},
         versions={"python": machine.python},
         machine=kept.Machine(
             cpu=machine.cpu, cores=machine.cores, memory_bytes=machine.memory_bytes, system=machine.kernel
@@ -59,6 +59,13 @@ def as_result(found: Result) -> kept.Result:
         tables=(*map(_table, answer.tables), *([_promises(answer.targets)] if answer.targets else [])),
         notes=answer.notes,
     )
+
+
+def _others(found: Result) -> dict[str, float]:
+    """Return what else the machine did, by the name of how it was measured."""
+    if found.others is None:
+        return {"load before the run": found.load or 0.0}
+    return {"share of other work before the run": found.others}
 
 
 def _verdict(answer: Answer) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchmarks.results import Result, Target
+from benchmarks.results import Result, Target, circumstance
 from benchmarks.tables import Column, Table, Unit, markdown, show
 
-BUSY = 0.5
-"""Processes that want a processor, for every one that there is: above this, figures are of a busy machine."""
+BUSY = 0.1
+"""The share of all processors that other work takes: above this, figures are of a busy machine."""
+
+LOADED = 0.5
+"""Processes that want a processor, for every one that there is: above this, an old figure may be of a busy machine."""
 
 HEAD = """# Benchmarks
 
@@ -44,6 +47,12 @@ def _summary(results: Sequence[Result]) -> Iterator[str]:
     busy = [f"`{result.question}`" for result in results if _is_busy(result)]
     if busy:
         yield f"The machine was busy with other work when these were asked, which costs time: {', '.join(busy)}."
+    loaded = [f"`{result.question}`" for result in results if _may_be_busy(result)]
+    if loaded:
+        yield (
+            "The machine had work in the minute before these were asked, others' or that of the question before, which "
+            f"were not told apart then: {', '.join(loaded)}."
+        )
     yield _bullets(_shortfalls(results)) or "Nothing: every target was met."
 
 
@@ -77,16 +86,19 @@ def _section(result: Result) -> Iterator[str]:
 def _circumstances(result: Result) -> str:
     machine = result.machine
     busy = ": the machine was busy, take times with care" if _is_busy(result) else ""
+    busy = ", perhaps of the question before: take times with care" if _may_be_busy(result) else busy
     size = show(machine.memory_bytes, Unit.BYTES)
     where = f"{machine.cpu}, {machine.cores} cores, {size}, {machine.kernel}, Python {machine.python}"
-    return (
-        f"`{result.command}` · {result.date} · commit {result.commit} · {where} · "
-        f"load {result.load:.1f} before the run{busy}."
-    )
+    return f"`{result.command}` · {result.date} · commit {result.commit} · {where} · {circumstance(result)}{busy}."
 
 
 def _is_busy(result: Result) -> bool:
-    return result.load > BUSY * result.machine.cores
+    return result.others is not None and result.others > BUSY
+
+
+def _may_be_busy(result: Result) -> bool:
+    """Say of an old result, which knows the load alone, whether anything ran before it."""
+    return result.others is None and (result.load or 0.0) > LOADED * result.machine.cores
 
 
 def _bullets(lines: Iterable[str]) -> str:

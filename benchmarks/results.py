@@ -77,9 +77,10 @@ class Result:
         command: What asks it again.
         date: When it was asked, UTC.
         commit: Of this repository.
-        load: Processes that wanted a processor in the minute before.
         machine: Where.
         answer: What was found.
+        others: The share of all processors that other work took right before; None where that was not measured yet.
+        load: In its place, processes that wanted a processor in the minute before, those of the question before too.
     """
 
     question: str
@@ -87,12 +88,20 @@ class Result:
     command: str
     date: str
     commit: str
-    load: float
     machine: Machine
     answer: Answer
+    others: float | None = None
+    load: float | None = None
 
 
 _RESULT = TypeAdapter(Result)
+
+
+def circumstance(result: Result) -> str:
+    """Say what else the machine did before a question was asked."""
+    if result.others is None:
+        return f"load {result.load or 0.0:.1f} before the run"
+    return f"other work took {show(result.others, Unit.FRACTION)} of the processors before the run"
 
 
 def save(result: Result, folder: Path) -> Path:

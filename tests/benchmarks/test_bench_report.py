@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,11 @@ SLOW = Target("edit: at most the floor", 1.5, 1.0, Unit.SECONDS)
 RATIO = Target("edit: 5 × as fast", 7.0, 5.0, Unit.RATIO, at_least=True)
 
 
-def result(*targets: Target, load: float = 0.1) -> Result:
+def result(*targets: Target, others: float | None = 0.01, load: float | None = None) -> Result:
     answer = Answer("Two models.", (TABLE,), targets, ("One row is left out.",), {"edit": (RUN,)})
     machine = Machine("Some CPU", 2, 24 << 30, "Linux 6", "3.11.7")
-    return Result("startup", "How long?", "python -m benchmarks startup", "2026-01-02", "abc123", load, machine, answer)
+    command = "python -m benchmarks startup"
+    return Result("startup", "How long?", command, "2026-01-02", "abc123", machine, answer, others, load)
 
 
 def test_json_gives_back_what_was_saved(tmp_path: Path) -> None:
@@ -61,8 +63,26 @@ def test_a_missed_goal_is_no_missed_promise() -> None:
 
 
 def test_a_busy_machine_is_pointed_out() -> None:
-    assert "busy" in page([result(SLOW, load=3.0)])
-    assert "busy" not in page([result(SLOW, load=0.2)])
+    text = page([result(SLOW, others=0.25)])
+    assert "other work took 25.0% of the processors before the run: the machine was busy" in text
+    assert "asked, which costs time: `startup`" in text
+    assert "busy" not in page([result(SLOW, others=0.02)])
+
+
+def test_an_old_result_says_no_more_than_its_load_tells() -> None:
+    text = page([result(SLOW, others=None, load=3.0)])
+    assert "load 3.0 before the run, perhaps of the question before: take times with care" in text
+    assert "busy" not in text
+    assert "with care" not in page([result(SLOW, others=None, load=0.2)])
+
+
+def test_an_old_result_can_be_read(tmp_path: Path) -> None:
+    saved = save(result(FAST, others=None, load=1.5), tmp_path)
+    old = json.loads(saved.read_text(encoding="utf-8"))
+    del old["others"]
+    saved.write_text(json.dumps(old), encoding="utf-8")
+    found = load(tmp_path, "startup")
+    assert found == result(FAST, others=None, load=1.5)
 
 
 def test_a_target_has_a_direction() -> None:
