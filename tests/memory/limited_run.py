@@ -65,6 +65,9 @@ FORMULAS: dict[str, Callable[[Store, Path], Task]] = {
     "merge by elements": _merge("dare_ties(a, b, c, density=0.5)"),
     "merge by rows": _merge("della(a, b, c)"),
     "merge by order statistics": _merge("breadcrumbs_ties(a, b, c)"),
+    "merge of many": _merge("della(a, b, c, a + b, a + c, b + c, a - b, a - c)"),
+    "merge of a merge": _merge("ties(c, dare_ties(a, b))"),
+    "merge of what ranks scores": _merge("della(c, sce(a, b))"),
 }
 """What works on parts of all task vectors at once: small ones, or whole rows."""
 

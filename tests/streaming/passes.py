@@ -24,6 +24,9 @@ class HeldCheckpoint:
     path: Path = Path("held")
     files: tuple[Path, ...] = ()
 
+    def warm_up(self) -> None:
+        pass
+
     def read_into(self, name: str, start: int, out: NDArray[Any]) -> None:
         self.reads.append((name, start, out.size))
         out[:] = raw_bits(self.arrays[name]).reshape(-1)[start : start + out.size]

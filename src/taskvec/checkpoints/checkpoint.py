@@ -105,6 +105,11 @@ class Checkpoint:
         self.read_into(name, 0, flat)
         return flat.reshape(info.shape)
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls, so that the memory that it takes is known to a plan."""
+        for source in self._table.sources.values():
+            source.warm_up()
+
     def source(self, name: str) -> TensorSource:
         """Return where the bytes of a tensor come from; reading it must not outlive the checkpoint."""
         return self._table.sources[name]

@@ -12,6 +12,7 @@ import numpy as np
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.products import Product, Stored, SumOfProducts, Values
 from taskvec.checkpoints.table import TensorSource, TensorTable
+from taskvec.numerics import rounding
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
 from taskvec.types import DType, TensorInfo
@@ -54,6 +55,10 @@ class Same:
     checkpoint: Checkpoint
     name: str
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        self.checkpoint.source(self.name).warm_up()
+
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
         storage = self.checkpoint.tensors[self.name].dtype.storage
@@ -71,6 +76,11 @@ class Remainder:
 
     whole: Stored
     less: tuple[Stored, ...]
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        for stored in (self.whole, *self.less):
+            stored.warm_up()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -93,6 +103,11 @@ class Sum:
 
     parts: tuple[TensorSource, ...]
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        for part in self.parts:
+            part.warm_up()
+
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
         values = np.frombuffer(out, np.float32)
@@ -114,6 +129,12 @@ class Moved:
 
     origin: Stored
     deltas: tuple[TensorSource, ...]
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        rounding.warm_up("round_into")
+        self.origin.warm_up()
+        Sum(self.deltas).warm_up()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

@@ -33,6 +33,9 @@ class GeneratedCheckpoint(Checkpoint):
 class Zeros:
     """A tensor of zeros."""
 
+    def warm_up(self) -> None:
+        """Do nothing: no compiled code is called."""
+
     def read_into(self, offset: int, out: memoryview) -> None:  # noqa: ARG002
         """Fill ``out`` with zeros."""
         np.frombuffer(out, np.uint8)[:] = 0
@@ -50,6 +53,9 @@ class RandomElements:
     """
 
     key: int
+
+    def warm_up(self) -> None:
+        """Do nothing: no compiled code is called."""
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.numerics import products, rounding
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.products import add_product
 from taskvec.numerics.rounding import widen
@@ -26,6 +27,11 @@ class Stored:
 
     checkpoint: Checkpoint
     name: str
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        rounding.warm_up("widen")
+        self.checkpoint.source(self.name).warm_up()
 
     def widened(self, first: int, count: int) -> Values:
         """Return elements as float32."""
@@ -108,6 +114,12 @@ class Product:
         """Return rows of the left factor times the scale."""
         return self.left.rows(first, self.left.shape[0] if stop is None else stop) * np.float32(self.scale)
 
+    def warm_up(self) -> None:
+        """Load the compiled code that multiplying out calls."""
+        products.warm_up()
+        self.left.stored.warm_up()
+        self.right.stored.warm_up()
+
     def add_to(self, values: Values, first: int) -> None:
         """Add elements ``first … first + values.size`` of the flattened product."""
         if not values.size:
@@ -126,6 +138,11 @@ class SumOfProducts:
     """
 
     terms: tuple[Product, ...]
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        for product in self.terms:
+            product.warm_up()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

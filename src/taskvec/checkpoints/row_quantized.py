@@ -20,7 +20,7 @@ from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.checkpoints.table import TensorSource, TensorTable
 from taskvec.checkpoints.writer import CheckpointWriter
 from taskvec.errors import CheckpointError, OutputError
-from taskvec.numerics.int8 import LARGEST, dequantize, quantize, raise_maxima
+from taskvec.numerics.int8 import LARGEST, dequantize, quantize, raise_maxima, warm_up_reading
 from taskvec.types import DType, TensorInfo
 
 SUFFIX = ".row_scale"
@@ -42,6 +42,10 @@ class ScaledRows:
     integers: TensorSource
     scales: NDArray[np.float32]
     row_length: int
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        warm_up_reading()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the float32 elements from byte ``offset`` on."""

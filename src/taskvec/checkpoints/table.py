@@ -24,6 +24,9 @@ PAGE_GROUP = 1 << 21
 class TensorSource(Protocol):
     """Where the bytes of one tensor come from."""
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls, so that the memory that it takes is known to a plan."""
+
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
 
@@ -39,6 +42,9 @@ class FileSpan:
 
     file: PinnedFile
     start: int
+
+    def warm_up(self) -> None:
+        """Do nothing: files are read as they are."""
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` from the file, without the interpreter's lock and without a copy.
@@ -82,6 +88,9 @@ class HeldArray:
     """
 
     data: NDArray[np.uint8]
+
+    def warm_up(self) -> None:
+        """Do nothing: bytes are copied as they are."""
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Copy bytes into ``out``."""

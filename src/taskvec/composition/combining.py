@@ -16,7 +16,8 @@ from taskvec.errors import CompositionError
 from taskvec.methods.method import Combination
 from taskvec.methods.part import Doubles
 from taskvec.methods.settings import Settings
-from taskvec.streaming import PlannedPass, RunOptions
+from taskvec.numerics import warm_up
+from taskvec.streaming import PlannedPass, RunOptions, warm_up_reading
 from taskvec.vectors.alignment import align
 from taskvec.vectors.coefficients import Coefficient, Deferred, PerTensor, coefficient_at
 from taskvec.vectors.forms import Dense, Form
@@ -64,6 +65,12 @@ class CombinedVectors:
         self._known = known
         self._weights: Mapping[str, Doubles] | None = None
         self._lock = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Load the compiled code that inner products call, where they are needed."""
+        if self.rule.gram is not None:
+            warm_up("gram")
+            warm_up_reading(self.inputs.alignment.combinable)
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the pass of the inner products, where they are needed."""

@@ -23,12 +23,14 @@ from taskvec.composition.reading import (
     read_stored,
     stored_bytes,
     stored_elements,
+    warm_up,
 )
 from taskvec.methods.method import Fused
 from taskvec.methods.part import Array, Grain, Part
 from taskvec.methods.settings import Settings
+from taskvec.numerics.kernels import TILE
 from taskvec.numerics.one_thread import one_thread_each
-from taskvec.streaming import AlignedTensor, RunOptions
+from taskvec.streaming import AlignedTensor, RunOptions, warm_up_reading
 from taskvec.streaming.units import BLOCK
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Source
@@ -37,6 +39,7 @@ Found = Mapping[str, tuple[Any, ...]]
 """Tensor → what a method's statistics found in it, one of each."""
 
 _WHOLE_BYTES = 200  # of an element while a whole tensor is merged: factors, what finds them, the last results
+_MORE_TILES = 8  # of a kernel that merges what is stored, beside those of the vectors: signs, sums and shares
 _NO_ROW = np.empty(0, np.float32)
 _KEPT = 2  # whole results that are kept: that of the tensor being read, and that of the one before it
 
@@ -62,6 +65,8 @@ class Computed:
         settings: The options.
         found: What was measured.
         fused: A faster way to the same, of whatever the options are for all tensors.
+        number_bytes: The most that the formula makes at once of each number of a part.
+        load_own: Loads the kernels that the formula calls beside those of every merge.
     """
 
     name: str
@@ -71,6 +76,8 @@ class Computed:
     settings: Settings
     found: Callable[[], Found]
     fused: Fused | None = None
+    number_bytes: int = 0
+    load_own: Callable[[], None] = lambda: None
 
     @property
     def form(self) -> Dense:
@@ -84,11 +91,19 @@ class Computed:
         origins = [inputs.base.checkpoint, *(form.source.checkpoint for form in inputs.forms)]
         return Dense(Source(self._identity, DerivedCheckpoint(self.name, sources, origins)))
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading it calls, the inputs' too."""
+        warm_up()
+        self.load_own()
+        warm_up_reading(self.inputs.alignment.combinable)
+
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
         if self.grain is not Grain.TENSOR:
-            at_once = stored_bytes(self.inputs) + _NO_ROW.itemsize * BLOCK
-            return options.workers * (at_once if self._is_always_fused else part_bytes(self.inputs, self.grain))
+            tiles = (len(self.inputs.forms) + len(self.inputs.vectors) + _MORE_TILES) * TILE
+            at_once = stored_bytes(self.inputs) + _NO_ROW.itemsize * (BLOCK + tiles)
+            in_parts = part_bytes(self.inputs, self.grain, self.number_bytes)
+            return options.workers * (at_once if self._is_always_fused else in_parts)
         return _WHOLE_BYTES * max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
 
     def row(self, part: Part) -> Array:
@@ -201,6 +216,10 @@ class _MergedTensor:
     computed: Computed
     tensor: AlignedTensor
 
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        self.computed.warm_up()
+
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
         values, computed = np.frombuffer(out, np.float32), self.computed
@@ -222,6 +241,10 @@ class _WholeTensor:
 
     computed: Computed
     tensor: AlignedTensor
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        self.computed.warm_up()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

@@ -19,6 +19,7 @@ from taskvec.composition.merges import Merges
 from taskvec.composition.scope import Preamble, Scope
 from taskvec.composition.storeless import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError
+from taskvec.numerics import warm_up
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.streaming.memory import resident_bytes
 from taskvec.streaming.plan import SLACK_BYTES
@@ -279,24 +280,51 @@ class Editing:
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
+        self.warm_up()
         limits = self.limits
-        before = [*self.products, *(planned for merge in self._all_merges for planned in merge.plan(limits))]
+        before = [*self.products, *(one for merge, own in self._with_limits(limits) for one in merge.plan(own))]
         if self.truth is not None:
             before += plan_measured_error(self.edited.vector, self.truth.edited.vector, limits)
         plan = self.edited.plan(Path(out), self.output, limits)
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
+    def warm_up(self) -> None:
+        """Load the compiled code that all passes call before the first of them is planned."""
+        for merge in self._all_merges:
+            merge.warm_up()
+        self.edited.warm_up()
+        if self.truth is not None:
+            warm_up("gram")
+            self.truth.edited.warm_up()
+
     @property
     def limits(self) -> RunOptions:
-        """The limits with what reading the merges holds: fewer workers where that would be most of what is free."""
+        """The limits of a pass that reads all merges: fewer workers where they would hold most of what is free."""
         merges = self._all_merges
         if not merges:
             return self.options
-        limits, free = self.options, self.options.memory - resident_bytes() - SLACK_BYTES
+        begun = resident_bytes()
+        limits, free = replace(self.options, begun=begun), self.options.memory - begun - SLACK_BYTES
         while (held := sum(merge.held_bytes(limits) for merge in merges)) > free // 2 and limits.workers > 1:
             limits = replace(limits, workers=limits.workers - 1)
         return replace(limits, held=held)
+
+    def prepare(self, limits: RunOptions) -> None:
+        """Run the passes that come before merges can be read; once is enough.
+
+        Args:
+            limits: Those of :attr:`limits`, taken once, so that no pass is refused for what those before it left.
+        """
+        for merge, own in self._with_limits(limits):
+            merge.prepare(own)
+
+    def _with_limits(self, limits: RunOptions) -> Iterator[tuple[Merge, RunOptions]]:
+        """Yield each merge with the limits of the passes before it, which read no merges but those that come first."""
+        held = 0
+        for merge in self._all_merges:
+            yield merge, replace(limits, held=held)
+            held += merge.held_bytes(limits)
 
     @property
     def _all_merges(self) -> tuple[Merge, ...]:
@@ -321,8 +349,7 @@ class Editing:
             self.plan(out)
         with notes_beside(out) if merges else nullcontext() as notes:
             limits = replace(self.limits, notes=notes)
-            for merge in merges:
-                merge.prepare(limits)
+            self.prepare(limits)
             certificate = self._measured(limits)
             certified = {} if certificate is None else {"certificate": certificate}
             output = replace(self.output, record={**self.output.record, **certified})
@@ -344,9 +371,10 @@ class Editing:
         Yields:
             Name and values of a tensor, float32 and shaped, rounded as :meth:`save` would.
         """
-        for merge in self.merges:
-            merge.prepare(self.limits)
-        yield from self.edited.deltas(self.limits)
+        self.warm_up()
+        limits = self.limits
+        self.prepare(limits)
+        yield from self.edited.deltas(limits)
 
 
 @contextmanager

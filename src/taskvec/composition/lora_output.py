@@ -38,12 +38,12 @@ def save_as_lora(
     extraction = _extraction(editing, rule, targets, with_rest=with_rest)
     extraction.plan(out)
     with notes_beside(out) if editing.merges else nullcontext() as notes:
-        for merge in editing.merges:
-            merge.prepare(replace(editing.limits, notes=notes))
+        editing.prepare(replace(editing.limits, notes=notes))
         return replace(extraction.save(out), certificate=editing.certificate)
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets, *, with_rest: bool) -> Extraction:
+    editing.warm_up()
     record: Mapping[str, Any] = editing.output.record
     dtype = editing.output.dtype or DType.F32
     return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record), with_rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from taskvec.composition.cuts import Cut as FoundCut
 from taskvec.composition.cuts import find_cuts, plan_cuts
 from taskvec.composition.inputs import MergeInputs
 from taskvec.composition.model_cuts import find_model_cuts, plan_model_cuts
+from taskvec.composition.reading import part_bytes
 from taskvec.composition.summing import of_model, sums_job
 from taskvec.methods.method import Formula
 from taskvec.methods.part import Array
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, Ties, magnitudes
+from taskvec.numerics.trimming import warm_up
 from taskvec.streaming import AlignedTensor, Job, PlannedPass, RunOptions, plan_pass, run
 from taskvec.vectors.task_vector import TaskVector
 
@@ -37,6 +39,11 @@ class Measuring:
     settings: Settings
     rule: Formula
 
+    def warm_up(self) -> None:
+        """Load the compiled code that these passes call beside what reading a merge does."""
+        if any(isinstance(statistic, Cuts) for statistic in self._wanted):
+            warm_up()
+
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes that come before the first element."""
         planned: list[PlannedPass] = []
@@ -49,7 +56,7 @@ class Measuring:
                 planned.append(plan_pass(job.label, job.tensors, job.kernel, options))
             else:
                 plan = plan_model_cuts if self._is_of_model(statistic) else plan_cuts
-                planned += plan(self._scored(statistic, {}), options)
+                planned += plan(self._scored(statistic, {}), self._with_scores(statistic, options))
         return tuple(planned)
 
     def measure(self, options: RunOptions) -> Found:
@@ -85,13 +92,20 @@ class Measuring:
 
     def _measured(self, statistic: Statistic, before: Found, options: RunOptions) -> Mapping[str, Any]:
         if isinstance(statistic, Cuts):
-            return self._cuts(statistic, before, options)
+            return self._cuts(statistic, before, self._with_scores(statistic, options))
         totals = run(self._sums_job(statistic, before), options)
         sums = {name: total for name, (total,) in totals.items()}
         return of_model(sums) if self._is_of_model(statistic) else sums
 
+    def _with_scores(self, cuts: Cuts, options: RunOptions) -> RunOptions:
+        """Return the limits with what computing scores takes, where these are not the vectors themselves."""
+        if cuts.scores is magnitudes:
+            return options
+        one = part_bytes(self.inputs, self.rule.grain, self.rule.number_bytes)
+        return replace(options, held=options.held + options.workers * one)
+
     def _sums_job(self, sums: Sums, before: Found) -> Job:
-        return sums_job(self.inputs, self.settings, sums, self.rule.grain, before)
+        return sums_job(self.inputs, self.settings, sums, self.rule, before)
 
     def _is_of_model(self, statistic: Statistic) -> bool:
         tensors = self.inputs.alignment.combinable
@@ -124,7 +138,7 @@ class Measuring:
             name = f"scores of {self.settings.method}"
             scores = Computed(
                 name, lambda part, options: cuts.scores(part, options)[0], self.rule.grain, self.inputs, self.settings,
-                lambda: before,
+                lambda: before, load_own=self.rule.warm_up,
             )  # fmt: skip
             vectors = ((name, TaskVector.from_terms(self.inputs.base, {scores.form: 1.0})),)
         return MergeInputs(self.inputs.base, vectors * cuts.number)

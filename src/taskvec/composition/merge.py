@@ -13,7 +13,6 @@ from taskvec.composition.measuring import Measuring
 from taskvec.methods import Method, find_method
 from taskvec.methods.method import Combination, Formula
 from taskvec.methods.settings import Given, Settings
-from taskvec.numerics.consensus import warm_up
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base
@@ -61,6 +60,10 @@ class Merge:
     def __repr__(self) -> str:
         return f"<Merge {self.name}>"
 
+    def warm_up(self) -> None:
+        """Load the compiled code that these passes and reading the merge call: a plan then knows what it takes."""
+        self._work.warm_up()
+
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes that come before the first element; reads no weight."""
         return self._work.plan(options)
@@ -106,14 +109,20 @@ class ComputedVectors:
 
     def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
         self._measuring = Measuring(inputs, settings, rule)
-        self._computed = Computed(name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused)
+        self._computed = Computed(
+            name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused, rule.number_bytes, rule.warm_up
+        )
         self._options = options
         self._found: Found | None = None
         self._lock = threading.Lock()
 
+    def warm_up(self) -> None:
+        """Load the compiled code that the statistics and the formula call."""
+        self._measuring.warm_up()
+        self._computed.warm_up()
+
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes of the statistics."""
-        warm_up()
         return self._measuring.plan(options)
 
     def prepare(self, options: RunOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from taskvec.composition.inputs import MergeInputs
 from taskvec.errors import NonFiniteError
 from taskvec.methods.part import Array, Grain, Part, Stored, row_length
+from taskvec.numerics import consensus, rounding
 from taskvec.numerics.codes import NONE
 from taskvec.numerics.consensus import mixed_deltas
 from taskvec.numerics.kernels import TILE
@@ -22,24 +24,57 @@ PART_NUMBERS = 1 << 18
 """Numbers of all T rows of a part together, where a method's grain lets one choose."""
 
 _PARTS_READ = {Grain.ELEMENTS: 4, Grain.ROWS: 1, Grain.TENSOR: 1}  # at once: a read costs more than a small copy
-_BYTES_A_NUMBER = 72  # raw (of several parts), widened, and what a method makes of it in float64
+_WIDENED_BYTES = 4  # of a number
+_ELEMENT_BYTES = 40  # of an element, whatever the number of vectors: the base, sums, the result
 _STORED_PARTS = 8  # at once where nothing is made of a number but what is merged
-_STORED_BYTES = 4  # of a number, at most
 
 Raw = NDArray[np.uint8]
 
 
-def part_bytes(inputs: MergeInputs, grain: Grain) -> int:
-    """Return the most that computing one part takes."""
-    rows = len(inputs.vectors) + len(inputs.forms) + 1
-    shapes = {tensor.shape for tensor in inputs.alignment.combinable}
-    largest = max((_step(shape, len(inputs.vectors), grain) for shape in shapes), default=0)
-    return rows * largest * _BYTES_A_NUMBER
+def warm_up() -> None:
+    """Load the kernels that reading and merging parts call, so that the memory that they take is known to a plan."""
+    consensus.warm_up()
+    rounding.warm_up("widen")
+
+
+def part_bytes(inputs: MergeInputs, grain: Grain, number_bytes: int) -> int:
+    """Return the most that reading parts and computing one of them takes.
+
+    Args:
+        inputs: The task vectors.
+        grain: How much a part must hold.
+        number_bytes: What is made of each number of a part.
+
+    Returns:
+        Bytes.
+    """
+    kinds = {(tensor.shape, tensor.max_itemsize) for tensor in inputs.alignment.combinable}
+    vectors = len(inputs.vectors)
+    return max(
+        (
+            _raw_bytes(inputs, shape, itemsize, grain)
+            + merging_bytes(vectors, min(_step(shape, vectors, grain), math.prod(shape)), number_bytes)
+            for shape, itemsize in kinds
+        ),
+        default=0,
+    )
+
+
+def _raw_bytes(inputs: MergeInputs, shape: tuple[int, ...], itemsize: int, grain: Grain) -> int:
+    """Return what the parts that are read at once take as they are stored."""
+    step = _step(shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
+    return min(step, math.prod(shape)) * (len(inputs.forms) + 1) * itemsize
+
+
+def merging_bytes(num_vectors: int, num_elements: int, number_bytes: int) -> int:
+    """Return the most that merging so many elements takes, those of the vectors included."""
+    return num_elements * (num_vectors * (_WIDENED_BYTES + number_bytes) + _ELEMENT_BYTES)
 
 
 def stored_bytes(inputs: MergeInputs) -> int:
-    """Return the most that reading elements takes which are merged at once, and what comes of them."""
-    return (len(inputs.forms) + 3) * _stored_step(inputs) * _STORED_BYTES
+    """Return the most that elements take which are read at once to be merged as they are stored."""
+    itemsize = max((tensor.max_itemsize for tensor in inputs.alignment.combinable), default=0)
+    return (len(inputs.forms) + 1) * _stored_step(inputs) * itemsize
 
 
 def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, grain: Grain) -> Iterator[Part]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from taskvec.composition.computed import Found
 from taskvec.composition.inputs import MergeInputs
-from taskvec.composition.reading import chunk_parts, part_bytes, parts
+from taskvec.composition.reading import chunk_parts, part_bytes, parts, warm_up
+from taskvec.methods.method import Formula
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
-from taskvec.numerics import warm_up
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
 
@@ -33,16 +33,18 @@ class _Running:
 class SumsKernel(Kernel):
     """Adds terms up, tile by tile or row by row, so that no sum depends on the chunk size."""
 
-    def __init__(self, inputs: MergeInputs, settings: Settings, sums: Sums, grain: Grain, before: Found) -> None:
+    def __init__(self, inputs: MergeInputs, settings: Settings, sums: Sums, rule: Formula, before: Found) -> None:
         self._inputs = inputs
         self._settings = settings
         self._sums = sums
-        self._grain = grain
+        self._rule = rule
+        self._grain = rule.grain
         self._before = before
 
     def warm_up(self) -> None:
-        """Load what the pass that writes calls, as good as all that this one does."""
-        warm_up("combine")
+        """Load what reading parts and the terms call."""
+        warm_up()
+        self._rule.warm_up()
 
     def begin(self, tensor: AlignedTensor) -> _Running:  # noqa: ARG002
         """Open the sums of a piece."""
@@ -64,7 +66,7 @@ class SumsKernel(Kernel):
 
     def scratch_bytes(self, num_sources: int) -> int:  # noqa: ARG002
         """Return the bytes of a part and of what is made of it."""
-        return part_bytes(self._inputs, self._grain)
+        return part_bytes(self._inputs, self._grain, self._rule.number_bytes)
 
     def parameters(self) -> bytes:
         """Return what is summed."""
@@ -82,9 +84,9 @@ class SumsKernel(Kernel):
         return parts(self._inputs, chunk.tensor, first, stop, self._grain)
 
 
-def sums_job(inputs: MergeInputs, settings: Settings, sums: Sums, grain: Grain, before: Found) -> Job:
+def sums_job(inputs: MergeInputs, settings: Settings, sums: Sums, rule: Formula, before: Found) -> Job:
     """Describe the pass."""
-    kernel = SumsKernel(inputs, settings, sums, grain, before)
+    kernel = SumsKernel(inputs, settings, sums, rule, before)
     return Job(f"sum over {len(inputs.vectors)} vectors", inputs.alignment.combinable, kernel)
 
 

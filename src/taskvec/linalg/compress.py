@@ -18,7 +18,7 @@ from taskvec.errors import BasisError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.building import build, discard
 from taskvec.linalg.design import Designer, error_of
-from taskvec.linalg.planning import plan_request
+from taskvec.linalg.planning import plan_request, warm_up_request
 from taskvec.linalg.request import Request, Wanted
 from taskvec.linalg.spectrum import Spectrum
 from taskvec.streaming import Plan
@@ -71,6 +71,7 @@ def built_as_asked(request: Request) -> Basis:
     Raises:
         BasisError: If rounding takes every design over the allowed error.
     """
+    warm_up_request(request)
     designer, rounding = Designer.of(request), 0.0
     for design in designer.designs():
         if request.max_error is None:

@@ -14,10 +14,25 @@ from taskvec.linalg.design import Designer
 from taskvec.linalg.measured import atom_products
 from taskvec.linalg.request import Request
 from taskvec.linalg.writing import factored_atoms
-from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass
+from taskvec.numerics import int8, rounding, warm_up
+from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass, warm_up_reading
 from taskvec.vectors.forms import Dense, Source
 
 Matrix = NDArray[np.float64]
+
+
+def warm_up_request(request: Request) -> None:
+    """Load the compiled code that all passes of a request call before the first of them is planned."""
+    warm_up("gram")
+    warm_up_reading(request.alignment.tensors)
+    if request.ranks is not None:
+        rounding.warm_up("round_into")
+        rounding.warm_up("widen")
+    elif request.method.name != "random":
+        warm_up("project")
+    if request.is_quantized:
+        int8.warm_up_writing()
+        int8.warm_up_reading()
 
 
 def plan_request(request: Request) -> Plan:
@@ -32,6 +47,7 @@ def plan_request(request: Request) -> Plan:
     Returns:
         The plan.
     """
+    warm_up_request(request)
     store = request.store
     passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
     encoders = _encoders(request, is_gram_known=not passes)

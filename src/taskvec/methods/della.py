@@ -9,7 +9,7 @@ for its window size w, which is ε here, and divides by the chance; it has no de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from taskvec.methods.options import Seeded, normalize_flag
 from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.methods.sparse import SparseOptions, sparse_rule
-from taskvec.numerics.ranking import magnitude_ranks
+from taskvec.numerics.ranking import magnitude_ranks, warm_up
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def _rule(method: str, *, elects: bool) -> Formula:
         chances = _chances(part, options)
         return np.asarray(dropped(part, method, options.seed, list(chances)) / chances)
 
-    return sparse_rule(mask, agreeing if elects else weighted_sum, exact=rescaled, grain=Grain.ROWS)
+    rule = sparse_rule(mask, agreeing if elects else weighted_sum, exact=rescaled, grain=Grain.ROWS)
+    return replace(rule, warm_up=warm_up)
 
 
 _MERGEKIT = (

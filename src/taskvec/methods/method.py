@@ -96,12 +96,16 @@ class Formula:
         grain: How much of a tensor a part must hold.
         statistics: What is measured before, in this order; each may use what those before it found.
         fused: A faster way to the same, where there is one.
+        warm_up: Loads the kernels of its own: the memory that they take is then known to a plan.
+        number_bytes: The most that it, or a statistic, makes at once of each of the T · n numbers of a part.
     """
 
     merge: Callable[[Part, Any], Array]
     grain: Grain = Grain.ELEMENTS
     statistics: tuple[Statistic, ...] = ()
     fused: Fused | None = None
+    warm_up: Callable[[], None] = lambda: None
+    number_bytes: int = 24
 
 
 @dataclass(frozen=True)

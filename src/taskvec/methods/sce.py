@@ -12,7 +12,7 @@ from taskvec.methods.options import MergeOptions
 from taskvec.methods.parameter import number
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.methods.statistic import Cuts, Sums
-from taskvec.numerics.selection import erase_minority, select_varied, variances
+from taskvec.numerics.selection import erase_minority, select_varied, variances, warm_up
 
 _NOTHING = 1e-6
 
@@ -76,7 +76,9 @@ def _merge(part: Part, options: SceOptions) -> Doubles:
 sce = Method(
     "sce",
     Formula(
-        _merge, statistics=(Sums(_differs, wanted=_selects), Cuts(_kept, _variance, wanted=_selects), Sums(_energy))
+        _merge,
+        statistics=(Sums(_differs, wanted=_selects), Cuts(_kept, _variance, wanted=_selects), Sums(_energy)),
+        warm_up=warm_up,
     ),
     SceOptions,
     "select by variance, weight by energy, erase minority signs",

@@ -17,6 +17,8 @@ from taskvec.methods.options import Scaled
 from taskvec.methods.parameter import count, number, task
 from taskvec.methods.part import Doubles, Part
 
+_MADE_BYTES = 40  # of a number: the vectors and their sum in float64, what they differ by, masks
+
 
 @dataclass(frozen=True)
 class TallMaskOptions(Scaled):
@@ -68,7 +70,7 @@ def _consensus(part: Part, options: ConsensusOptions) -> Doubles:
 
 tall_mask = Method(
     "tall_mask",
-    Formula(_tall),
+    Formula(_tall, number_bytes=_MADE_BYTES),
     TallMaskOptions,
     "one task's elements of the sum of all",
     "mₜ = |τₜ| ≥ λₜ |Σ τ − τₜ|; τ = λ mₜ ⊙ Σ τ",
@@ -78,7 +80,7 @@ tall_mask = Method(
 
 consensus = Method(
     "consensus",
-    Formula(_consensus),
+    Formula(_consensus, number_bytes=_MADE_BYTES),
     ConsensusOptions,
     "the elements of the sum that several tasks need",
     "mₜ = |τₜ| ≥ λₜ |Σ τ − τₜ|; τ = λ [Σ mₜ ≥ k] ⊙ Σ τ",

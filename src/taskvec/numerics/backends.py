@@ -12,7 +12,7 @@ from taskvec.numerics import kernels
 from taskvec.numerics.codes import BF16, F32
 
 Array = NDArray[Any]
-Operation = Literal["combine", "gram", "project"]
+Operation = Literal["combine", "gram", "project", "deltas"]
 
 
 class Backend(Protocol):
@@ -107,3 +107,5 @@ def warm_up(*operations: Operation) -> None:
         kernels.gram(base, F32, raw, codes, centered, 1, 1, np.zeros((4, 4)))
     if "project" in operations or not operations:
         kernels.project(base, F32, raw, codes, centered, 1, weights[None], BF16, raw.copy(), np.zeros((4, 4)))
+    if "deltas" in operations or not operations:
+        kernels.deltas_of(base, F32, raw, codes, centered, 1, weights[None].copy())

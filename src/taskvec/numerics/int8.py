@@ -5,12 +5,28 @@ A tensor arrives in pieces of its flattened elements, in order; ``start`` is the
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from taskvec.numerics.compiling import compiled
 
 LARGEST = 127
 """The largest integer in use; −128 is not, so that negation is exact."""
+
+
+@functools.cache
+def warm_up_reading() -> None:
+    """Load (the first time: compile) what reads rows, so that the memory that it takes is known before planning."""
+    dequantize(np.zeros(1, np.int8), 0, 1, np.zeros(1, np.float32), np.zeros(1, np.float32))
+
+
+@functools.cache
+def warm_up_writing() -> None:
+    """Load (the first time: compile) what writes rows, so that the memory that it takes is known before planning."""
+    values = np.zeros(1, np.float32)
+    raise_maxima(values, 0, 1, values.copy())
+    quantize(values, 0, 1, values, np.zeros(1, np.int8))
 
 
 @compiled

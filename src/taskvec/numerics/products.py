@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
+
 from taskvec.numerics.compiling import compiled
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) this kernel, so that the memory that it takes is known before planning."""
+    factor = np.zeros((1, 1), np.float32)
+    add_product(factor, factor, 0, np.zeros(1, np.float32))
 
 
 @compiled

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from taskvec.numerics.compiling import compiled
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) this kernel, so that the memory that it takes is known before planning."""
+    magnitude_ranks(np.zeros(1, np.float32), 1, np.zeros(1))
 
 
 @compiled

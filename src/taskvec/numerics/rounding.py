@@ -6,6 +6,9 @@ reused buffer serves every dtype; ``code`` is a constant of :mod:`taskvec.numeri
 
 from __future__ import annotations
 
+import functools
+from typing import Literal
+
 import numpy as np
 
 from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32
@@ -16,6 +19,20 @@ from taskvec.numerics.narrowing import EXPONENT, MAGNITUDE, narrowed
 _LEAST_HALF = np.uint32(0x38800000)  # 2^-14
 _QUIET_NAN = np.uint32(0x00400000)
 _HALF_SCALE = np.float32(2.0**112)  # moves a half's exponent, read as float32 bits, to its true value
+
+
+@functools.cache
+def warm_up(*functions: Literal["widen", "round_into"]) -> None:
+    """Load (the first time: compile) these functions, so that the memory that they take is known before planning.
+
+    Args:
+        functions: Which.
+    """
+    raw, values = np.zeros(4, np.uint8), np.zeros(1, np.float32)
+    if "widen" in functions:
+        widen(raw, F32, 0, 1, values)
+    if "round_into" in functions:
+        round_into(values, F32, 0, raw)
 
 
 @compiled

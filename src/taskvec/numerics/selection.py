@@ -5,12 +5,22 @@ Rows are float32 or float64 ``(T, n)``; arithmetic is float64, in the order of t
 
 from __future__ import annotations
 
+import functools
 from functools import partial
 
 import numpy as np
 
 from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load (the first time: compile) these kernels, so that the memory that they take is known before planning."""
+    rows, selected = np.zeros((1, 1), np.float32), np.zeros((1, 1))
+    variances(rows, rows[0].copy())
+    select_varied(rows, rows[0, 0], 0, 0, selected)
+    erase_minority(selected, selected[0], 0.0, selected[0].copy())
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from taskvec.streaming.engine import run
 from taskvec.streaming.identity import job_key
-from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, Notes, TensorSink
+from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, Notes, TensorSink, warm_up_reading
 from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 
@@ -23,4 +23,5 @@ __all__ = [
     "make_plan",
     "plan_pass",
     "run",
+    "warm_up_reading",
 ]

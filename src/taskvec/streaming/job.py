@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -129,6 +129,13 @@ class Chunk:
     def count(self) -> int:
         """Number of elements."""
         return self.stop - self.start
+
+
+def warm_up_reading(tensors: Iterable[AlignedTensor]) -> None:
+    """Load the compiled code that reading tensors calls, so that the memory that it takes is known to a plan."""
+    checkpoints = {id(located.checkpoint): located.checkpoint for tensor in tensors for located in tensor.located}
+    for checkpoint in checkpoints.values():
+        checkpoint.warm_up()
 
 
 class Notes(StrEnum):

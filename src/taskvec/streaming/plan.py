@@ -12,7 +12,7 @@ from typing import Any
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.events import Listener, ignore
-from taskvec.streaming.job import AlignedTensor, Kernel
+from taskvec.streaming.job import AlignedTensor, Kernel, warm_up_reading
 from taskvec.streaming.memory import available_bytes, format_size, resident_bytes
 from taskvec.streaming.units import make_units
 
@@ -43,6 +43,8 @@ class RunOptions:
         max_chunk: Elements read at once at most; results do not depend on it.
         listener: Called with every event.
         held: Bytes that something beside the passes holds while they run, such as a merge that they read from.
+        begun: Bytes that the process held before the first of several passes that were planned together, so that none
+            is refused for what those before it left behind; what it holds now if not given.
         notes: A folder where passes that write nothing note what they have finished; nowhere if not given.
     """
 
@@ -53,7 +55,13 @@ class RunOptions:
     max_chunk: int = MAX_CHUNK
     listener: Listener = ignore
     held: int = 0
+    begun: int | None = None
     notes: Path | None = None
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What is spoken for before a pass takes anything: the process, slack, and what is held beside the passes."""
+        return (resident_bytes() if self.begun is None else self.begun) + SLACK_BYTES + self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,8 @@ def plan_pass(
     width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
     kernel.warm_up()
-    reserved = resident_bytes() + SLACK_BYTES + options.held + kernel.held_bytes() + _TENSOR_BYTES * len(tensors)
+    warm_up_reading(tensors)
+    reserved = options.reserved_bytes + kernel.held_bytes() + _TENSOR_BYTES * len(tensors)
     scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Chunk, Job, Journal, Kernel, PlannedPass, RunOptions, plan_pass, run
+from taskvec.streaming import (
+    AlignedTensor,
+    Chunk,
+    Job,
+    Journal,
+    Kernel,
+    PlannedPass,
+    RunOptions,
+    plan_pass,
+    run,
+    warm_up_reading,
+)
 from taskvec.vectors.factored_products import factored_products, is_factored
 from taskvec.vectors.forms import Form
 
@@ -75,6 +86,7 @@ class MissingProducts:
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return what computing would cost; nothing where all is known from factors, which are thin."""
+        warm_up_reading(self.tensors)
         if not self.streamed:
             return ()
         job = self.job(options)

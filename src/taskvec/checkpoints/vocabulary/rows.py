@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.products import Stored
+from taskvec.numerics import rounding
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
 from taskvec.types import DType
@@ -53,6 +54,12 @@ class GatheredRows:
     tensors: Sequence[Stored]
     dtype: DType
     width: int
+
+    def warm_up(self) -> None:
+        """Load the compiled code that reading calls."""
+        rounding.warm_up("round_into")
+        for stored in self.tensors:
+            stored.warm_up()
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""

@@ -13,7 +13,7 @@ from taskvec.linalg.decomposition.reading import CHUNK
 from taskvec.linalg.decomposition.request import Request, matrix_shape
 from taskvec.linalg.decomposition.singular import search_bytes
 from taskvec.numerics import warm_up
-from taskvec.streaming import AlignedTensor, PlannedPass
+from taskvec.streaming import AlignedTensor, PlannedPass, warm_up_reading
 from taskvec.streaming.memory import format_size, resident_bytes
 from taskvec.streaming.plan import SLACK_BYTES
 
@@ -38,7 +38,7 @@ def plan_matrices(request: Request, label: str, read_bytes: Sequence[int], writt
     """
     options = request.store.options
     needs = sorted((_matrix_bytes(tensor, request) for tensor in request.matrices), reverse=True)
-    reserved = _reserved_bytes()
+    reserved = _reserved_bytes(request)
     workers = max(1, min(options.workers, len(needs)))
     while workers > 1 and reserved + sum(needs[:workers]) > options.memory:
         workers -= 1
@@ -90,8 +90,9 @@ def _matrix_bytes(tensor: AlignedTensor, request: Request) -> int:
     return base_bytes(tensor) + copies + factors + bases + max(search, meeting) + 3 * WIDENED_BYTES
 
 
-def _reserved_bytes() -> int:
-    warm_up()
+def _reserved_bytes(request: Request) -> int:
+    warm_up("deltas", "gram")  # of what is read, and of what is hashed afterwards
+    warm_up_reading(request.matrices)
     square = np.eye(64)
     np.linalg.eigh(square @ square)  # what the linear algebra library takes for itself counts too
     return resident_bytes() + SLACK_BYTES

@@ -12,10 +12,9 @@ from taskvec.linalg.decomposition.precise import WIDENED_BYTES
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.reading import CHUNK
 from taskvec.linalg.decomposition.singular import search_bytes
-from taskvec.numerics import warm_up
-from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
-from taskvec.streaming.memory import format_size, resident_bytes
-from taskvec.streaming.plan import SLACK_BYTES
+from taskvec.numerics import rounding, warm_up
+from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions, warm_up_reading
+from taskvec.streaming.memory import format_size
 from taskvec.vectors.factored_products import is_factored
 from taskvec.vectors.forms import Form, LowRank
 
@@ -51,8 +50,10 @@ def plan_extraction(
         MemoryLimitError: If the largest matrix does not fit; the message says the least that would do.
     """
     needs = sorted((_matrix_bytes(tensor, forms, rule) for tensor in tensors), reverse=True)
-    warm_up()
-    reserved = resident_bytes() + SLACK_BYTES + options.held
+    warm_up("deltas", "gram")
+    rounding.warm_up("round_into")
+    warm_up_reading(tensors)
+    reserved = options.reserved_bytes
     workers = max(1, min(options.workers, len(needs)))
     while workers > 1 and reserved + sum(needs[:workers]) > options.memory:
         workers -= 1

@@ -27,6 +27,7 @@ from taskvec.linalg.low_rank.peft_folder import PeftLayout
 from taskvec.linalg.low_rank.result import LoraMatrix, LoraResult
 from taskvec.linalg.low_rank.targets import Targets, has_transposed_layers, left_out
 from taskvec.linalg.low_rank.whole_tensors import WholeTensors, check_memory, whole_tensors
+from taskvec.numerics import rounding
 from taskvec.numerics.one_thread import one_thread_each
 from taskvec.streaming import AlignedTensor, Plan, PlannedPass, RunOptions, make_plan
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
@@ -64,6 +65,9 @@ class Extraction:
 
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
+        if self.with_rest:
+            self.vector.apply_to().warm_up()
+            rounding.warm_up("widen")
         planned = self._planned
         if self.with_rest:
             check_memory(self.vector.base.checkpoint, self._infos, self.options)
