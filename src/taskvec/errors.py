@@ -72,7 +72,15 @@ class OutputError(TaskvecError):
 
 
 class MemoryLimitError(TaskvecError):
-    """The work does not fit in the allowed memory; the message says the least that would do."""
+    """The work does not fit in the allowed memory; the message says the least that would do.
+
+    Attributes:
+        least_bytes: The same as a number; 0 where it is not known.
+    """
+
+    def __init__(self, message: str, least_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.least_bytes = least_bytes
 
 
 class MissingExtraError(TaskvecError):

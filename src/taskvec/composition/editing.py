@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.composition.beside_truth import measured_error, plan_measured_error
+from taskvec.composition.fitting import fitted, limits_before, reading_limits
 from taskvec.composition.merges import Merges
 from taskvec.composition.scope import Preamble, Scope
 from taskvec.composition.storeless import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError
 from taskvec.numerics import warm_up
 from taskvec.streaming import Plan, PlannedPass, RunOptions
-from taskvec.streaming.memory import resident_bytes
-from taskvec.streaming.plan import SLACK_BYTES
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.expressions import LinearForm
@@ -279,10 +278,20 @@ class Editing:
         return cls(expression, edited, replace(target.output, record=record), target.options, merges=made)
 
     def plan(self, out: Ref) -> Plan:
-        """Return what writing would cost, without reading a weight."""
+        """Return what writing would cost, without reading a weight.
+
+        Raises:
+            MemoryLimitError: If a pass does not fit; the message says the least that would do for all of them.
+        """
+        return self._fitted(out)[1]
+
+    def _fitted(self, out: Ref) -> tuple[RunOptions, Plan]:
         self.warm_up()
-        limits = self.limits
-        before = [*self.products, *(one for merge, own in self._with_limits(limits) for one in merge.plan(own))]
+        return fitted(self._all_merges, self.options, partial(self._planned, out))
+
+    def _planned(self, out: Ref, limits: RunOptions) -> Plan:
+        each = limits_before(self._all_merges, limits)
+        before = [*self.products, *(planned for merge, own in each for planned in merge.plan(own))]
         if self.truth is not None:
             before += plan_measured_error(self.edited.vector, self.truth.edited.vector, limits)
         plan = self.edited.plan(Path(out), self.output, limits)
@@ -301,14 +310,7 @@ class Editing:
     @property
     def limits(self) -> RunOptions:
         """The limits of a pass that reads all merges: fewer workers where they would hold most of what is free."""
-        merges = self._all_merges
-        if not merges:
-            return self.options
-        begun = resident_bytes()
-        limits, free = replace(self.options, begun=begun), self.options.memory - begun - SLACK_BYTES
-        while (held := sum(merge.held_bytes(limits) for merge in merges)) > free // 2 and limits.workers > 1:
-            limits = replace(limits, workers=limits.workers - 1)
-        return replace(limits, held=held)
+        return reading_limits(self._all_merges, self.options)
 
     def prepare(self, limits: RunOptions) -> None:
         """Run the passes that come before merges can be read; once is enough.
@@ -316,15 +318,8 @@ class Editing:
         Args:
             limits: Those of :attr:`limits`, taken once, so that no pass is refused for what those before it left.
         """
-        for merge, own in self._with_limits(limits):
+        for merge, own in limits_before(self._all_merges, limits):
             merge.prepare(own)
-
-    def _with_limits(self, limits: RunOptions) -> Iterator[tuple[Merge, RunOptions]]:
-        """Yield each merge with the limits of the passes before it, which read no merges but those that come first."""
-        held = 0
-        for merge in self._all_merges:
-            yield merge, replace(limits, held=held)
-            held += merge.held_bytes(limits)
 
     @property
     def _all_merges(self) -> tuple[Merge, ...]:
@@ -345,10 +340,9 @@ class Editing:
         if self.products:
             raise ValueError("this editing was made to be planned: make it anew without is_plan")
         merges = self._all_merges
-        if merges or self.truth is not None:
-            self.plan(out)
+        chosen = self._fitted(out)[0] if merges or self.truth is not None else self.options
         with notes_beside(out) if merges else nullcontext() as notes:
-            limits = replace(self.limits, notes=notes)
+            limits = replace(chosen, notes=notes)
             self.prepare(limits)
             certificate = self._measured(limits)
             certified = {} if certificate is None else {"certificate": certificate}

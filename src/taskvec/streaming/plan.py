@@ -148,9 +148,11 @@ def plan_pass(
             workers -= 1
     projected = reserved + workers * (scratch + width * chunk)
     if projected > options.memory:
+        least = -(-(projected + _HEADROOM_BYTES) >> 20)
         raise MemoryLimitError(
             f"{label}: {format_size(options.memory)} of memory is not enough for {num_sources} sources; "
-            f"the least that would do is {-(-(projected + _HEADROOM_BYTES) >> 20)}MiB: raise --memory"
+            f"the least that would do is {least}MiB: raise --memory",
+            least << 20,
         )
     read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
     written = sum(
