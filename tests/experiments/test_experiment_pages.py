@@ -152,6 +152,14 @@ def test_what_is_kept_is_computed_once_for_its_key(tmp_path: Path) -> None:
     assert (kept.folder("f", lambda draft: (draft / "x").touch() or None, a=1) / "x").exists()
 
 
+def test_a_folder_that_came_with_an_experiment_is_taken_for_its_key_alone(tmp_path: Path) -> None:
+    made = Kept(tmp_path / "one").folder("f", lambda draft: (draft / "x").write_text("shipped") and None, a=1)
+    kept, built = Kept(tmp_path / "two", made.parent), []
+    assert kept.folder("f", built.append, a=1) == made
+    assert kept.folder("f", built.append, a=2).parent == tmp_path / "two"
+    assert len(built) == 1
+
+
 def test_every_experiment_has_its_function_and_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for name in NAMES:
         text = (ROOT / "experiments" / name / "__init__.py").read_text(encoding="utf-8")
