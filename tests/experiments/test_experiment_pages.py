@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from experiments.__main__ import main
 from experiments.cached import Kept
-from experiments.publishing import charts, page, publish, render_all, report, samples, show, store_page_of
+from experiments.publishing import charts, page, publish, render_all, report, samples, show, show_cell, store_page_of
 from experiments.setting import EVIDENCE, SEEDS, from_environment
 
 from experiments import NAMES
@@ -97,6 +97,20 @@ def test_one_page_to_open_holds_every_result(tmp_path: Path) -> None:
     text = report(tmp_path, tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert result().title in text
     assert result().answer in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (0.5, "0.5"),
+        (Measured(value=0.807, spread=0.002, n=3), "0.807 ± 0.002"),
+        (Measured(value=1.0, spread=1e-8, n=3), "1 ± 0"),
+        (Measured(value=2e-8, spread=1e-8, n=3), "2e-08 ± 1e-08"),
+        (Measured(value=1.0, spread=None, n=1), "1"),
+    ],
+)
+def test_a_spread_that_is_rounding_is_shown_as_none(cell: float | Measured, text: str) -> None:
+    assert show_cell(cell, "number") == text
 
 
 @pytest.mark.parametrize(
