@@ -167,17 +167,19 @@ def _circumstances(result: Result) -> Iterator[str]:
 def _table(table: Table) -> str:
     ruler = ["---" if column.unit == "text" else "--:" for column in table.columns]
     head = [column.name for column in table.columns]
-    body = [[_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
+    body = [[show_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
     lines = "\n".join("| " + " | ".join(row) + " |" for row in (head, ruler, *body))
     meanings = "; ".join(f"{column.name}: {column.meaning}" for column in table.columns if column.meaning)
     below = ". ".join(part for part in (f"±: {table.spread}" if table.spread else "", meanings) if part)
     return f"**{table.title}**\n\n{lines}" + (f"\n\n{below}." if below else "")
 
 
-def _cell(cell: Cell, unit: Unit) -> str:
-    if isinstance(cell, Measured):
-        return show(cell.value, unit) + (f" ± {show(cell.spread, unit)}" if cell.spread is not None else "")
-    return show(cell, unit)
+def show_cell(cell: Cell, unit: Unit) -> str:
+    """A value as people read it, with its spread."""
+    if not isinstance(cell, Measured) or cell.spread is None:
+        return show(cell, unit)
+    is_seen = cell.spread > _LEAST_SPREAD * abs(cell.value)
+    return f"{show(cell.value, unit)} ± {show(cell.spread if is_seen else 0.0, unit)}"
 
 
 def show(value: Cell, unit: Unit) -> str:
@@ -196,4 +198,5 @@ def show(value: Cell, unit: Unit) -> str:
     }.get(unit, f"{number:.3g}")
 
 
+_LEAST_SPREAD = 1e-4  # of the value: below it is rounding
 _SIZES = tuple(enumerate(("B", "KiB", "MiB", "GiB", "TiB")))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import torch
 
 from experiments.cached import Kept
+from experiments.inputs import inputs_of
 from experiments.repository import alike, drawing, growth, learning, newcomers, pictures, telling
 from experiments.repository.findings import Findings
 from experiments.repository.pictures import Source
@@ -38,13 +40,14 @@ def explore(setting: Setting, kept: Kept, sources: Mapping[str, Source], scale: 
     """
     with setting.step("base"):
         base = learning.base(sources, kept, scale.base)
-    found = Findings(tuple(task.name for task in scale.tasks))
+    found, stocks = Findings(tuple(task.name for task in scale.tasks)), []
     for seed in setting.seeds:
         with setting.step(f"fine-tuning, seed {seed}"):
             learned = [
                 learning.learned(task, sources[task.source], base, seed, kept, scale.task) for task in scale.tasks
             ]
             stock = Stock(base, {each.task.name: each for each in learned}, seed)
+            stocks.append(stock)
         with setting.step(f"comparing and compressing, seed {seed}"):
             found.likeness.append(_likeness(stock, kept))
             found.growth.append([_growth(stock, size, kept) for size in scale.sizes])
@@ -53,6 +56,8 @@ def explore(setting: Setting, kept: Kept, sources: Mapping[str, Source], scale: 
             found.recovered.append([_recovered(stock, count, kept) for count in scale.judged])
         with setting.step(f"new tasks, seed {seed}"):
             found.served.append(_newcomers(stock, scale, kept))
+    with setting.step("fingerprints"), ExitStack() as stack:
+        found.inputs = inputs_of({stock.seed: stack.enter_context(stock.store()) for stock in stocks})
     return found
 
 

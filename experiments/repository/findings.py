@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from experiments.repository import alike, growth
 from experiments.repository.newcomers import Served
+from taskvec.results import Input
 
 
-@dataclass(frozen=True)
+@dataclass
 class Findings:
     """Everything that was measured.
 
@@ -19,6 +20,7 @@ class Findings:
         whole: `base` and `finetuned` → task → test accuracy, by seed.
         recovered: For every number of atoms, by seed.
         served: New tasks on bases of others, by seed.
+        inputs: What it depends on.
     """
 
     tasks: tuple[str, ...]
@@ -27,3 +29,4 @@ class Findings:
     whole: list[dict[str, dict[str, float]]] = field(default_factory=list)
     recovered: list[list[growth.Found]] = field(default_factory=list)
     served: list[list[Served]] = field(default_factory=list)
+    inputs: tuple[Input, ...] = ()

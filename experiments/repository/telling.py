@@ -39,6 +39,7 @@ def tell(found: Findings, setting: Setting, scale: Scale) -> Result:
         commands=(setting.command("repository"),),
         date=datetime.now(UTC),
         seeds=setting.seeds,
+        inputs=found.inputs,
         settings={
             "tasks": len(found.tasks), "base steps": scale.base.steps, "steps a task": scale.task.steps,
             "learning rate": scale.task.learning_rate, "precision": scale.task.precision,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from demo.cache import Cache
 
 from experiments.cached import Kept
+from experiments.inputs import inputs_of
 from experiments.setting import Setting
 from experiments.styles import grids, icons, judging, mixing, painter, telling
 from experiments.styles.findings import Findings, Mix
@@ -22,12 +24,14 @@ from experiments.styles.scale import FAST, FULL, Scale
 from taskvec.results import Result
 
 SAMPLES = "styles-samples"
+SHIPPED = Path(__file__).parent
+"""The trained base lies here: fine-tunes of it alone are comparable, and other machines train another."""
 
 
 def run(setting: Setting) -> Result:
     """Train the base once and a fine-tune a style for every seed; mix them, judge and draw what comes out."""
     torch.set_num_threads(1)
-    scale, kept = FAST if setting.is_fast else FULL, Kept(setting.cache / "styles")
+    scale, kept = FAST if setting.is_fast else FULL, Kept(setting.cache / "styles", SHIPPED)
     with setting.step("icons"):
         drawn = icons.load(kept)
     return explore(setting, kept, drawn, encoder(setting), scale)
@@ -68,7 +72,10 @@ def explore(setting: Setting, kept: Kept, drawn: Icons, encode: Encode, scale: S
             cosines.append(kept.value("cosines", studio.cosines, studio=studio.identity))
         studios.append(studio)
     sizes = {part: len(names) for part, names in drawn.parts.items()}
-    found = Findings(judge.checks, sizes, alone, mixed, cosines)
+    with setting.step("fingerprints"), ExitStack() as stack:
+        stores = [stack.enter_context(studio.store(STYLES)) for studio in studios]
+        inputs = inputs_of(dict(zip(setting.seeds, stores, strict=True)))
+    found = Findings(judge.checks, sizes, alone, mixed, cosines, inputs)
     with setting.step("samples"):
         _grid(studios[0], found, scale, setting.out / "images")
     return telling.tell(found, setting, scale)

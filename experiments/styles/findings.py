@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.styles.mixing import Found
+from taskvec.results import Input
 
 Mix = tuple[str, ...]
 
@@ -20,6 +21,7 @@ class Findings:
         alone: `base` or a style → what its own pictures show, by noise seed.
         mixed: Mix → way → what came of it.
         cosines: Two styles, in words → the cosine of their vectors.
+        inputs: What it depends on.
     """
 
     checks: Mapping[str, float]
@@ -27,6 +29,7 @@ class Findings:
     alone: Sequence[Mapping[str, Sequence[Found]]]
     mixed: Sequence[Mapping[Mix, Mapping[str, Found]]]
     cosines: Sequence[Mapping[str, float]]
+    inputs: tuple[Input, ...]
 
     def tested(self, mix: Mix, way: str, metric: str) -> list[float]:
         """A metric of the test pictures of a mix: for each training seed, the mean over noise seeds."""

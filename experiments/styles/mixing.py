@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
@@ -98,20 +98,24 @@ class Studio:
 
     def cosines(self) -> dict[str, float]:
         """Cosines between the styles' vectors, by `first and second`."""
-        with tempfile.TemporaryDirectory() as folder:
-            store = Store.init(Path(folder) / "store", self.base / painter.MODEL)
-            store.add({style: path / painter.MODEL for style, path in self.finetuned.items()})
+        with self.store(self.finetuned) as store:
             gram, names = store.gram().total, store.names
         norms = gram.diagonal() ** 0.5
         pairs = [(i, j) for i in range(len(names)) for j in range(i)]
         return {f"{names[j]} and {names[i]}": float(gram[i, j] / norms[i] / norms[j]) for i, j in pairs}
 
     @contextmanager
-    def directed(self, styles: Sequence[str], way: str) -> Generator[tuple[InPlace, dict[str, float]]]:
-        """The base with one direction, `mix`; beside it, how much of each style is shared."""
+    def store(self, styles: Collection[str]) -> Generator[Store]:
+        """A store of some styles that is gone afterwards."""
         with tempfile.TemporaryDirectory() as folder:
             store = Store.init(Path(folder) / "store", self.base / painter.MODEL)
             store.add({style: path / painter.MODEL for style, path in self.finetuned.items() if style in styles})
+            yield store
+
+    @contextmanager
+    def directed(self, styles: Sequence[str], way: str) -> Generator[tuple[InPlace, dict[str, float]]]:
+        """The base with one direction, `mix`; beside it, how much of each style is shared."""
+        with self.store(styles) as store:
             shared: dict[str, float] = {}
             if way != "whole":
                 found = decompose(

@@ -42,5 +42,5 @@ FULL = Scale(
     mixes=MIXES,
     shown=12,
 )
-FAST = replace(FULL, base=replace(FULL.base, steps=600), style=replace(FULL.style, steps=120), mixes=MIXES[:1])
-"""One mix of two styles, of shorter trainings."""
+FAST = replace(FULL, style=replace(FULL.style, steps=120), mixes=MIXES[:1])
+"""One mix of two styles, of shorter fine-tunes."""

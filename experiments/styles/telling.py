@@ -62,6 +62,7 @@ def tell(found: Findings, setting: Setting, scale: Scale) -> Result:
         commands=(setting.command("styles"),),
         date=datetime.now(UTC),
         seeds=setting.seeds,
+        inputs=found.inputs,
         settings={
             "base steps": scale.base.steps, "steps a style": scale.style.steps, "batch": painter.BATCH,
             "denoising steps": scale.num_steps, "noise seeds": len(scale.noise_seeds), "rank": mixing.RANK,

@@ -101,14 +101,12 @@ class Method:
         meaning: In words.
         read: Its direction τ; θ₀ − λτ is the edited model.
         expected: Of a control, what it should show if the finding holds.
-        is_once: Whether the first seed alone shows enough, for a decomposition that takes minutes.
     """
 
     name: str
     meaning: str
     read: Callable[[Vectors], Direction]
     expected: str = ""
-    is_once: bool = False
 
     @property
     def is_control(self) -> bool:
@@ -151,14 +149,12 @@ WITHOUT_RANDOM = Method(
     "as many random directions of each matrix taken out as `unique` takes out",
     lambda vectors: vectors.unique("random"),
     "what the whole vector does: not any directions taken out protect",
-    is_once=True,
 )
 WITHOUT_LEADING = Method(
     "without leading",
     "as many leading singular directions of the vectors' sum, in each matrix, taken out as `unique` takes out",
     lambda vectors: vectors.unique("sum"),
     "less forgotten for the same perplexity than by the unique component: not any strong directions protect",
-    is_once=True,
 )
 MAIN = (WHOLE, UNIQUE, ORTHOGONAL)
 CLOSELY = (*MAIN, WITHOUT_RANDOM, WITHOUT_LEADING)

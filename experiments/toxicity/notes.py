@@ -10,7 +10,7 @@ def notes(plan: Plan, *, is_fast: bool = False) -> tuple[str, ...]:
         plan: What was asked.
         is_fast: Whether it was the subset.
     """
-    of_seeds = (_SEEDS, _ONCE) if len(plan.seeds) > 1 else (_ONE_SEED,)
+    of_seeds = (_SEEDS, _FEWER) if len(plan.seeds) > 1 else (_ONE_SEED,)
     of_run = (_FAST,) if is_fast else (_SEEN,)
     texts = (_CLASSIFIER, _SPLIT, _MODEL, _CONTROLS, *of_seeds, *of_run, _SECONDS)
     return tuple(text.format(plan=plan) for text in texts)
@@ -42,10 +42,7 @@ _CONTROLS = (
     "No vector has learned from XSum. The vector `encyclopedia` has learned from other articles of Wikipedia, so "
     "Wikipedia's perplexity is less of a test for what moves along it: see XSum alone."
 )
-_ONCE = (
-    "A method of one seed was measured at the first alone: to decompose all matrices takes minutes. "
-    "Methods whose curves are not compared on test data were tried at fewer λ."
-)
+_FEWER = "Methods whose curves are not compared on test data were tried at fewer λ."
 _SEEN = (
     "Not all of the design was fixed beforehand: that λ is tried at .45, that PCA, gradient ascent and leading "
     "directions are compared as whole curves, the table of XSum alone and the number of λ past 1 were decided after "

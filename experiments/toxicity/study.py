@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from demo.cache import key
 
 from experiments.cached import Kept
+from experiments.inputs import inputs_of
 from experiments.setting import Setting
 from experiments.toxicity.adding import Added, add
 from experiments.toxicity.assets import Assets
@@ -18,6 +18,7 @@ from experiments.toxicity.models import read_model, read_tokenizer
 from experiments.toxicity.negating import Line, Negating
 from experiments.toxicity.plan import Plan
 from experiments.toxicity.remembered import Memory
+from taskvec import Store
 from taskvec.results import Input
 
 
@@ -96,7 +97,7 @@ class Study:
             facts=tuple(seed.facts for seed in seeds),
             added=tuple(seed.added for seed in seeds),
             answers=answers,
-            inputs=(seeds[0].inputs[0], *(each for seed in seeds for each in seed.inputs[1:])),
+            inputs=inputs_of(dict(zip(plan.seeds, (seed.store for seed in seeds), strict=True))),
             packages=assets.packages,
         )
 
@@ -113,14 +114,13 @@ class Study:
             vectors = vectors_of(folder, base, finetuned, plan.rank, seed)
         lines = []
         for method in METHODS:
-            if seed == plan.seeds[0] or not method.is_once:
-                with step(f"negation, {method.name}"):
-                    lines.append(negating.line(method, vectors, made_of))
+            with step(f"negation, {method.name}"):
+                lines.append(negating.line(method, vectors, made_of))
         with step("addition"):
             added = add(negating, vectors, made_of)
         with step("what is shared"):
             shared = self.kept.value("shared", vectors.split, **made_of)
-        return _Seed(tuple(lines), _facts(vectors, shared), added, _inputs(vectors))
+        return _Seed(tuple(lines), _facts(vectors, shared), added, vectors.store)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class _Seed:
     lines: tuple[Line, ...]
     facts: Facts
     added: Added
-    inputs: tuple[Input, ...]
+    store: Store
 
 
 def _facts(vectors: Vectors, shared: Mapping[str, float]) -> Facts:
@@ -141,16 +141,3 @@ def _facts(vectors: Vectors, shared: Mapping[str, float]) -> Facts:
         tuple(map(tuple, vectors.cosines())),
         tuple(shared[task] for task in tasks),
     )
-
-
-def _inputs(vectors: Vectors) -> tuple[Input, ...]:
-    """The base, then the task vectors."""
-    store = vectors.store
-    base = store.documents.store().base
-    found = [Input(name="base", ref=Path(base.ref).name, fingerprint=base.fingerprint)]
-    for name in store.names:
-        source = store.documents.vector(name).source
-        found.append(
-            Input(name=f"{name}, seed {vectors.seed}", ref=Path(source.ref).name, fingerprint=source.fingerprint)
-        )
-    return tuple(found)

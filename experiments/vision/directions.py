@@ -26,6 +26,9 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 SEEDED = ("random", "subset, random", "autoencoder, adam", "autoencoder, varpro")
 """The bases that draw at random."""
 
+LARGE_RATE_NAMES = ("task arithmetic", "TIES", "DARE", "AWD", "TSV-Merge", "Iso-C", "shared counted once")
+"""What is added of fine-tunes at the large learning rate."""
+
 SPLITS: Mapping[str, Mapping[str, Any]] = {
     "shared": {},
     "random": {"control": "random"},
@@ -151,14 +154,14 @@ def sharing(names: Sequence[str]) -> Iterator[Direction]:
     yield Direction("control: top-SVD added again", again.format(1), split="top")
 
 
-def over_bases(names: Sequence[str], plan: Plan, seed: int) -> Iterator[Direction]:
-    """Addition from every basis that a seed measures, and TIES over the default one."""
+def over_bases(names: Sequence[str], plan: Plan) -> Iterator[Direction]:
+    """Addition from every basis, and TIES over the default one."""
     tasks = ", ".join(names)
-    for name, share in plan.bases_of(seed):
+    for name, share in plan.compared_bases():
         basis, seeded = BasisOf(name, plan.num_atoms(share)), name in SEEDED
         yield Direction(f"{name}, recovered", f"sum({tasks})", basis, seeded=seeded)
         yield Direction(f"{name}, atoms", f"sum({tasks})", basis, "atoms", seeded=seeded)
-        if name == "spectral" and share == plan.middle and seed == plan.seeds[0]:
+        if name == "spectral" and share == plan.middle:
             ties = f"ties({tasks}, density=0.2)"
             yield Direction("TIES over the recovered vectors", ties, basis)
             yield Direction("TIES on the atoms", ties, basis, "atoms")

@@ -10,17 +10,17 @@ from demo.study import Study
 
 from demo import backbone
 from experiments.cached import Kept
+from experiments.inputs import inputs_of
 from experiments.setting import Setting
 from experiments.vision.analogies import SCRIPTS, SOURCE, collect, reach
 from experiments.vision.findings import Findings
 from experiments.vision.finetunes import finetuned
-from experiments.vision.laboratory import Group, Laboratory
+from experiments.vision.laboratory import Bench, Group, Laboratory
 from experiments.vision.measuring import measure_all
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE, plan_for
 from experiments.vision.reporting import report
 from experiments.vision.tasks import eval_task, eval_tasks, negative, studies
-from taskvec import Store
-from taskvec.results import Input, Result
+from taskvec.results import Result
 
 
 def run_all(setting: Setting) -> Result:
@@ -51,7 +51,7 @@ def run_all(setting: Setting) -> Result:
     with setting.step("analogies"):
         for group, folders in zip(groups, styled, strict=True):
             _analogies(lab, found, group, folders, {study.task.name: study for study in known})
-    found.inputs = _inputs(lab, groups)
+    found.inputs = inputs_of({group.seed: Bench(lab, group).workshop.store for group in groups})
     return report(found, setting)
 
 
@@ -73,23 +73,3 @@ def _analogies(
     for script in SCRIPTS:
         target, rows = eval_task(negative(known[script]), lab.plan), found.analogies.setdefault(script, {})
         collect(rows, reach(lab, Group(group.learning_rate, group.seed, folders), target, script))
-
-
-def _inputs(lab: Laboratory, groups: Sequence[Group]) -> list[Input]:
-    """The base and the fine-tunes of the small learning rate, by the fingerprints that their stores know."""
-    from experiments.vision.laboratory import Bench
-
-    found: list[Input] = []
-    for group in groups:
-        store: Store = Bench(lab, group).workshop.store
-        if not found:
-            found.append(Input(name="base", ref=lab.base.name, fingerprint=store.base.identity))
-        found += [
-            Input(
-                name=f"{name}, seed {group.seed}",
-                ref=group.folders[name].name,
-                fingerprint=store.documents.vector(name).source.fingerprint,
-            )
-            for name in group.folders
-        ]
-    return found

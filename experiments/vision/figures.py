@@ -62,7 +62,7 @@ def _searches(found: Findings) -> Curves:
 
 
 def _bases(found: Findings) -> Curves | None:
-    """Bases over M: a line is of the seeds at which all of its points were measured, so that these can be compared."""
+    """Bases over M."""
     lines = []
     for name in dict.fromkeys(name for name, _ in found.bases):
         sizes = [num_atoms for each, num_atoms in found.bases if each == name]
@@ -72,9 +72,8 @@ def _bases(found: Findings) -> Curves | None:
             lines.append(_series(name, shares, kept, is_control=name in {"random", "subset, random"}))
     if not lines:
         return None
-    is_of_one = len(found.plan.seeds) > 1 == max(line.n or 1 for line in lines)
     return Curves(
-        title="Addition from a basis, as a share of full addition" + f", seed {found.plan.seeds[0]}" * is_of_one,
+        title="Addition from a basis, as a share of full addition",
         x=Axis(name="M / T"),
         y=Axis(name="accuracy ÷ that of adding all vectors", unit="fraction"),
         series=tuple(lines),
@@ -101,21 +100,17 @@ def _negation(found: Findings) -> Curves | None:
 
 
 def _series(name: str, x: tuple[float, ...], values: list[list[float]], *, is_control: bool = False) -> Series:
-    n = min(map(len, values))
-    common = [each[:n] for each in values]
+    (n,) = set(map(len, values))
     return Series(
         name=name,
         x=x,
-        y=tuple(map(fmean, common)),
-        spread=tuple(map(stdev, common)) if n > 1 else None,
+        y=tuple(map(fmean, values)),
+        spread=tuple(map(stdev, values)) if n > 1 else None,
         n=n,
         is_control=is_control,
     )
 
 
 def _spread(lines: list[Series]) -> str:
-    """What the spreads are, where a line has some."""
-    if all(line.spread is None for line in lines):
-        return ""
-    alone = "; a line without is of the first seed alone" if any(line.spread is None for line in lines) else ""
-    return f"{SPREAD}{alone}"
+    """What the spreads are, where lines have some."""
+    return "" if all(line.spread is None for line in lines) else SPREAD

@@ -22,8 +22,7 @@ _RECOVERED = re.compile(r"(.+), recovered, M = (\d+)")
 class Findings:
     """Everything that the experiment found.
 
-    A list of records has one for each seed, in the order of the plan; what was measured at fewer seeds was measured at
-    the first of them.
+    A list of records has one for each seed, in the order of the plan.
 
     Attributes:
         plan: How much was done.
@@ -49,7 +48,7 @@ class Findings:
     recovered: dict[tuple[str, int], Json] = field(default_factory=dict)
     analogies: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     chain: list[Json] = field(default_factory=list)
-    inputs: list[Input] = field(default_factory=list)
+    inputs: Sequence[Input] = ()
 
     @property
     def names(self) -> list[str]:
@@ -76,12 +75,12 @@ class Findings:
 
     def normalized(self, rate: float, name: str) -> list[float]:
         """For each seed, the mean over tasks of accuracy ÷ that of the task's own fine-tune."""
-        pairs = zip(self.tests(rate, name), self.own(rate), strict=False)
+        pairs = zip(self.tests(rate, name), self.own(rate), strict=True)
         return [fmean(found[task] / own[task] for task in self.names) for found, own in pairs]
 
     def gains(self, rate: float, name: str, over: str) -> list[float]:
-        """For each seed at which both were measured, the difference of two merges' mean test accuracies."""
-        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=False)]
+        """For each seed, the difference of two merges' mean test accuracies."""
+        return [one - other for one, other in zip(self.means(rate, name), self.means(rate, over), strict=True)]
 
     def over_base(self, rate: float, name: str) -> list[float]:
         """For each seed, the difference of a merge's mean test accuracy to the base's."""
@@ -92,7 +91,7 @@ class Findings:
         base, owns = mean(self.base), [mean(own) for own in self.own(rate)]
         if min(owns) <= base:
             return []
-        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=False)]
+        return [(found - base) / (own - base) for found, own in zip(self.means(rate, name), owns, strict=True)]
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -103,8 +102,8 @@ class Findings:
         return {what: sum(record["seconds"] for record in records) for what, records in every.items()}
 
     def kept(self, rate: float, name: str, full: str = "task arithmetic") -> list[float]:
-        """For each seed at which it was measured, the accuracy as a share of full addition's."""
-        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=False)]
+        """For each seed, the accuracy as a share of full addition's."""
+        return [one / other for one, other in zip(self.means(rate, name), self.means(rate, full), strict=True)]
 
 
 def mean(found: Mapping[str, float]) -> float:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 
 from experiments.setting import Setting
-from experiments.vision.directions import BasisOf, Direction, merges, over_bases, sharing
+from experiments.vision.directions import LARGE_RATE_NAMES, BasisOf, Direction, merges, over_bases, sharing
 from experiments.vision.findings import Findings
 from experiments.vision.laboratory import Bench, Group, Laboratory
 from experiments.vision.plan import Plan
 
-LARGE_RATE_NAMES = ("task arithmetic", "TIES", "shared counted once")
 KINDS = ("whole", "orthogonal", "recovered", "unique")
 
 
@@ -29,10 +28,10 @@ def measure_all(
         with setting.step("merges"):
             _added(bench, found, merges(lab.names, group.seed))
         with setting.step("bases"):
-            _added(bench, found, over_bases(lab.names, lab.plan, group.seed))
+            _added(bench, found, over_bases(lab.names, lab.plan))
         with setting.step("shared and unique"):
             found.chain.append(bench.split_facts("chain"))
-            _added(bench, found, reversed(_sharing_of(bench)))  # so that the true split is there at the end
+            _added(bench, found, reversed(list(sharing(lab.names))))  # so that the true split is there at the end
         with setting.step("negation"):
             _negated(bench, found)
         with setting.step("recovered one by one"):
@@ -42,13 +41,6 @@ def measure_all(
         with setting.step("large learning rate"):
             every = [*merges(lab.names, group.seed), *sharing(lab.names)]
             _added(Bench(lab, group), found, [d for d in every if d.name in LARGE_RATE_NAMES])
-
-
-def _sharing_of(bench: Bench) -> list[Direction]:
-    """The merges by shared and unique components that a seed measures."""
-    lab = bench.laboratory
-    left_out = () if bench.group.seed == lab.plan.seeds[0] else lab.plan.once
-    return [direction for direction in sharing(lab.names) if direction.name not in left_out]
 
 
 def _added(bench: Bench, found: Findings, wanted: Iterable[Direction]) -> None:
@@ -68,7 +60,7 @@ def _negated(bench: Bench, found: Findings) -> None:
 def _one_by_one(bench: Bench, found: Findings) -> None:
     """Measure each recovered vector alone, and one taken away by the λ that its whole vector was given."""
     target, whole = next(iter(found.negated["whole"].items()))
-    for name, share in bench.laboratory.plan.bases_of(bench.group.seed):
+    for name, share in bench.laboratory.plan.compared_bases():
         basis = BasisOf(name, bench.laboratory.plan.num_atoms(share))
         found.recovered[name, basis.num_atoms] = bench.recovered(basis, target, whole[0]["scaling"])
 

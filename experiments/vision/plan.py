@@ -23,10 +23,8 @@ class Plan:
         test: Pictures a task for results.
         atoms: M / T.
         rank: Directions of a matrix that count in decompositions.
-        bases: Names of the bases that the first seed compares at every M, of `directions.BASES`.
-        variants: Names of those that it compares at the middle M alone.
-        repeated: Names of those that the other seeds measure too, at the middle M.
-        once: Names of merges by shared and unique components that the first seed alone measures.
+        bases: Names of the bases that are compared at every M, of `directions.BASES`.
+        variants: Names of those that are compared at the middle M alone.
         targets: How many tasks are negated, in the demo's order.
         precision: In which numbers models are measured; training is float32.
     """
@@ -41,13 +39,6 @@ class Plan:
     rank: int = 64
     bases: tuple[str, ...] = ("spectral", "autoencoder, adam", "pca", "subset, random", "subset, greedy", "random")
     variants: tuple[str, ...] = ("spectral, normalized", "spectral, int8", "autoencoder, varpro")
-    repeated: tuple[str, ...] = ("spectral",)
-    once: tuple[str, ...] = (
-        "shared added again, μ = λ/2",
-        "shared alone",
-        "control: random subspace added again",
-        "control: top-SVD added again",
-    )
     targets: int = 2
     precision: Precision = "float32"
 
@@ -69,11 +60,8 @@ class Plan:
         """The M / T at which most is measured."""
         return sorted(self.atoms)[len(self.atoms) // 2]
 
-    def bases_of(self, seed: int) -> Iterator[tuple[str, float]]:
-        """What is measured at one seed: names of bases, each with its M / T, in the order of tables."""
-        if seed != self.seeds[0]:
-            yield from ((name, self.middle) for name in self.repeated)
-            return
+    def compared_bases(self) -> Iterator[tuple[str, float]]:
+        """Names of bases, each with its M / T, in the order of tables."""
         for share in self.atoms:
             yield from ((name, share) for name in self.bases)
             if share == self.middle:
@@ -90,7 +78,6 @@ FAST = Plan(
     atoms=(0.5,),
     bases=("spectral", "pca"),
     variants=(),
-    repeated=(),
     targets=1,
 )
 

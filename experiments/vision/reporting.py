@@ -4,11 +4,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from experiments.setting import Setting
-from experiments.vision.directions import Direction, merges, sharing
+from experiments.vision.directions import LARGE_RATE_NAMES, Direction, merges, sharing
 from experiments.vision.figures import curves, matrices
 from experiments.vision.findings import Findings
 from experiments.vision.laboratory import RATIO, START, TOLERANCE
-from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
+from experiments.vision.plan import LARGE_RATE
 from experiments.vision.tables import tables
 from experiments.vision.words import QUESTION, answer, controls
 from taskvec.results import Result, this_machine, versions_of
@@ -95,23 +95,9 @@ def notes(found: Findings, setting: Setting) -> tuple[str, ...]:
         said.append("A fast run: fewer tasks, steps, seeds and bases than the whole; no analogies, one learning rate.")
     if LARGE_RATE in found.added:
         said.append(
-            f"Learning rate {LARGE_RATE:g}: {plan.large_rate_steps} steps, and only cross-accuracy, task arithmetic, "
-            "TIES and shared counted once."
+            f"Learning rate {LARGE_RATE:g}: {plan.large_rate_steps} steps, cross-accuracy, and of what is added only "
+            f"{', '.join(LARGE_RATE_NAMES)}."
         )
     if any(name.startswith("autoencoder") for name, _ in found.bases):
         said.append(autoencoder)
-    if fewer := _of_fewer_seeds(found):
-        said.append(fewer)
     return tuple(said)
-
-
-def _of_fewer_seeds(found: Findings) -> str:
-    """How much was not repeated at every seed."""
-    counts = [len(records) for records in found.added[LEARNING_RATE].values()]
-    fewer = [count for count in counts if count < len(found.plan.seeds)]
-    if not fewer:
-        return ""
-    return (
-        f"{len(fewer)} of {len(counts)} additions were measured at fewer seeds than the rest, the first of them: the "
-        "column “seeds” says at how many. Where two are compared, it is at the seeds that both have."
-    )

@@ -5,14 +5,13 @@ from itertools import starmap
 from statistics import fmean
 
 from experiments.seeds import measured
-from experiments.vision.directions import merges, sharing
+from experiments.vision.directions import LARGE_RATE_NAMES, merges, sharing
 from experiments.vision.findings import SPREAD, Findings, Json, at_control, mean
 from experiments.vision.plan import LARGE_RATE, LEARNING_RATE
 from taskvec.results import Cell, Column, Measured, Table
 
 FULL = "task arithmetic"
 RETAINED = (0.99, 0.97, 0.95, 0.9)
-SEEDS = Column(name="seeds", unit="count", meaning="of how many a row is the mean: the first of them")
 
 
 def tables(found: Findings) -> tuple[Table, ...]:
@@ -58,29 +57,26 @@ def models_table(found: Findings) -> Table:
     """One model for all tasks: a row a merge."""
     owns = [mean(own) for own in found.own(LEARNING_RATE)]
     rows: list[tuple[Cell, ...]] = [
-        ("raw pixels, a linear classifier", mean(found.pixels), None, None, None, None),
-        ("base", mean(found.base), _cell(_base_ratios(found)), None, None, None),
-        ("single fine-tunes, each on its own task", _cell(owns), 1.0, None, None, len(owns)),
+        ("raw pixels, a linear classifier", mean(found.pixels), None, None, None),
+        ("base", mean(found.base), _cell(_base_ratios(found)), None, None),
+        ("single fine-tunes, each on its own task", _cell(owns), 1.0, None, None),
     ]
-    for name in merge_names(found):
-        means = found.means(LEARNING_RATE, name)
-        rows.append(
-            (
-                name,
-                _cell(means),
-                _cell(found.normalized(LEARNING_RATE, name)),
-                None if name == FULL else _points(found.gains(LEARNING_RATE, name, FULL)),
-                _cell([record["scaling"] for record in found.added[LEARNING_RATE][name]]),
-                len(means),
-            )
+    rows.extend(
+        (
+            name,
+            _cell(found.means(LEARNING_RATE, name)),
+            _cell(found.normalized(LEARNING_RATE, name)),
+            None if name == FULL else _points(found.gains(LEARNING_RATE, name, FULL)),
+            _cell([record["scaling"] for record in found.added[LEARNING_RATE][name]]),
         )
+        for name in merge_names(found)
+    )
     columns = (
         Column(name="model"),
         _fraction("accuracy", "mean over tasks, test pictures"),
         _fraction("normalised", "mean over tasks of accuracy ÷ that of the task's own fine-tune"),
         Column(name="points over task arithmetic", unit="number", meaning="difference within each seed"),
         Column(name="λ", unit="number", meaning="chosen on validation pictures"),
-        SEEDS,
     )
     title = f"One model for {len(found.names)} tasks, fine-tuned at {LEARNING_RATE:g}"
     return Table(title=title, columns=columns, rows=tuple(rows), spread=SPREAD)
@@ -126,12 +122,10 @@ def bases_table(found: Findings) -> Table:
                 _cell([fact["relative_error"] for fact in facts]),
                 _cell([fact["sum_error"] for fact in facts]),
                 _cell([fact["bytes"] / fact["original_bytes"] for fact in facts]),
-                len(facts),
             )
         )
-    full = found.means(LEARNING_RATE, FULL)
-    closed = _cell(found.closed(LEARNING_RATE, FULL))
-    rows.append(("all vectors", _cell(full), 1.0, closed, None, 0.0, 0.0, 1.0, len(full)))
+    full, closed = _cell(found.means(LEARNING_RATE, FULL)), _cell(found.closed(LEARNING_RATE, FULL))
+    rows.append(("all vectors", full, 1.0, closed, None, 0.0, 0.0, 1.0))
     columns = (
         Column(name="basis"),
         _fraction("recovered", "accuracy of the sum of recovered vectors"),
@@ -141,26 +135,23 @@ def bases_table(found: Findings) -> Table:
         Column(name="relative error", unit="number"),
         Column(name="error of the sum", unit="number"),
         _fraction("bytes", "of the fine-tunes' bytes"),
-        SEEDS,
     )
     return Table(title="Addition from a basis", columns=columns, rows=tuple(rows), spread=SPREAD)
 
 
 def combinations_table(found: Findings) -> Table:
     """Merges over a basis: a row a way and a size."""
-    ties = found.means(LEARNING_RATE, "TIES")
-    rows: list[tuple[Cell, ...]] = [("TIES over all vectors", _cell(ties), None, len(ties))]
+    rows: list[tuple[Cell, ...]] = [("TIES over all vectors", _cell(found.means(LEARNING_RATE, "TIES")), None)]
     for num_atoms in dict.fromkeys(found.plan.num_atoms(share) for share in found.plan.atoms):
         for way in ("TIES over the recovered vectors", "TIES on the atoms"):
             name = f"{way}, M = {num_atoms}"
             if name in found.added[LEARNING_RATE]:
                 gains, means = found.gains(LEARNING_RATE, name, "TIES"), found.means(LEARNING_RATE, name)
-                rows.append((name, _cell(means), _points(gains), len(means)))
+                rows.append((name, _cell(means), _points(gains)))
     columns = (
         Column(name="merge"),
         _fraction("accuracy"),
         Column(name="points over TIES over all", unit="number", meaning="difference within each seed"),
-        SEEDS,
     )
     return Table(title="TIES over a basis (spectral)", columns=columns, rows=tuple(rows), spread=SPREAD)
 
@@ -170,7 +161,7 @@ def sharing_table(found: Findings) -> Table:
     records = found.added[LEARNING_RATE]["shared counted once"]
     rows = tuple(
         (f"{seed}", record["facts"]["dimensions"], fmean(record["facts"]["energy"].values()), chain["dimensions"])
-        for seed, record, chain in zip(found.plan.seeds, records, found.chain, strict=False)
+        for seed, record, chain in zip(found.plan.seeds, records, found.chain, strict=True)
     )
     columns = (
         Column(name="seed"),
@@ -183,22 +174,21 @@ def sharing_table(found: Findings) -> Table:
 
 def rates_table(found: Findings) -> Table:
     """Both learning rates side by side."""
-    rows: list[tuple[Cell, ...]] = [("base", mean(found.base), 0.0, None)]
+    rows: list[tuple[Cell, ...]] = [("base", mean(found.base), 0.0)]
     for rate in (LEARNING_RATE, LARGE_RATE):
         owns = [mean(own) for own in found.own(rate)]
         others = [_others(cross, found.names) for cross in found.cross[rate]]
         rows += [
-            (f"{rate:g}, single fine-tunes on their own tasks", _cell(owns), 1.0, len(owns)),
-            (f"{rate:g}, single fine-tunes on others' tasks", _cell(others), None, len(others)),
+            (f"{rate:g}, single fine-tunes on their own tasks", _cell(owns), 1.0),
+            (f"{rate:g}, single fine-tunes on others' tasks", _cell(others), None),
         ]
-        for name in (FULL, "TIES", "shared counted once"):
+        for name in LARGE_RATE_NAMES:
             means, closed = found.means(rate, name), found.closed(rate, name)
-            rows.append((f"{rate:g}, {name}", _cell(means), _cell(closed), len(means)))
+            rows.append((f"{rate:g}, {name}", _cell(means), _cell(closed)))
     columns = (
         Column(name="learning rate and model"),
         _fraction("accuracy"),
         _fraction("of the way", "share of the way from the base to the single fine-tunes"),
-        SEEDS,
     )
     return Table(title="A learning rate five times as large", columns=columns, rows=tuple(rows), spread=SPREAD)
 
@@ -234,7 +224,7 @@ def scalings(found: Findings, kind: str) -> list[float]:
 def _by_seed(found: Findings, kind: str) -> list[dict[str, Json]]:
     """For each seed, target → what was measured of one negation."""
     targets = found.negated[kind]
-    return [dict(zip(targets, each, strict=True)) for each in zip(*targets.values(), strict=False)]
+    return [dict(zip(targets, each, strict=True)) for each in zip(*targets.values(), strict=True)]
 
 
 def negation_table(found: Findings) -> Table:
@@ -245,7 +235,6 @@ def negation_table(found: Findings) -> Table:
             _cell(scalings(found, kind)),
             _cell(over_seeds(found, kind, "target")),
             _cell(over_seeds(found, kind, "control")),
-            len(_by_seed(found, kind)),
         )
         for kind in found.negated
     )
@@ -254,7 +243,6 @@ def negation_table(found: Findings) -> Table:
         Column(name="λ", unit="number", meaning="mean over targets; 0 counts where no λ keeps enough"),
         _fraction("target left", "test accuracy of the negated task ÷ the base's; less is better"),
         _fraction("controls kept", "mean over the other tasks of test accuracy ÷ the base's"),
-        SEEDS,
     )
     targets = ", ".join(next(iter(found.negated.values())))
     title = f"Negation, the largest λ that keeps 95 % of the controls on validation pictures ({targets})"
@@ -269,18 +257,15 @@ def left_at(found: Findings, kind: str, kept: float) -> list[float] | None:
     per_target = [at_control(records, kept) for records in found.negated[kind].values()]
     if any(value is None for values in per_target for value in values):
         return None
-    return [fmean(values) for values in zip(*per_target, strict=False)]  # type: ignore[type-var]
+    return [fmean(values) for values in zip(*per_target, strict=True)]  # type: ignore[type-var]
 
 
 def forgetting_table(found: Findings) -> Table:
     """The curves, read off at the same control accuracies."""
-    rows = tuple(
-        (kind, *(_cell(left_at(found, kind, kept) or [None]) for kept in RETAINED), len(_by_seed(found, kind)))
-        for kind in found.negated
-    )
+    rows = tuple((kind, *(_cell(left_at(found, kind, kept) or [None]) for kept in RETAINED)) for kind in found.negated)
     ended = "a dash, here and beside it, where a curve was ended before its controls had fallen as far"
     levels = (_fraction(f"at {100 * kept:.0f} %", "" if place else ended) for place, kept in enumerate(RETAINED))
-    columns = (Column(name="what is negated"), *levels, SEEDS)
+    columns = (Column(name="what is negated"), *levels)
     title = "Target left where the controls fall to a share of the base's, on validation pictures"
     return Table(title=title, columns=columns, rows=rows, spread=SPREAD)
 
@@ -317,13 +302,8 @@ def analogies_table(found: Findings) -> Table:
     """Glyphs white on black that no vector has seen."""
     names = list(dict.fromkeys(name for rows in found.analogies.values() for name in rows))
     rows: Iterable[tuple[Cell, ...]] = (
-        (
-            name,
-            *(_cell(rows[name]) if name in rows else None for rows in found.analogies.values()),
-            min(len(rows[name]) for rows in found.analogies.values() if name in rows),
-        )
-        for name in names
+        (name, *(_cell(rows[name]) if name in rows else None for rows in found.analogies.values())) for name in names
     )
     scripts = (_fraction(f"{script}, white on black") for script in found.analogies)
-    columns = (Column(name="what is added"), *scripts, SEEDS)
+    columns = (Column(name="what is added"), *scripts)
     return Table(title="Script × style by analogy", columns=columns, rows=tuple(rows), spread=SPREAD)

@@ -111,10 +111,8 @@ def _again(found: Findings) -> str:
 
 
 def _better(found: Findings) -> str:
-    """The name of the better way to add shared components again, at the seeds that measured both."""
-    gains = {name: _gain(found, name) for name in AGAIN.values()}
-    count = min(map(len, gains.values()))
-    return max(gains, key=lambda name: fmean(gains[name][:count]))
+    """The name of the better way to add shared components again."""
+    return max(AGAIN.values(), key=lambda name: fmean(_gain(found, name)))
 
 
 def _baselines(found: Findings) -> str:
@@ -132,7 +130,7 @@ def _baselines(found: Findings) -> str:
     shares = [
         other
         for other, (of, gains) in baselines.items()
-        if fmean(gain / accuracy for gain, accuracy in zip(gains, of, strict=False)) >= CLAIMED
+        if fmean(gain / accuracy for gain, accuracy in zip(gains, of, strict=True)) >= CLAIMED
     ]
     said = ", ".join(f"{other} {_points([100 * gain for gain in gains])}" for other, (_, gains) in baselines.items())
     return (
@@ -164,7 +162,7 @@ def _explained(gains: Sequence[float], controls: Sequence[Sequence[float]]) -> s
     """Whether the better control explains a gain: by differences within seeds, against twice their standard error."""
     if _rounded(gains) <= 0:
         return "there is no gain to explain"
-    rests = [[one - other for one, other in zip(gains, control, strict=False)] for control in controls]
+    rests = [[one - other for one, other in zip(gains, control, strict=True)] for control in controls]
     rest = min(rests, key=fmean)
     said = f"{_points(rest)} points against the better control"
     if len(rest) < 2:
@@ -203,7 +201,7 @@ def _least(left: Mapping[str, Sequence[float]]) -> str:
     best = min(left, key=lambda kind: fmean(left[kind]))
     if best == "whole" or "whole" not in left:
         return f"; least for {best}"
-    less = [100 * (one - other) for one, other in zip(left[best], left["whole"], strict=False)]
+    less = [100 * (one - other) for one, other in zip(left[best], left["whole"], strict=True)]
     if len(less) < 2:
         noise = "at one seed"
     else:

@@ -16,9 +16,9 @@ from benchmarks.results import RESULTS
 from benchmarks.results import Result as Answered
 from benchmarks.results import load as load_answer
 from benchmarks.tables import Cell, Table, Unit, show
-from experiments.publishing import show as show_measured
+from experiments.publishing import show_cell
 
-from taskvec.results import Measured, Result
+from taskvec.results import Result
 from taskvec.results import Table as MeasuredTable
 
 REPOSITORY = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def measured(basis: Answered, evidence: Result | None) -> Iterator[str]:
     if evidence is not None:
         yield from _seeds(evidence)
     more = "Collections of eighty: [eighty vectors](../evidence/repository.md)."
-    yield f"Not measured here: {_unmeasured(evidence)}. {more}"
+    yield f"Not measured here: {'' if evidence else 'other seeds, '}language models. {more}"
 
 
 def figures(rows: list[Row], base: float) -> dict[str, Any]:
@@ -200,18 +200,10 @@ def _additions(rows: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
         yield f"that of `pca`, which leaves the mean out, {pca['atoms']} in place of {pca['recovered']}."
 
 
-def _unmeasured(evidence: Result | None) -> str:
-    if evidence is None:
-        return "other seeds, language models"
-    rows = _cells(next(table for table in evidence.tables if table.title == FROM_BASES[0])).values()
-    once = sum(row.get("seeds", f"{len(evidence.seeds)}") == "1" for row in rows)
-    return f"other seeds of {once} of these {len(rows)} additions, language models" if once else "language models"
-
-
 def _cells(table: MeasuredTable) -> dict[str, dict[str, str]]:
     """The first cell of each row → its cells as people read them, by the names of their columns."""
     names = [column.name for column in table.columns]
-    shown = [[_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
+    shown = [[show_cell(cell, c.unit) for cell, c in zip(row, table.columns, strict=True)] for row in table.rows]
     return {row[0]: dict(zip(names, row, strict=True)) for row in shown}
 
 
@@ -222,12 +214,6 @@ def _measured_table(table: MeasuredTable) -> str:
     meanings = [f"*{column.name}*: {column.meaning}" for column in table.columns if column.meaning]
     below = "; ".join([*([f"±: {table.spread}"] if table.spread else []), *meanings])
     return f"**{table.title}**\n\n{lines}" + (f"\n\n{below}." if below else "")
-
-
-def _cell(cell: Any, unit: Any) -> str:
-    if isinstance(cell, Measured) and cell.spread is not None:
-        return f"{show_measured(cell.value, unit)} ± {show_measured(cell.spread, unit)}"
-    return show_measured(cell, unit)
 
 
 def _put(text: str, what: str, made: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from experiments.__main__ import main
 from experiments.cached import Kept
-from experiments.publishing import charts, page, publish, render_all, report, samples, show, store_page_of
+from experiments.publishing import charts, page, publish, render_all, report, samples, show, show_cell, store_page_of
 from experiments.setting import EVIDENCE, SEEDS, from_environment
 
 from experiments import NAMES
@@ -100,6 +100,20 @@ def test_one_page_to_open_holds_every_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (0.5, "0.5"),
+        (Measured(value=0.807, spread=0.002, n=3), "0.807 ± 0.002"),
+        (Measured(value=1.0, spread=1e-8, n=3), "1 ± 0"),
+        (Measured(value=2e-8, spread=1e-8, n=3), "2e-08 ± 1e-08"),
+        (Measured(value=1.0, spread=None, n=1), "1"),
+    ],
+)
+def test_a_spread_that_is_rounding_is_shown_as_none(cell: float | Measured, text: str) -> None:
+    assert show_cell(cell, "number") == text
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
         (None, "number", "–"),
@@ -150,6 +164,14 @@ def test_what_is_kept_is_computed_once_for_its_key(tmp_path: Path) -> None:
     assert kept.holds("accuracy", scaling=0.2)
     assert not kept.holds("accuracy", scaling=0.3)
     assert (kept.folder("f", lambda draft: (draft / "x").touch() or None, a=1) / "x").exists()
+
+
+def test_a_folder_that_came_with_an_experiment_is_taken_for_its_key_alone(tmp_path: Path) -> None:
+    made = Kept(tmp_path / "one").folder("f", lambda draft: (draft / "x").write_text("shipped") and None, a=1)
+    kept, built = Kept(tmp_path / "two", made.parent), []
+    assert kept.folder("f", built.append, a=1) == made
+    assert kept.folder("f", built.append, a=2).parent == tmp_path / "two"
+    assert len(built) == 1
 
 
 def test_every_experiment_has_its_function_and_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

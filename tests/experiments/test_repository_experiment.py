@@ -69,6 +69,8 @@ def test_everything_is_told(explored) -> None:
     assert [row[0] for row in served.rows] == ["2 atoms", "3 atoms", "2 random atoms"]
     assert result.matrices[0].rows == SOURCES
     assert "nan" not in page(result)
+    assert [each.name for each in result.inputs] == ["base", *sorted(f"{task.name}, seed 0" for task in TOY.tasks)]
+    assert len({each.fingerprint for each in result.inputs}) == len(result.inputs)
     assert result.commands == ("make experiment-repository",)
     fast = telling.tell(found, replace(setting, is_fast=True), TOY)
     assert fast.commands == ("FAST=1 make experiment-repository",)

@@ -23,7 +23,7 @@ from experiments.cached import Kept
 from experiments.errors import ExperimentError
 from experiments.publishing import page
 from experiments.setting import Setting
-from experiments.styles import explore, icons, packs, painter, telling
+from experiments.styles import SHIPPED, explore, icons, packs, painter, telling
 from experiments.styles.icons import Icons
 from experiments.styles.judging import kernel_distance
 from experiments.styles.packs import PACKS, STYLES, Pack
@@ -65,10 +65,23 @@ def test_styles_are_mixed_judged_drawn_and_told(tmp_path) -> None:
     pictures = sorted(path.name for path in (tmp_path / "out" / "images").iterdir())
     assert pictures == ["styles-samples-alone.png", "styles-samples-outline-and-ink.png"]
     assert "nan" not in page(result, pictures)
+    assert [each.name for each in result.inputs] == ["base", *sorted(f"{style}, seed 0" for style in STYLES)]
+    assert len({each.fingerprint for each in result.inputs}) == len(result.inputs)
+    assert all(each.ref.startswith(("base-", "style-")) for each in result.inputs)
     assert result.answer.startswith("One mix at one seed")
     assert result.commands == ("make experiment-styles",)
     fast = explore(replace(setting, is_fast=True), Kept(tmp_path / "cache"), toy_icons(), blocks, TOY)
     assert fast.commands == ("FAST=1 make experiment-styles",)
+
+
+def test_the_base_that_came_with_the_experiment_is_of_its_size_and_of_the_denoisers_shape() -> None:
+    (folder,) = SHIPPED.glob("base-*")
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 12e6
+    base = painter.read(folder)
+    like = painter.fresh(base.config.num_class_embeds)
+    assert {name: value.shape for name, value in base.state_dict().items()} == {
+        name: value.shape for name, value in like.state_dict().items()
+    }
 
 
 @pytest.mark.parametrize(

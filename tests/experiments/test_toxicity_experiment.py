@@ -45,6 +45,14 @@ def test_every_method_is_measured_at_every_scaling(ran) -> None:
         assert len(line.test[0.0].scores) == PLAN.test.prompts
 
 
+def test_every_vector_is_among_what_the_result_depends_on(ran) -> None:
+    *_, findings = ran
+    names = [each.name for each in findings.inputs]
+    assert names[0] == "base"
+    assert len(set(names)) == len(names) == 1 + len(PLAN.seeds) * (len(findings.facts[0].tasks) + 1)
+    assert all(each.fingerprint for each in findings.inputs)
+
+
 def test_negation_makes_toxic_texts_less_likely(ran) -> None:
     *_, findings = ran
     for line in findings.of("whole"):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.vision.analogies import SCRIPTS, expressions
-from experiments.vision.directions import BASES, merges, sharing
+from experiments.vision.directions import BASES, LARGE_RATE_NAMES, merges, sharing
 from experiments.vision.findings import Findings
-from experiments.vision.measuring import KINDS, LARGE_RATE_NAMES
+from experiments.vision.measuring import KINDS
 from experiments.vision.plan import LARGE_RATE, Plan
 
 NAMES = ("mnist", "animals", "latin", "emoji", "badges", "greek", "digits", "cyrillic")
@@ -27,8 +27,7 @@ class Outcome:
         own: That of fine-tunes on their own tasks.
         merged: Label of an addition → its accuracy at seed 0; task arithmetic's where none is given.
         wander: How much accuracies change from one seed to the next.
-        first_alone: Labels that the first seed alone has.
-        absent: Labels that no seed has.
+        absent: Labels that were not measured.
         curves: Kind → curve of its negations.
     """
 
@@ -37,7 +36,6 @@ class Outcome:
     own: float = 0.9
     merged: Mapping[str, float] = field(default_factory=dict)
     wander: float = 0.01
-    first_alone: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     curves: Mapping[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
 
@@ -52,7 +50,7 @@ def findings(outcome: Outcome) -> Findings:
             row = {a: {b: outcome.own if a == b else outcome.base - 0.1 for b in names} for a in names}
             found.cross.setdefault(rate, []).append(row)
             for label in _labels(names, plan, rate):
-                if label not in outcome.absent and (place == 0 or label not in outcome.first_alone):
+                if label not in outcome.absent:
                     record = _added(outcome, names, label, place)
                     found.added.setdefault(rate, {}).setdefault(label, []).append(record)
     found.recovered = _recovered(outcome, names)
@@ -82,7 +80,7 @@ def _recovered(outcome: Outcome, names: tuple[str, ...]) -> dict[tuple[str, int]
     plan = outcome.plan
     negated = dict.fromkeys(names, 0.98 * outcome.base) | {names[0]: 0.9 * outcome.base}
     record = {"alone": dict.fromkeys(names, 0.95 * outcome.own), "negated": negated, "seconds": 0.5}
-    return {(name, plan.num_atoms(share)): record for name, share in plan.bases_of(plan.seeds[0])}
+    return {(name, plan.num_atoms(share)): record for name, share in plan.compared_bases()}
 
 
 def _added(outcome: Outcome, names: tuple[str, ...], label: str, place: int) -> dict[str, Any]:
