@@ -70,3 +70,8 @@ def test_errors_beside_a_vanishing_truth() -> None:
     assert certificate.error_of([1, 1]) == np.inf
     assert certificate.error_of([0, 0]) == 0
     assert certificate.task_errors == {"a": pytest.approx(0.2), "b": 0.0}
+
+
+def test_a_task_whose_error_is_unknown_is_not_the_worst() -> None:
+    certificate = Certificate(("a", "b", "c"), 1, np.eye(3), np.diag([np.nan, 0.04, 0.09]))
+    assert certificate.worst_task == "c"

@@ -103,9 +103,9 @@ class Certificate:
 
     @property
     def worst_task(self) -> str:
-        """The task that is recovered worst."""
+        """The task that is recovered worst, of those whose errors are known; the first where none is."""
         errors = self.task_errors
-        return max(errors, key=errors.__getitem__)
+        return max(errors, key=lambda task: -1.0 if np.isnan(errors[task]) else errors[task])
 
     def error_of(self, coefficients: Sequence[float] | NDArray[np.float64]) -> float:
         """Return the relative error of Σ coefficients[t] τ_t when it is taken from the basis.
