@@ -95,12 +95,15 @@ def test_a_basis_lives(run: Command, done: Command) -> None:
 def test_names_change_and_garbage_goes(done: Command) -> None:
     compressed(done, "--atoms", "2")
     assert done("store", "gc", "store", "--json").json == {"removed": [], "bytes": 0}
-    assert done("store", "rename", "store", "b", "c", "--json").json == {"renamed": "b", "to": "c"}
-    assert done("store", "rename", "store", "math", "sums", "--json").json == {"renamed": "math", "to": "sums"}
+    renamed = done("store", "rename", "store", "b", "c", "--json").json
+    assert renamed == {"renamed": "b", "to": "c", "bases": []}
+    renamed = done("store", "rename", "store", "math", "sums", "--json").json
+    assert renamed == {"renamed": "math", "to": "sums", "bases": ["c"]}
     listing = done("store", "list", "store", "--json").json
     assert [row["name"] for row in listing["bases"]] == ["c"]
     assert {row["name"] for row in listing["vectors"]} == {*TASKS, "sums"} - {"math"}
-    done("edit", "store", "base + math", "--basis", "c", "-o", "out")
+    done("edit", "store", "base + sums", "--basis", "c", "-o", "out")
+    assert done("store", "rename", "store", "sums", "math").stdout == "sums is now math, in c too\n"
     done("store", "remove", "store", "c")
     assert done("store", "gc", "store", "--json").json["bytes"] > 0
 

@@ -20,7 +20,9 @@ from taskvec.linalg.sharing import export_basis, import_basis
 from taskvec.streaming import Journal
 from taskvec.testing.families import Family
 from taskvec.types import DType
+from taskvec.vectors.documents import Documents
 from taskvec.vectors.garbage import collect_garbage
+from taskvec.vectors.manifests import BasisDocument
 
 FIVE = tuple("abcde")
 kinds = pytest.mark.parametrize(
@@ -239,6 +241,55 @@ def test_vectors_are_renamed(store: Store) -> None:
     with pytest.raises(StoreError, match="exists already"):
         store.documents.rename_vector("b", "first")
     assert "b" in store
+
+
+def test_a_vector_is_renamed_in_its_bases_too(store: Store, family: Family, tmp_path: Path) -> None:
+    compress(store, "basis", num_atoms=2, group="tensor")
+    compress(store, "others", num_atoms=1, tasks=["b", "c"])
+    assert store.documents.rename_vector("a", "first") == ("basis",)
+    basis = Basis.load(store, "basis")
+    assert basis.tasks == ("first", *"bcdef")
+    assert store.documents.names_of_tasks(basis.document) == basis.tasks
+    edit(store, "base + first", tmp_path / "out", basis="basis")
+    assert_true(Basis(store, basis.document), Family(family.base, {**family.finetuned, "first": family.finetuned["a"]}))
+
+
+def test_a_task_of_other_content_keeps_its_name(store: Store) -> None:
+    compress(store, "basis", num_atoms=2)
+    store.remove("a")
+    store.add({"a": store.path.parent / "models" / "b"})
+    assert store.documents.rename_vector("a", "first") == ()
+    assert Basis.load(store, "basis").tasks == tuple("abcdef")
+
+
+def test_a_name_that_a_basis_holds_already_is_refused(store: Store) -> None:
+    for name in ("alone", "both"):
+        compress(store, name, num_atoms=1, tasks=["a", "c"] if name == "alone" else ["a", "b"])
+    store.remove("b")
+    with pytest.raises(StoreError, match=r"basis 'both' holds another task 'b': choose .*remove STORE both b\)"):
+        store.documents.rename_vector("a", "b")
+    assert "a" in store
+    assert [Basis.load(store, name).tasks for name in ("alone", "both")] == [("a", "c"), ("a", "b")]
+
+
+def test_a_killed_rename_is_finished_by_the_same_command(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        compress(store, name, num_atoms=2)
+    replace, calls = Documents.replace_basis, []
+
+    def die(documents: Documents, document: BasisDocument) -> None:
+        calls.append(document.name)
+        if document.name == "two":
+            raise KeyboardInterrupt
+        replace(documents, document)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Documents, "replace_basis", die)
+        with pytest.raises(KeyboardInterrupt):
+            store.documents.rename_vector("a", "first")
+    assert (calls, "a" in store) == (["one", "two"], True)
+    assert store.documents.rename_vector("a", "first") == ("two",)
+    assert {Basis.load(store, name).tasks[0] for name in ("one", "two")} == {"first"}
 
 
 def test_atoms_that_were_collected_too_early_are_noticed(store: Store) -> None:

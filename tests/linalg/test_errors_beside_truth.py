@@ -72,8 +72,8 @@ def test_measuring_changes_no_weight(store: Store, tmp_path: Path) -> None:
 
 def test_vectors_are_known_by_their_content(store: Store, tmp_path: Path) -> None:
     compress(store, "two", num_atoms=2)
-    store.documents.rename_vector("a", "first")
-    store.add({"a": store.path.parent / "models" / "f"})
+    store.remove("a")
+    store.add({name: store.path.parent / "models" / model for name, model in (("first", "a"), ("a", "f"))})
     result = edit(store, "base + a", tmp_path / "out", basis="two", measure=True)
     assert result.certificate is not None
     assert result.certificate["measured_error"] == pytest.approx(result.certificate["relative_error"], rel=1e-3)
