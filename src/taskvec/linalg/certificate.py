@@ -160,3 +160,9 @@ def relative_size(error: float, truth: float) -> float:
     if np.isnan(error) or np.isnan(truth):
         return float("nan")
     return float(np.sqrt(error / truth)) if truth > 0 else float("inf")
+def enough(error: float, digits: int = 3) -> str:
+    """Return a positive error for people to allow: with so many digits, rounded up."""
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(error)))
+    return f"{np.ceil(error * scale) / scale:.{digits}g}"
+
+

@@ -18,6 +18,7 @@ from taskvec.errors import BasisError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.building import build, discard
 from taskvec.linalg.design import Designer, error_of
+from taskvec.linalg.certificate import enough
 from taskvec.linalg.planning import plan_request
 from taskvec.linalg.request import Request, Wanted
 from taskvec.linalg.spectrum import Spectrum
@@ -71,7 +72,7 @@ def built_as_asked(request: Request) -> Basis:
     Raises:
         BasisError: If rounding takes every design over the allowed error.
     """
-    designer, rounding = Designer.of(request), 0.0
+    designer, rounding, least = Designer.of(request), 0.0, np.inf
     for design in designer.designs():
         if request.max_error is None:
             return build(request, design, designer.gram)
@@ -82,11 +83,12 @@ def built_as_asked(request: Request) -> Basis:
         found = error_of(built.certificate, worst_task=request.worst_task)
         if found <= request.max_error:
             return built
-        rounding = max(rounding, found**2 - predicted**2)
+        rounding, least = max(rounding, found**2 - predicted**2), min(least, found)
         discard(built)
     raise BasisError(
         f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
-        f"{request.max_error:g}: allow a larger error or write atoms in f32 (--dtype f32)"
+        f"{request.max_error:g}: the least that was found is {enough(least)}; allow that much or write atoms in f32 "
+        "(--dtype f32)"
     )
 
 
