@@ -15,7 +15,7 @@ import oracles
 from taskvec import Basis, Store, compress, edit
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import BasisError, SourceChangedError, StoreError
-from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit, refit_advice, remove_task
+from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit, refit_advice, remove_task
 from taskvec.linalg.sharing import export_basis, import_basis
 from taskvec.streaming import Journal
 from taskvec.testing.families import Family
@@ -49,9 +49,9 @@ def assert_true(basis: Basis, family: Family) -> None:
 @kinds
 def test_a_task_is_added_by_projection(store: Store, family: Family, wanted: dict[str, object]) -> None:
     before = compress(store, "basis", tasks=FIVE, **wanted)  # type: ignore[arg-type]
-    plan = plan_add_task(before, "f")
+    plan = plan_add_tasks(before, ["f"])
     assert plan.projected_bytes <= plan.allowed_bytes
-    add_task(before, "f")
+    add_tasks(before, ["f"])
     after = Basis.load(Store(store.path), "basis")
     assert after.tasks == (*FIVE, "f")
     assert_true(after, family)
@@ -61,7 +61,7 @@ def test_a_task_is_added_by_projection(store: Store, family: Family, wanted: dic
 
 
 def test_projection_is_the_nearest_point_of_the_span(store: Store, family: Family) -> None:
-    basis = add_task(compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32), "f")
+    basis = add_tasks(compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32), "f")
     v = oracles.matrix(family)
     assert basis.groups[0].encoder is None
     span = recovered_matrix(basis, family)[:, :5]
@@ -74,7 +74,7 @@ def test_projection_is_the_nearest_point_of_the_span(store: Store, family: Famil
 
 def test_refitting_is_advised_past_a_stated_error(store: Store) -> None:
     before = compress(store, "basis", tasks=FIVE, num_atoms=2)
-    after = add_task(before, "f")
+    after = add_tasks(before, ["f"])
     error = after.certificate.task_errors["f"]
     assert refit_advice(before, after, error + 1e-6) is None
     advice = refit_advice(before, after, 0.01)
@@ -109,7 +109,7 @@ def test_a_task_is_taken_out(store: Store, family: Family, wanted: dict[str, obj
 def test_what_is_gone_makes_errors_unknown_and_nothing_else(store: Store, family: Family) -> None:
     before = compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32)
     assert store.remove("b") == ("basis",)
-    after = add_task(before, "f")
+    after = add_tasks(before, ["f"])
     certificate = Basis.load(store, "basis").certificate
     v = oracles.matrix(family)
     off = recovered_matrix(after, family) - v
@@ -130,9 +130,9 @@ def test_what_is_gone_makes_errors_unknown_and_nothing_else(store: Store, family
 def test_collections_refuse_what_makes_no_sense(store: Store) -> None:
     basis = compress(store, "basis", tasks=["a", "b"], num_atoms=1)
     with pytest.raises(BasisError, match="holds a task 'a' already"):
-        add_task(basis, "a")
+        add_tasks(basis, ["a"])
     with pytest.raises(StoreError, match="there is no task vector 'z'"):
-        add_task(basis, "z")
+        add_tasks(basis, ["z"])
     with pytest.raises(BasisError, match=r"holds no task 'z' \(it holds: a, b"):
         remove_task(basis, "z")
     with pytest.raises(BasisError, match="'b' is the last task of basis"):

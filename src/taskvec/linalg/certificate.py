@@ -7,8 +7,8 @@ The identity is ours. Relative errors below about 1e-7 are rounding noise of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,28 @@ def best_decoder(atom_gram: Matrix, cross: Matrix) -> Matrix:
     Returns:
         W, ``(M, T)``.
     """
+    return decoding(atom_gram)(cross)
+
+
+def decoding(atom_gram: Matrix) -> Callable[[Matrix], Matrix]:
+    """Return C ↦ H⁺C, for many C beside the same atoms.
+
+    Args:
+        atom_gram: H = ŜᵀŜ, ``(M, M)``.
+
+    Returns:
+        The function.
+    """
     norms = np.sqrt(np.maximum(np.diag(atom_gram), 0.0))
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     scaled = scale[:, None] * atom_gram * scale
-    decoder: Matrix = scale[:, None] * (
-        np.linalg.pinv(scaled, rcond=_RANK_TOLERANCE, hermitian=True) @ (scale[:, None] * cross)
-    )
-    return decoder
+    inverse = np.linalg.pinv(scaled, rcond=_RANK_TOLERANCE, hermitian=True)
+
+    def decode(cross: Matrix) -> Matrix:
+        decoder: Matrix = scale[:, None] * (inverse @ (scale[:, None] * cross))
+        return decoder
+
+    return decode
 
 
 def residual_gram(gram: Matrix, atom_gram: Matrix, cross: Matrix, decoder: Matrix) -> Matrix:
@@ -65,7 +80,7 @@ class Certificate:
         tasks: The T names.
         num_atoms: M.
         gram: G, ``(T, T)``.
-        residual: R, ``(T, T)``; NaN where two tasks never met, because one was gone when the other was added.
+        residual: R, ``(T, T)``; NaN, as in G, where two tasks never met.
         group_optimum: The least relative error with as many atoms in each group, where groups have bases of their own.
     """
 
@@ -121,6 +136,12 @@ class Certificate:
         a, block = a[used], np.ix_(used, used)
         return relative_size(float(a @ self.residual[block] @ a), float(a @ self.gram[block] @ a))
 
+    def of(self, tasks: Sequence[str]) -> Certificate:
+        """Return the errors of some of the tasks alone."""
+        places = [self.tasks.index(name) for name in tasks]
+        block = np.ix_(places, places)
+        return replace(self, tasks=tuple(tasks), gram=self.gram[block], residual=self.residual[block])
+
     def error_of_expression(self, coefficients: Mapping[str, float]) -> float:
         """Return the relative error of a named combination of task vectors."""
         return self.error_of([coefficients.get(name, 0.0) for name in self.tasks])
@@ -145,6 +166,12 @@ def in_words(error: float, digits: int = 3) -> str:
     return "unknown" if np.isnan(error) else f"{error:.{digits}g}"
 
 
+def enough(error: float, digits: int = 3) -> str:
+    """Return a positive error for people to allow: with so many digits, rounded up."""
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(error)))
+    return f"{np.ceil(error * scale) / scale:.{digits}g}"
+
+
 def relative_size(error: float, truth: float) -> float:
     """Return the square root of error ÷ truth, both squared norms.
 
@@ -160,9 +187,3 @@ def relative_size(error: float, truth: float) -> float:
     if np.isnan(error) or np.isnan(truth):
         return float("nan")
     return float(np.sqrt(error / truth)) if truth > 0 else float("inf")
-def enough(error: float, digits: int = 3) -> str:
-    """Return a positive error for people to allow: with so many digits, rounded up."""
-    scale = 10.0 ** (digits - 1 - np.floor(np.log10(error)))
-    return f"{np.ceil(error * scale) / scale:.{digits}g}"
-
-

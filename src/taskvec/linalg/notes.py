@@ -29,7 +29,7 @@ def duplicates(tasks: Sequence[str], gram: Matrix) -> list[tuple[str, ...]]:
         gram: G, ``(T, T)``.
 
     Returns:
-        Sets of two or more names; ‖τ_i − τ_j‖² vanishes beside ‖τ_i‖² within each.
+        Sets of two or more names; ‖τ_i − τ_j‖² vanishes beside ‖τ_i‖² within each. What is unknown is not the same.
     """
     squares = np.diag(gram)
     distances = squares[:, None] + squares - 2 * gram
@@ -52,13 +52,14 @@ def notes(certificate: Certificate) -> tuple[str, ...]:
     Returns:
         Sentences; none where there is nothing to say.
     """
-    if np.isnan(certificate.gram).any():
-        return ("some task vectors never met in this store: errors of expressions over them are unknown",)
     said = [
         f"{' and '.join(same)} are the same task vector" for same in duplicates(certificate.tasks, certificate.gram)
     ]
     zero = [name for name, square in zip(certificate.tasks, np.diag(certificate.gram), strict=True) if square <= 0]
     said += [f"{name} is zero: its fine-tuned model equals the base" for name in zero]
+    if np.isnan(certificate.gram).any():
+        unknown = "some task vectors never met in this store, so errors of expressions over them are unknown"
+        return (f"{unknown}: taskvec similarity STORE lets those meet that are in it", *said)
     count = min(certificate.num_atoms, len(certificate.tasks))
     flat = float(Spectrum.of(equalized_gram(certificate.gram, norms_of(certificate.gram))).optimal_errors()[count - 1])
     if flat >= FLAT_ERROR:
