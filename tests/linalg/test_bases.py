@@ -279,6 +279,14 @@ def test_equal_and_zero_vectors_are_handled_and_named(family: Family, tmp_path: 
     )
 
 
+def test_a_basis_needs_no_method_of_its_name(store: Store) -> None:
+    document = compress(store, "basis", num_atoms=2).document.model_copy(update={"method": "of a later version"})
+    store.documents.replace_basis(document)
+    basis = Basis.load(store, "basis")
+    assert basis.to_json()["method"] == "of a later version"
+    assert basis.vectors["a"].norm() > 0
+
+
 def test_altered_atoms_are_noticed(store: Store) -> None:
     basis = compress(store, "basis", num_atoms=2)
     path = store.path / basis.document.atoms[1].path

@@ -81,11 +81,15 @@ def notes_of_request(document: BasisDocument) -> Iterator[str]:
     Yields:
         Sentences.
     """
-    wanted, method = document.wanted, find_method(document.method)
-    if wanted.get("seed") is not None and not options_of(method, wanted.get("options") or {}).draws:
-        yield f"{method.name} drew nothing at random, so the seed changes nothing"
+    wanted = document.wanted
+    if wanted.get("seed") is not None and not _draws(document):
+        yield f"{document.method} drew nothing at random, so the seed changes nothing"
     if wanted.get("dtype") is not None and document.random is not None:
         yield "random atoms are made anew from their seed, in f32, and never stored: the dtype changes nothing"
     if document.nbytes >= sum(task.nbytes for task in document.tasks):
         fewer = "fewer atoms, or a smaller rank" if document.is_factored else "fewer atoms, or int8"
         yield f"these atoms take no fewer bytes than what they were made from: take {fewer}, or keep the vectors"
+
+
+def _draws(document: BasisDocument) -> bool:
+    return options_of(find_method(document.method), document.wanted.get("options") or {}).draws
