@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.how_time_grows import fit
+from benchmarks.lines import fit
 from benchmarks.machine import Machine
 from benchmarks.measuring import Run
 from benchmarks.report import page
