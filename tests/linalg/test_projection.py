@@ -17,6 +17,7 @@ from taskvec.errors import BasisError, NonFiniteError, StoreError
 from taskvec.linalg.collection import add_tasks, plan_add_tasks, refit_advice
 from taskvec.linalg.compress import plan_compress
 from taskvec.linalg.fitting import fitted_tasks
+from taskvec.linalg.sharing import export_basis, import_basis
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.streaming.memory import resident_bytes
@@ -205,6 +206,15 @@ def test_products_become_known_of_those_that_are_there(strangers: Store, family:
     assert np.isnan(basis.certificate.error_of([0, 1, 0, 1, 0, 0]))
 
 
+def test_what_became_known_is_exported(strangers: Store, tmp_path: Path) -> None:
+    add_tasks(compress(strangers, "basis", tasks=OLD, num_atoms=2), NEW)
+    strangers.gram()
+    basis = Basis.load(strangers, "basis")
+    elsewhere = Store.init(tmp_path / "elsewhere", strangers.base.checkpoint.path)
+    taken = import_basis(elsewhere, export_basis(basis, tmp_path / "shared"))
+    assert taken.certificate.sum_error == basis.certificate.sum_error > 0
+
+
 def test_advice_names_all_that_the_atoms_do_not_suit(store: Store) -> None:
     before = compress(store, "basis", tasks=OLD, num_atoms=2)
     after = add_tasks(before, NEW)
@@ -214,7 +224,7 @@ def test_advice_names_all_that_the_atoms_do_not_suit(store: Store) -> None:
     worst = max(NEW, key=errors.__getitem__)
     assert advice.startswith(f"{worst} keeps an error of ")
     assert "and so do 2 more of the new tasks: the atoms were not made for them; refit the basis with them" in advice
-    assert "(taskvec basis add STORE basis d e f --refit)" in advice
+    assert f"(taskvec basis add STORE basis {worst} --refit)" in advice
     single = refit_advice(before, after, sorted(errors[name] for name in NEW)[1])
     assert single is not None
     assert f"basis add STORE basis {worst} --refit" in single

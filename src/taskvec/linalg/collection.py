@@ -143,7 +143,7 @@ def refit_advice(before: Basis, after: Basis, limit: float | None = None) -> str
     too, them = ("", "it") if len(past) == 1 else (f", and so do {len(past) - 1} more of the new tasks", "them")
     return (
         f"{worst} keeps an error of {errors.task_errors[worst]:.3g}, more than {stated:.3g}{too}: the atoms were not "
-        f"made for {them}; refit the basis with {them} (taskvec basis add STORE {after.name} {' '.join(past)} --refit)"
+        f"made for {them}; refit the basis with {them} (taskvec basis add STORE {after.name} {worst} --refit)"
     )
 
 
