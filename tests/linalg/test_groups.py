@@ -56,7 +56,7 @@ def test_equal_vectors_are_named() -> None:
 
 
 def test_equal_vectors_are_named_where_others_never_met() -> None:
-    gram = gram_of([1, 2, 3], [1, 2, 3], [1, 0, 3], [0, 0, 0])
+    gram = gram_of([1.0, 2, 3], [1, 2, 3], [1, 0, 3], [0, 0, 0])
     gram[0, 2] = gram[2, 0] = np.nan
     unknown, *said = notes(certificate(gram, 2))
     assert "never met" in unknown
