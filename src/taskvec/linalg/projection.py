@@ -26,6 +26,7 @@ from taskvec.streaming import PlannedPass
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.manifests import BasisDocument, GroupDocument, TaskDocument, VectorDocument
+from taskvec.vectors.pass_journal import pass_journal
 from taskvec.vectors.store import Store
 from taskvec.vectors.store_gram import StoreGram
 
@@ -185,10 +186,12 @@ def _products(basis: Basis, vectors: Sequence[VectorDocument]) -> MissingProduct
 
 def _crosses(basis: Basis, vectors: Sequence[VectorDocument]) -> Iterator[tuple[str, Mapping[str, Vector]]]:
     """Take the inner products of some vectors with the atoms, in one pass."""
-    products, options, count = _products(basis, vectors), basis.store.options, len(basis.atoms)
+    products, store, count = _products(basis, vectors), basis.store, len(basis.atoms)
     with ExitStack() as notes:
-        journal = notes.enter_context(basis.store.journal(products.job(options))) if products.streamed else None
-        found = products.compute(options, journal)
+        journal = (
+            notes.enter_context(pass_journal(store.path, products.job(store.options))) if products.streamed else None
+        )
+        found = products.compute(store.options, journal)
     for n, vector in enumerate(vectors):
         yield vector.name, {tensor: product[:, count + n] for tensor, product in found.items()}
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
-from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
-from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan
+from taskvec.errors import CheckpointError, SourceChangedError, StoreError
+from taskvec.streaming import Journal, Plan, RunOptions, job_key, make_plan
 from taskvec.vectors.adapter_intake import AdapterIntake, sorted_out
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.documents import FOLDERS, Documents
@@ -38,6 +38,7 @@ from taskvec.vectors.manifests import (
 )
 from taskvec.vectors.owners import BASE_MODEL, Owner, atom_owner, decomposition_owner, vector_owner
 from taskvec.vectors.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
+from taskvec.vectors.pass_journal import pass_journal
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
 from taskvec.vectors.store_gram import StoreGram
 from taskvec.vectors.task_vector import Ref, TaskVector
@@ -243,29 +244,6 @@ class Store(Displayed):
                 problems.append(f"{owner.name}: {error}; restore the files, or {owner.remedy}")
         return problems
 
-    @contextmanager
-    def journal(self, job: Job) -> Generator[Journal]:
-        """Note what a pass over task vectors has finished; forget the notes when its result is safe.
-
-        Args:
-            job: The pass.
-
-        Yields:
-            Where to note it; what a killed pass had noted is there.
-
-        Raises:
-            TaskvecError: As the pass did; the notes are forgotten too, for the same command would be refused again.
-        """
-        key = job_key(job)
-        path = self.path / "gram" / f".{key[:32]}.journal"
-        try:
-            with Journal(path, key) as journal:
-                yield journal
-        except TaskvecError:
-            path.unlink(missing_ok=True)
-            raise
-        path.unlink(missing_ok=True)
-
     def _sources(self, problems: list[str]) -> dict[Owner, SourceDocument]:
         """Return every source by what it is of; documents that cannot be read are noted as problems."""
         sources = {BASE_MODEL: self._document.base}
@@ -311,7 +289,7 @@ class Store(Displayed):
 
     def _measure(self, intake: Intake | AdapterIntake, notes: ExitStack) -> Measured:
         return intake.measure(
-            self._document.base.digests, self.options, lambda job: notes.enter_context(self.journal(job))
+            self._document.base.digests, self.options, lambda job: notes.enter_context(pass_journal(self.path, job))
         )
 
     def _record(self, intake: Intake | AdapterIntake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
@@ -379,7 +357,9 @@ class Store(Displayed):
 
     def _complete(self, missing: MissingProducts) -> None:
         with ExitStack() as notes:
-            journal = notes.enter_context(self.journal(missing.job(self.options))) if missing.streamed else None
+            journal = (
+                notes.enter_context(pass_journal(self.path, missing.job(self.options))) if missing.streamed else None
+            )
             keys = [form.identity for form in missing.forms]
             self._keep_products(keys[: missing.num_rows], keys, missing.compute(self.options, journal))
 
