@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.families import make_family
+from benchmarks.lines import DEVIATION, Line, fit
 from benchmarks.measuring import Contender, Run, measure, median_seconds, peak
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import LIMIT, OURS, PEER
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting, taskvec
 from benchmarks.stores import Stores
@@ -21,8 +22,8 @@ from benchmarks.tables import Cell, Column, Table, Unit
 TITLE = "How far does it scale?"
 HEIGHT = 3.0
 REPEATS = 3
-MATRIX, ATOMS = "Gram matrix", "atoms"
-STYLES = {MATRIX: OURS, ATOMS: PEER}
+MATRIX, ATOMS, JOINED = "Gram matrix", "atoms", "atoms of some"
+STYLES = {MATRIX: OURS, ATOMS: PEER, JOINED: LIMIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,29 @@ class Case:
 
 def ask(setting: Setting) -> Answer:
     """Compress more and more vectors to half as many atoms; then do everything once with large models."""
-    many = list(_collections(setting))
+    many, joined = list(_collections(setting)), list(_joined(setting))
     large = list(_large(setting))
-    worst = max([*many, *large], key=lambda case: case.peak_bytes / case.allowed_bytes)
+    worst = max([*many, *joined, *large], key=lambda case: case.peak_bytes / case.allowed_bytes)
     collection, billions = setting.scale.collection, setting.scale.billions
+    line = fit([case.count for case in joined], [case.seconds for case in joined])
+    fitted = setting.scale.fitted
     return Answer(
         setup=f"Fine-tunes of {collection.num_params:,} weights compressed to half as many atoms: the Gram matrix, and "
-        f"the atoms when it is known; then a base and two fine-tunes of {billions.num_params:,} weights, made for "
+        f"the atoms when it is known; {JOINED}: {fitted // 2} atoms made from {fitted} of them, the others projected, "
+        "all in one command; then a base and two fine-tunes of {billions.num_params:,} weights, made for "
         "this and removed, each command once. bfloat16, the limit of 1 GiB, whole processes, files in the page cache; "
         f"seconds of collections are the middle of {REPEATS}.",
-        tables=(_growth(many), _sizes(f"{billions.num_params / 1e9:.2g} billion weights", large)),
+        tables=(_growth([*many, *joined]), _sizes(f"{billions.num_params / 1e9:.2g} billion weights", large)),
         targets=(
             Target(f"Within --memory (worst: {worst.label}, T = {worst.count})", worst.peak_bytes,
                    worst.allowed_bytes, Unit.BYTES),
+            Target(f"{JOINED}: largest deviation from a straight line", line.worst, DEVIATION, Unit.FRACTION),
         ),
-        notes=tuple(growth(label, many) for label in STYLES if len({case.count for case in many}) > 2),
-        runs={f"{case.label}, T = {case.count}": case.runs for case in [*many, *large]},
+        notes=(
+            *(growth(label, many) for label in (MATRIX, ATOMS) if len({case.count for case in many}) > 2),
+            straight(line, fitted),
+        ),
+        runs={f"{case.label}, T = {case.count}": case.runs for case in [*many, *joined, *large]},
     )  # fmt: skip
 
 
@@ -91,12 +99,20 @@ def draw(axes: Any, answer: Answer) -> None:
 
 def _collections(setting: Setting) -> Iterator[Case]:
     counts = setting.scale.collections
-    family = setting.family(setting.scale.collection, max(counts) + 1)
+    family = setting.family(setting.scale.collection, max(*counts, *setting.scale.joined) + 1)
     for count in counts:
         stores = Stores(setting, family.first(count + 1), f"-{count}")
         repeats = min(REPEATS, setting.scale.repeats)
         yield _case(setting, stores.similarity(MATRIX), count, repeats)
         yield _case(setting, stores.compress(count // 2, ATOMS, gram_known=True), count, repeats)
+
+
+def _joined(setting: Setting) -> Iterator[Case]:
+    counts, fitted = setting.scale.joined, setting.scale.fitted
+    family = setting.family(setting.scale.collection, max(*setting.scale.collections, *counts) + 1)
+    for count in counts:
+        stores = Stores(setting, family.first(count + 1), f"-joined-{count}")
+        yield _case(setting, stores.fit_on(fitted, JOINED), count, min(REPEATS, setting.scale.repeats))
 
 
 def _large(setting: Setting) -> Iterator[Case]:
@@ -149,6 +165,14 @@ def _sizes(title: str, cases: Sequence[Case]) -> Table:
         for case in cases
     ]  # fmt: skip
     return Table(title, columns, tuple(rows))
+
+
+def straight(line: Line, fitted: int) -> str:
+    """Say what a collection of which some are fitted takes."""
+    return (
+        f"{JOINED}: {line.start:.2g} s, in which the {fitted} are compared and the atoms made, and "
+        f"{1e3 * line.slope:.2g} ms a task fit these times within {line.worst:.0%}."
+    )
 
 
 def growth(label: str, cases: Sequence[Case]) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import starmap
 from typing import Any
 
-import numpy as np
-
 from benchmarks.edits import edit
+from benchmarks.lines import DEVIATION, Line, fit
 from benchmarks.measuring import Contender, Run, median_seconds, peak, runs_of, timing
 from benchmarks.pictures import OURS, PEER
 from benchmarks.results import Answer, Target
@@ -20,33 +18,7 @@ from benchmarks.tables import Cell, Column, Table, Unit
 TITLE = "Does time grow in a straight line with the size of the model?"
 HEIGHT = 3.4
 NUM_TASKS = 2
-DEVIATION = 0.1
-"""How far a point may lie from the line, as a fraction of the line."""
 COMMANDS = {"edit": OURS, "similarity": PEER}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Seconds as a straight line of billions of weights.
-
-    Attributes:
-        start: Seconds at none.
-        slope: Seconds a billion weights.
-        deviations: How far each point is from the line, as a fraction of the line.
-    """
-
-    start: float
-    slope: float
-    deviations: tuple[float, ...]
-
-
-def fit(params: Sequence[int], seconds: Sequence[float]) -> Line:
-    """The line whose relative deviations have the least sum of squares."""
-    size, time = np.array(params) / 1e9, np.array(seconds)
-    design = np.stack([np.ones_like(size), size], axis=1) / time[:, None]
-    (start, slope), *_ = np.linalg.lstsq(design, np.ones_like(time))
-    fitted = start + slope * size
-    return Line(float(start), float(slope), tuple(float(d) for d in time / fitted - 1))
 
 
 def ask(setting: Setting) -> Answer:
@@ -95,7 +67,7 @@ def _contenders(setting: Setting, params: int) -> tuple[Contender, Contender]:
 
 
 def _line(by_size: Mapping[int, Sequence[Run]]) -> Line:
-    return fit(list(by_size), [median_seconds(runs) for runs in by_size.values()])
+    return fit([params / 1e9 for params in by_size], [median_seconds(runs) for runs in by_size.values()])
 
 
 def _table(points: Mapping[str, Mapping[int, Sequence[Run]]], lines: Mapping[str, Line]) -> Table:
@@ -117,8 +89,7 @@ def _table(points: Mapping[str, Mapping[int, Sequence[Run]]], lines: Mapping[str
 
 
 def _target(command: str, line: Line) -> Target:
-    worst = max(abs(deviation) for deviation in line.deviations)
-    return Target(f"{command}: largest deviation from a straight line", worst, DEVIATION, Unit.FRACTION)
+    return Target(f"{command}: largest deviation from a straight line", line.worst, DEVIATION, Unit.FRACTION)
 
 
 def _sentence(command: str, line: Line) -> str:

@@ -25,6 +25,8 @@ class Scale:
         encoder_steps: Steps that the published encoder is trained for.
         collection: A small model, for collections of hundreds of fine-tunes.
         collections: T, the numbers of those fine-tunes.
+        fitted: How many of them atoms are made from where the others are projected.
+        joined: T, where the others are projected.
         billions: A model of more than a billion weights.
     """
 
@@ -41,6 +43,8 @@ class Scale:
     encoder_steps: int
     collection: Layout
     collections: tuple[int, ...]
+    fitted: int
+    joined: tuple[int, ...]
     billions: Layout
 
 
@@ -58,6 +62,8 @@ FULL = Scale(
     encoder_steps=6000,
     collection=even(16, 1 << 17),
     collections=(8, 16, 32, 64, 128, 200),
+    fitted=32,
+    joined=(50, 100, 200),
     billions=even(24, 1 << 26),
 )
 
@@ -75,5 +81,7 @@ TOY = Scale(
     encoder_steps=30,
     collection=even(4, 1 << 10),
     collections=(2,),
+    fitted=2,
+    joined=(3, 4),
     billions=even(2, 1 << 10),
 )

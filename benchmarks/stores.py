@@ -35,6 +35,12 @@ class Stores:
         options = ["--basis", "atoms", "--atoms", str(num_atoms), "--json"]
         return Contender(label, [taskvec(), "compress", store, *options], prepare)
 
+    def fit_on(self, num_fitted: int, label: str) -> Contender:
+        """Compress some vectors to half as many atoms and project the others; known is what adding them measured."""
+        store, prepare = self._copy("fit-on")
+        options = ["--basis", "atoms", "--atoms", str(num_fitted // 2), "--fit-on", str(num_fitted), "--json"]
+        return Contender(label, [taskvec(), "compress", store, *options], prepare)
+
     def add_ninth(self) -> Contender:
         """Add the last fine-tune."""
         store, prepare = self._copy("add", _complete_gram)

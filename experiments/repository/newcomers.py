@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from experiments.repository.stocked import Stock
-from taskvec import Basis, compress
-from taskvec.linalg.collection import add_task
+from taskvec import compress
+from taskvec.linalg.collection import add_tasks
 from taskvec.types import DType
 
 NUM_MEMBERS, NUM_NEW = 40, 20
@@ -110,7 +110,7 @@ def measure(stock: Stock, division: Division, asked: Asked) -> Found:
     """
     newcomers = (*division.known, *division.foreign)
     with stock.store([*division.members, *newcomers]) as store:
-        basis = compress(
+        small = compress(
             store,
             "atoms",
             tasks=division.members,
@@ -118,12 +118,6 @@ def measure(stock: Stock, division: Division, asked: Asked) -> Found:
             method=asked.method,
             dtype=None if asked.method == "random" else DType.F32,
         )
-        basis = _grown(basis, newcomers)
+        basis = add_tasks(small, newcomers)
         vectors = {name: basis.vectors[name] for name in newcomers} if asked.is_judged else {}
         return {"error": dict(basis.certificate.task_errors), "accuracy": stock.accuracies(vectors)}
-
-
-def _grown(basis: Basis, newcomers: Sequence[str]) -> Basis:
-    for name in newcomers:
-        basis = add_task(basis, name)
-    return basis

@@ -92,15 +92,50 @@ def test_a_basis_lives(run: Command, done: Command) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_tasks_join_together(done: Command, run: Command) -> None:
+    short = compressed(done, "--atoms", "1", "--fit-on", "math, code", "--seed", "3")
+    done("compress", "store", "--basis", "c", "--atoms", "1", "--tasks", "math,code")
+    assert len(done("basis", "add", "store", "c", "law", "toxic", "--dry-run", "--json").json["plan"]["passes"]) == 1
+    long = done("basis", "add", "store", "c", "law", "toxic", "--json").json
+    assert list(long["task_errors"]) == ["math", "code", "law", "toxic"]
+    assert {**long, "basis": "b"} == {**short, "advice": long["advice"], "notes": long["notes"]}
+    assert "drew nothing at random" in " ".join(short["notes"])  # type: ignore[arg-type]
+    counted = done("compress", "store", "--basis", "d", "--atoms", "1", "--fit-on", "2", "--json").json
+    assert list(counted["task_errors"]) == ["code", "math", "law", "toxic"]
+    assert "2 of 4 task vectors" not in run("compress", "store", "--basis", "e", "--atoms", "1", "--fit-on", "3").stderr
+    refused = run("compress", "store", "--basis", "f", "--atoms", "1", "--fit-on", "4")
+    assert (refused.status, refused.stderr.count("\n")) == (1, 1)
+    assert "cannot be fitted on 4 of 4 task vectors: use 2 to 3" in refused.stderr
+    wrong = run("compress", "store", "--basis", "f", "--atoms", "1", "--fit-on", "math,,code")
+    assert (wrong.status, "--fit-on" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("store")
+def test_the_curve_of_some_tasks_takes_no_product_of_others(done: Command) -> None:
+    pytest.importorskip("matplotlib")
+    for path in Path("store/gram").iterdir():
+        path.unlink()
+    compressed(done, "--atoms", "1", "--fit-on", "math,code,law", "--plot", "error.svg")
+    assert ">the 3 fitted tasks, least possible<" in Path("error.svg").read_text(encoding="utf-8")
+    assert Path("error-coefficients.svg").exists()
+    assert done("basis", "show", "store", "b", "--json").json["sum_error"] is None
+    done("similarity", "store")
+    assert done("basis", "show", "store", "b", "--json").json["sum_error"] > 0
+
+
+@pytest.mark.usefixtures("store")
 def test_names_change_and_garbage_goes(done: Command) -> None:
     compressed(done, "--atoms", "2")
     assert done("store", "gc", "store", "--json").json == {"removed": [], "bytes": 0}
-    assert done("store", "rename", "store", "b", "c", "--json").json == {"renamed": "b", "to": "c"}
-    assert done("store", "rename", "store", "math", "sums", "--json").json == {"renamed": "math", "to": "sums"}
+    renamed = done("store", "rename", "store", "b", "c", "--json").json
+    assert renamed == {"renamed": "b", "to": "c", "bases": []}
+    renamed = done("store", "rename", "store", "math", "sums", "--json").json
+    assert renamed == {"renamed": "math", "to": "sums", "bases": ["c"]}
     listing = done("store", "list", "store", "--json").json
     assert [row["name"] for row in listing["bases"]] == ["c"]
     assert {row["name"] for row in listing["vectors"]} == {*TASKS, "sums"} - {"math"}
-    done("edit", "store", "base + math", "--basis", "c", "-o", "out")
+    done("edit", "store", "base + sums", "--basis", "c", "-o", "out")
+    assert done("store", "rename", "store", "sums", "math").stdout == "sums is now math, in c too\n"
     done("store", "remove", "store", "c")
     assert done("store", "gc", "store", "--json").json["bytes"] > 0
 

@@ -79,6 +79,12 @@ In the page cache of a busy machine (load {load:.1f}), whole processes: of {para
 {allowed} ([figures](../../benchmarks/RESULTS.md#how_far_it_scales))."""
 
 
+JOINS = """\
+
+Where {atoms} atoms are made from {fitted} of the vectors and the others projected (`--fit-on {fitted}`), everything
+together takes {first:.1f} s for {few} vectors and {last:.1f} s for {many}: {fit}."""
+
+
 def page() -> str:
     """The page with what is made from result files put in its places."""
     text = PAGE.read_text(encoding="utf-8")
@@ -141,13 +147,26 @@ def scales(found: Answered) -> str:
     written = next(row for row in reversed(rows) if row["what"] == "atoms")
     (params, billions) = re.findall(r"([\d,]+) weights", found.answer.setup)
     fit = next(note.partition(": ")[2] for note in found.answer.notes if note.startswith("Gram matrix"))
-    return SCALES.format(
+    said = SCALES.format(
         load=found.load, params=int(params.replace(",", "")) / 1e6, few=gram[0]["T"], first=gram[0]["seconds"],
         many=gram[-1]["T"], last=gram[-1]["seconds"], fit=fit.rstrip("."), atoms=written["T"] // 2,
         written=written["seconds"], memory=show(max(row["measured"] for row in rows), Unit.BYTES),
         large=show(max(row["measured"] for row in commands), Unit.BYTES),
         billions=f"{int(billions.replace(',', '')) / 1e9:.1f} billion weights",
         allowed=show(commands[0]["allowed"], Unit.BYTES),
+    )  # fmt: skip
+    return said + _joins(found, [row for row in rows if row["what"] == "atoms of some"])
+
+
+def _joins(found: Answered, joined: list[Row]) -> str:
+    """The sentence about the way that is linear in T, once it was measured."""
+    if not joined:
+        return ""
+    (atoms, fitted) = re.findall(r"(\d+) atoms made from (\d+)", found.answer.setup)[0]
+    fit = next(note.partition(": ")[2] for note in found.answer.notes if note.startswith("atoms of some"))
+    return JOINS.format(
+        atoms=atoms, fitted=fitted, few=joined[0]["T"], first=joined[0]["seconds"],
+        many=joined[-1]["T"], last=joined[-1]["seconds"], fit=fit.rstrip("."),
     )  # fmt: skip
 
 

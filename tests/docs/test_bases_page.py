@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bases_page import FROM_BASES, PAGE, REPOSITORY, VISION, measured, page, rows_of
+from bases_page import FROM_BASES, PAGE, REPOSITORY, VISION, measured, page, rows_of, scales
 from benchmarks.results import RESULTS, load
 from safetensors.numpy import load_file, save_file
 
@@ -101,6 +102,25 @@ def test_seeds_are_told_once_they_were_measured() -> None:
     assert "[Eight tasks](../evidence/vision.md)" in with_seeds
     assert "sum has 82.0 % in place of 83.0 %; that of `pca`, which leaves the mean out, 79.0 % in" in with_seeds
     assert "emoji" not in with_seeds  # of its other tables
+
+
+def test_what_joins_is_told_once_it_was_measured() -> None:
+    answer = load(RESULTS, "how_far_it_scales")
+    assert answer is not None
+    growth, large = answer.answer.tables
+    kept = [row for row in growth.rows if row[0] != "atoms of some"]
+    rows = [("atoms of some", count, seconds, seconds / count, 1, 1) for count, seconds in ((50, 2.0), (200, 5.0))]
+    told = replace(
+        answer.answer,
+        setup=f"{answer.answer.setup} 16 atoms made from 32 of them.",
+        tables=(replace(growth, rows=(*kept, *rows)), large),
+        notes=(*(note for note in answer.answer.notes if not note.startswith("atoms of some")), "atoms of some: 1 s."),
+    )
+    text = scales(replace(answer, answer=told))
+    assert "Where 16 atoms are made from 32 of the vectors and the others projected (`--fit-on 32`)" in text
+    assert "takes 2.0 s for 50 vectors and 5.0 s for 200: 1 s." in text
+    without = replace(told, tables=(replace(growth, rows=tuple(kept)), large))
+    assert "fit-on" not in scales(replace(answer, answer=without))
 
 
 def test_the_experiment_makes_tables_of_these_names() -> None:

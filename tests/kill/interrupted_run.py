@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from taskvec import OutputOptions, RunOptions, Store, compress, decompose, edit, merge, similarity
+from taskvec import Basis, OutputOptions, RunOptions, Store, compress, decompose, edit, merge, similarity
+from taskvec.linalg.collection import add_tasks
 from taskvec.streaming import journal
 from taskvec.streaming.events import BytesDone, Event, Resumed
 from taskvec.types import DType
@@ -61,6 +62,10 @@ def _compress_to_int8(folder: Path, options: RunOptions) -> None:
     compress(_store(folder, options), "two", num_atoms=2, dtype=DType.I8)
 
 
+def _join(folder: Path, options: RunOptions) -> None:
+    add_tasks(Basis.load(_store(folder, options), "one"), ["c", "extra"])
+
+
 def _edit(folder: Path, options: RunOptions) -> None:
     output = OutputOptions(shard_size=3_000_000)
     edit(_store(folder, options), "base + 0.5*sum(a, b, c)", folder / "edited", output=output)
@@ -98,6 +103,7 @@ WHOLE_MATRICES: dict[str, Callable[[Path, RunOptions], None]] = {"decompose": _d
 
 IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
     "compress to int8": _compress_to_int8,
+    "join": _join,
     "merge": _merge,
     "recipe": _recipe,
 }

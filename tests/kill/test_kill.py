@@ -16,7 +16,7 @@ import pytest
 from interrupted_run import OPERATIONS, WHOLE_MATRICES
 from safetensors.numpy import save_file
 
-from taskvec import Store
+from taskvec import Store, compress
 from taskvec.streaming.units import make_units
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -114,6 +114,21 @@ def test_int8_atoms_go_on_from_any_step(folder: Path) -> None:
         assert _snapshot(folder) == undisturbed
         taken_up.append(int(finished.stdout))
     assert taken_up[1] > 1.5 * taken_up[0], "what was done before the rounding was done again"
+
+
+def test_tasks_go_on_joining_a_basis(folder: Path) -> None:
+    store = Store(folder / "store")
+    store.add({"extra": folder / "extra"})
+    document = compress(store, "one", num_atoms=1, tasks=["a", "b"]).document
+    assert _run("join", folder, NEVER).stdout == "0\n"
+    undisturbed = _snapshot(folder)
+    store.documents.replace_basis(document)
+    assert _run("join", folder, 4).returncode == -signal.SIGKILL
+    assert store.documents.basis("one") == document
+    finished = _run("join", folder, NEVER)
+    assert finished.returncode == 0, finished.stderr
+    assert int(finished.stdout) > 0, "finished units were not taken up"
+    assert _snapshot(folder) == undisturbed
 
 
 def test_merges_go_on_from_what_they_had_measured(folder: Path) -> None:

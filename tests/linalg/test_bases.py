@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,34 @@ def test_an_error_that_cannot_be_reached_is_refused_by_the_plan_too(store: Store
         plan_compress(store, "basis", max_error=0.001, dtype=DType.F32)
 
 
+@pytest.mark.parametrize("worst_task", [False, True])
+def test_an_error_that_groups_cannot_reach_says_which_they_can_and_where_they_lose_most(
+    store: Store, *, worst_task: bool
+) -> None:
+    wanted: Any = {"group": "tensor", "worst_task": worst_task, **EXACT}
+    with pytest.raises(BasisError, match=r"with 5 atoms, is .*, lost most in .*; allow that much or keep") as refused:
+        compress(store, "basis", max_error=0.01, **wanted)
+    assert not list((store.path / "objects").iterdir())
+    least, first = re.findall(r"is ([\d.]+), lost most in (\S+), then in \S+, \S+;", str(refused.value))[0]
+    basis = compress(store, "basis", max_error=float(least), **wanted)
+    assert max(len(group.decoder) for group in basis.groups) < 6
+    five = compress(store, "five", num_atoms=5, group="tensor", **EXACT)
+    errors, worst = five.certificate, five.tasks.index(five.certificate.worst_task)
+    reached = errors.task_errors[errors.worst_task] if worst_task else errors.relative_error
+    assert float(least) == pytest.approx(reached, abs=0.001)
+    lost = {group.name: group.lost[worst] if worst_task else group.lost.sum() for group in five.groups}
+    assert first == max(lost, key=lost.__getitem__)
+
+
+def test_an_error_that_rounding_takes_away_says_which_is_left(store: Store) -> None:
+    exact = compress(store, "exact", num_atoms=5, **EXACT).certificate.relative_error
+    with pytest.raises(BasisError, match="with the atoms' rounding, no basis of fewer than 6 atoms") as refused:
+        compress(store, "basis", max_error=exact * (1 + 1e-6), dtype=DType.BF16)
+    (least,) = re.findall(r"the least that was found is ([\d.]+); allow that much", str(refused.value))
+    assert float(least) > exact
+    assert compress(store, "basis", max_error=float(least), dtype=DType.BF16).num_atoms == 5
+
+
 def test_groups_lose_less_with_the_same_number_of_atoms(store: Store) -> None:
     errors = [
         compress(store, f"of_{group}", num_atoms=2, group=group, **EXACT).certificate.relative_error
@@ -250,6 +279,14 @@ def test_equal_and_zero_vectors_are_handled_and_named(family: Family, tmp_path: 
     )
 
 
+def test_a_basis_needs_no_method_of_its_name(store: Store) -> None:
+    document = compress(store, "basis", num_atoms=2).document.model_copy(update={"method": "of a later version"})
+    store.documents.replace_basis(document)
+    basis = Basis.load(store, "basis")
+    assert basis.to_json()["method"] == "of a later version"
+    assert basis.vectors["a"].norm() > 0
+
+
 def test_altered_atoms_are_noticed(store: Store) -> None:
     basis = compress(store, "basis", num_atoms=2)
     path = store.path / basis.document.atoms[1].path
@@ -267,7 +304,10 @@ def test_altered_atoms_are_noticed(store: Store) -> None:
         ({"num_atoms": 0}, "use 1 to 5"),
         ({"num_atoms": 5, "method": "pca"}, "5 atoms and 1 more that pca stores for 6 task vectors: use 1 to 4"),
         ({"max_error": 0.001, **EXACT}, "the least, with 5 atoms, is"),
-        ({"max_error": 0.001, "group": "tensor", "dtype": DType.BF16}, "rounding"),
+        (
+            {"max_error": 0.001, "group": "tensor"},
+            r"6 atoms in every tensor has .* the least, with 5 atoms",
+        ),
         ({"max_error": 1.5}, "between 0 and 1"),
         ({"max_error": 0.5, "method": "random"}, "say how many"),
         ({"num_atoms": 2, "max_error": 0.5}, "not both"),

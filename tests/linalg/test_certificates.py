@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
-from taskvec.linalg.certificate import Certificate, best_decoder, residual_gram
+from taskvec.linalg.certificate import Certificate, best_decoder, enough, residual_gram
 
 TASKS = ("a", "b", "c", "d", "e")
 weights = st.lists(st.floats(-3, 3), min_size=5, max_size=5)
@@ -70,3 +70,13 @@ def test_errors_beside_a_vanishing_truth() -> None:
     assert certificate.error_of([1, 1]) == np.inf
     assert certificate.error_of([0, 0]) == 0
     assert certificate.task_errors == {"a": pytest.approx(0.2), "b": 0.0}
+
+
+def test_a_task_whose_error_is_unknown_is_not_the_worst() -> None:
+    certificate = Certificate(("a", "b", "c"), 1, np.eye(3), np.diag([np.nan, 0.04, 0.09]))
+    assert certificate.worst_task == "c"
+
+
+@given(st.floats(1e-6, 1.0))
+def test_an_error_to_allow_is_no_smaller_than_it_is(error: float) -> None:
+    assert error <= float(enough(error)) <= error * 1.0101

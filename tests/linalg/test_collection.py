@@ -15,12 +15,14 @@ import oracles
 from taskvec import Basis, Store, compress, edit
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import BasisError, SourceChangedError, StoreError
-from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit, refit_advice, remove_task
+from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit, refit_advice, remove_task
 from taskvec.linalg.sharing import export_basis, import_basis
 from taskvec.streaming import Journal
 from taskvec.testing.families import Family
 from taskvec.types import DType
+from taskvec.vectors.documents import Documents
 from taskvec.vectors.garbage import collect_garbage
+from taskvec.vectors.manifests import BasisDocument
 
 FIVE = tuple("abcde")
 kinds = pytest.mark.parametrize(
@@ -47,9 +49,9 @@ def assert_true(basis: Basis, family: Family) -> None:
 @kinds
 def test_a_task_is_added_by_projection(store: Store, family: Family, wanted: dict[str, object]) -> None:
     before = compress(store, "basis", tasks=FIVE, **wanted)  # type: ignore[arg-type]
-    plan = plan_add_task(before, "f")
+    plan = plan_add_tasks(before, ["f"])
     assert plan.projected_bytes <= plan.allowed_bytes
-    add_task(before, "f")
+    add_tasks(before, ["f"])
     after = Basis.load(Store(store.path), "basis")
     assert after.tasks == (*FIVE, "f")
     assert_true(after, family)
@@ -59,7 +61,7 @@ def test_a_task_is_added_by_projection(store: Store, family: Family, wanted: dic
 
 
 def test_projection_is_the_nearest_point_of_the_span(store: Store, family: Family) -> None:
-    basis = add_task(compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32), "f")
+    basis = add_tasks(compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32), "f")
     v = oracles.matrix(family)
     assert basis.groups[0].encoder is None
     span = recovered_matrix(basis, family)[:, :5]
@@ -72,7 +74,7 @@ def test_projection_is_the_nearest_point_of_the_span(store: Store, family: Famil
 
 def test_refitting_is_advised_past_a_stated_error(store: Store) -> None:
     before = compress(store, "basis", tasks=FIVE, num_atoms=2)
-    after = add_task(before, "f")
+    after = add_tasks(before, ["f"])
     error = after.certificate.task_errors["f"]
     assert refit_advice(before, after, error + 1e-6) is None
     advice = refit_advice(before, after, 0.01)
@@ -107,7 +109,7 @@ def test_a_task_is_taken_out(store: Store, family: Family, wanted: dict[str, obj
 def test_what_is_gone_makes_errors_unknown_and_nothing_else(store: Store, family: Family) -> None:
     before = compress(store, "basis", tasks=FIVE, num_atoms=2, dtype=DType.F32)
     assert store.remove("b") == ("basis",)
-    after = add_task(before, "f")
+    after = add_tasks(before, ["f"])
     certificate = Basis.load(store, "basis").certificate
     v = oracles.matrix(family)
     off = recovered_matrix(after, family) - v
@@ -128,9 +130,9 @@ def test_what_is_gone_makes_errors_unknown_and_nothing_else(store: Store, family
 def test_collections_refuse_what_makes_no_sense(store: Store) -> None:
     basis = compress(store, "basis", tasks=["a", "b"], num_atoms=1)
     with pytest.raises(BasisError, match="holds a task 'a' already"):
-        add_task(basis, "a")
+        add_tasks(basis, ["a"])
     with pytest.raises(StoreError, match="there is no task vector 'z'"):
-        add_task(basis, "z")
+        add_tasks(basis, ["z"])
     with pytest.raises(BasisError, match=r"holds no task 'z' \(it holds: a, b"):
         remove_task(basis, "z")
     with pytest.raises(BasisError, match="'b' is the last task of basis"):
@@ -239,6 +241,55 @@ def test_vectors_are_renamed(store: Store) -> None:
     with pytest.raises(StoreError, match="exists already"):
         store.documents.rename_vector("b", "first")
     assert "b" in store
+
+
+def test_a_vector_is_renamed_in_its_bases_too(store: Store, family: Family, tmp_path: Path) -> None:
+    compress(store, "basis", num_atoms=2, group="tensor")
+    compress(store, "others", num_atoms=1, tasks=["b", "c"])
+    assert store.documents.rename_vector("a", "first") == ("basis",)
+    basis = Basis.load(store, "basis")
+    assert basis.tasks == ("first", *"bcdef")
+    assert store.documents.names_of_tasks(basis.document) == basis.tasks
+    edit(store, "base + first", tmp_path / "out", basis="basis")
+    assert_true(Basis(store, basis.document), Family(family.base, {**family.finetuned, "first": family.finetuned["a"]}))
+
+
+def test_a_task_of_other_content_keeps_its_name(store: Store) -> None:
+    compress(store, "basis", num_atoms=2)
+    store.remove("a")
+    store.add({"a": store.path.parent / "models" / "b"})
+    assert store.documents.rename_vector("a", "first") == ()
+    assert Basis.load(store, "basis").tasks == tuple("abcdef")
+
+
+def test_a_name_that_a_basis_holds_already_is_refused(store: Store) -> None:
+    for name in ("alone", "both"):
+        compress(store, name, num_atoms=1, tasks=["a", "c"] if name == "alone" else ["a", "b"])
+    store.remove("b")
+    with pytest.raises(StoreError, match=r"basis 'both' holds another task 'b': choose .*remove STORE both b\)"):
+        store.documents.rename_vector("a", "b")
+    assert "a" in store
+    assert [Basis.load(store, name).tasks for name in ("alone", "both")] == [("a", "c"), ("a", "b")]
+
+
+def test_a_killed_rename_is_finished_by_the_same_command(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        compress(store, name, num_atoms=2)
+    replace, calls = Documents.replace_basis, []
+
+    def die(documents: Documents, document: BasisDocument) -> None:
+        calls.append(document.name)
+        if document.name == "two":
+            raise KeyboardInterrupt
+        replace(documents, document)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Documents, "replace_basis", die)
+        with pytest.raises(KeyboardInterrupt):
+            store.documents.rename_vector("a", "first")
+    assert (calls, "a" in store) == (["one", "two"], True)
+    assert store.documents.rename_vector("a", "first") == ("two",)
+    assert {Basis.load(store, name).tasks[0] for name in ("one", "two")} == {"first"}
 
 
 def test_atoms_that_were_collected_too_early_are_noticed(store: Store) -> None:

@@ -13,7 +13,7 @@ import oracles
 from taskvec import Store, compress, edit, open_checkpoint
 from taskvec.composition.editing import Addition, Editing
 from taskvec.errors import ExpressionError, RecipeError
-from taskvec.linalg.collection import add_task
+from taskvec.linalg.collection import add_tasks
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.testing.families import Family
 from taskvec.types import DType
@@ -72,8 +72,8 @@ def test_measuring_changes_no_weight(store: Store, tmp_path: Path) -> None:
 
 def test_vectors_are_known_by_their_content(store: Store, tmp_path: Path) -> None:
     compress(store, "two", num_atoms=2)
-    store.documents.rename_vector("a", "first")
-    store.add({"a": store.path.parent / "models" / "f"})
+    store.remove("a")
+    store.add({name: store.path.parent / "models" / model for name, model in (("first", "a"), ("a", "f"))})
     result = edit(store, "base + a", tmp_path / "out", basis="two", measure=True)
     assert result.certificate is not None
     assert result.certificate["measured_error"] == pytest.approx(result.certificate["relative_error"], rel=1e-3)
@@ -135,8 +135,8 @@ def test_orthogonal_over_a_basis_takes_the_coefficients_of_the_vectors_themselve
 def test_orthogonal_needs_products_that_are_known(store: Store, tmp_path: Path) -> None:
     basis = compress(store, "two", num_atoms=2, tasks=["a", "b", "c"])
     store.remove("b")
-    add_task(basis, "d")
-    with pytest.raises(ExpressionError, match="never met in the store: refit it"):
+    add_tasks(basis, ["d"])
+    with pytest.raises(ExpressionError, match="never met in the store: let them meet"):
         edit(store, "base + orthogonal(b, d)", tmp_path / "out", basis="two")
     result = edit(store, "base + b - d", tmp_path / "out", basis="two")
     assert result.certificate is not None

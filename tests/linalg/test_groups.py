@@ -55,6 +55,14 @@ def test_equal_vectors_are_named() -> None:
     assert duplicates("abcdef", gram) == [("a", "b", "f"), ("d", "e")]
 
 
+def test_equal_vectors_are_named_where_others_never_met() -> None:
+    gram = gram_of([1.0, 2, 3], [1, 2, 3], [1, 0, 3], [0, 0, 0])
+    gram[0, 2] = gram[2, 0] = np.nan
+    unknown, *said = notes(certificate(gram, 2))
+    assert "never met" in unknown
+    assert said == ["a and b are the same task vector", "d is zero: its fine-tuned model equals the base"]
+
+
 def certificate(gram: np.ndarray, num_atoms: int) -> Certificate:
     return Certificate(tuple("abcd"), num_atoms, gram, np.diag([0.0, 0.0, 0.0, 1.0]))
 

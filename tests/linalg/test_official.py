@@ -103,7 +103,9 @@ def test_without_the_vectors_errors_are_unknown(store: Store, family: Family, tm
     assert summed is not None
     assert summed["relative_error"] is None
     assert "never met" in summed["unknown"]
-    assert "relative error unknown (optimum unknown); worst task: a unknown" in "".join(basis_text(basis))
+    assert "relative error unknown (optimum unknown); errors of single tasks unknown; sum unknown" in "".join(
+        basis_text(basis)
+    )
     card = (export_basis(basis, tmp_path / "shared") / "README.md").read_text(encoding="utf-8")
     assert "| all tasks | unknown |" in card
     assert "nan" not in card

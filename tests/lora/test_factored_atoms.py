@@ -12,7 +12,7 @@ from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
 from taskvec.checkpoints import open_checkpoint
 from taskvec.composition.editing import Editing
 from taskvec.composition.lora_output import save_as_lora
-from taskvec.linalg.collection import add_task
+from taskvec.linalg.collection import add_tasks
 from taskvec.linalg.compress import plan_compress
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.factored_atoms import FactoredAtoms
@@ -120,7 +120,7 @@ def test_edits_exports_and_new_tasks(wide: Store, tmp_path: Path) -> None:
     again = import_basis(wide, tmp_path / "folder", "again")
     np.testing.assert_array_equal(atom_arrays(again, 1)[LARGE_NAMES[1]], atom_arrays(basis, 1)[LARGE_NAMES[1]])
     wide.add({"e": save_peft(tmp_path / "e", factors(9))})
-    assert add_task(again, "e").tasks == ("a", "b", "c", "d", "e")
+    assert add_tasks(again, ["e"]).tasks == ("a", "b", "c", "d", "e")
     assert wide.verify() == []
 
 

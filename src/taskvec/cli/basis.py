@@ -48,10 +48,13 @@ def show_basis(store: StoreArgument, basis: BasisArgument, how: Reporting) -> No
 def add(
     store: StoreArgument,
     basis: BasisArgument,
-    task: TaskArgument,
+    tasks: Annotated[
+        list[str], typer.Argument(metavar="TASK", help="Names of task vectors in the store.", show_default=False)
+    ],
     how: Running,
     refit: Annotated[
-        bool, typer.Option("--refit", help="Make the basis anew with the task, instead of projecting it on the atoms.")
+        bool,
+        typer.Option("--refit", help="Make the basis anew with them, instead of projecting them on its atoms."),
     ] = False,
     refit_past: Annotated[
         float | None,
@@ -60,25 +63,27 @@ def add(
         ),
     ] = None,
 ) -> None:
-    """Add a task vector of the store to a basis.
+    """Add task vectors of the store to a basis.
 
-    By projection the atoms and all other tasks stay as they are; the error of the new one is printed.
+    By projection, atoms and all other tasks stay as they are. Base, atoms and new vectors are read once, however many
+    are added together, and the error of each is exact. Errors of sums over tasks whose inner product the store does not
+    know are unknown; taskvec similarity takes what is missing.
 
     With --json: what compress prints, and advice (or null).
     """
     from taskvec.cli.certificate_text import basis_text
     from taskvec.linalg.basis import Basis
-    from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit_advice
+    from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit_advice
     from taskvec.linalg.collection import refit as make_anew
     from taskvec.vectors.store import Store
 
     _check_refit(refit_past, refit=refit)
     with Run(how) as run:
         old = Basis.load(Store(store, run.options), basis)
-        tasks = (*old.tasks, task)
+        grown = (*old.tasks, *tasks)
 
         def plan() -> Plan:
-            return plan_refit(old, tasks) if refit else plan_add_task(old, task)
+            return plan_refit(old, grown) if refit else plan_add_tasks(old, tasks)
 
         def advice(made: Basis) -> str | None:
             return None if refit else refit_advice(old, made, refit_past)
@@ -88,7 +93,7 @@ def add(
 
         run.carry_out(
             plan=plan,
-            work=lambda: make_anew(old, tasks) if refit else add_task(old, task),
+            work=lambda: make_anew(old, grown) if refit else add_tasks(old, tasks),
             data=data,
             text=basis_text,
             notes=lambda made: [note for note in (advice(made), *made.notes) if note],

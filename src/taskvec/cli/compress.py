@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,6 +66,15 @@ class Wanted:
     tasks: Annotated[
         str | None, typer.Option("--tasks", metavar="A,B,...", help="The task vectors to compress; all if not given.")
     ] = None
+    fit_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fit-on",
+            metavar="A,B,...|K",
+            help="Make the atoms from these task vectors, or from K of all, spread evenly, and project the others on "
+            "them: for hundreds of vectors, in time that grows as their number. --max-error speaks of these alone.",
+        ),
+    ] = None
     normalize: Annotated[
         bool,
         typer.Option("--normalize", help="Take all vectors with norm 1, so that large ones do not own the atoms."),
@@ -111,6 +121,7 @@ class Wanted:
             "options": settings_option(self.options or ()),
             "seed": self.seed,
             "tasks": names_option(self.tasks),
+            "fit_on": _count_or_names(self.fit_on),
             "normalize": self.normalize,
             "group": self.group,
             "dtype": DType.I8 if self.dtype == "int8" else dtype_option(self.dtype, ", or int8"),
@@ -129,6 +140,9 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     --rank R in every matrix.
 
     With --max-error, atoms are as few as will do; with --group, each group gets its own number, at the fewest bytes.
+
+    With --fit-on, inner products are taken of the vectors that atoms are made from, and of the atoms with the others.
+    The error of every task is exact; that of sums over others is unknown until taskvec similarity took their products.
 
     With --plot FILE, FILE shows the least error for every number of atoms and marks that of the basis, and
     FILE-coefficients beside it shows the coefficients of every task; with --group, FILE-groups shows the error of every
@@ -152,7 +166,7 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     def work() -> Basis:
         made = compress(opened, wanted.basis, **keywords)
         if plot is not None:
-            _draw(made, plot)
+            _draw(made, _fitted(made, keywords["fit_on"]), plot)
         return made
 
     with Run(how) as run:
@@ -166,20 +180,30 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
         )
 
 
-def _draw(basis: Basis, plot: Path) -> None:
+def _count_or_names(text: str | None) -> int | list[str] | None:
+    return int(text) if text is not None and text.isdecimal() else names_option(text, "--fit-on")
+
+
+def _fitted(basis: Basis, fit_on: int | list[str] | None) -> Sequence[str]:
+    """Return the tasks that atoms were made from, which come first in a basis."""
+    count = len(set(fit_on)) if isinstance(fit_on, list) else fit_on
+    return basis.tasks[:count]
+
+
+def _draw(basis: Basis, fitted: Sequence[str], plot: Path) -> None:
     from taskvec.linalg.compress import error_curve
     from taskvec.reports import coefficient_heatmap
     from taskvec.reports import error_curve as draw_error_curve
 
-    curve = error_curve(basis.store, basis.tasks)
+    curve = error_curve(basis.store, fitted)
     draw_error_curve(
         curve.num_atoms,
         curve.relative_error,
         plot,
         worst_task=curve.worst_task_error,
         chosen=basis.num_stored,
-        chosen_error=basis.certificate.relative_error,
-        label="all tasks, least possible",
+        chosen_error=basis.certificate.of(fitted).relative_error,
+        label=f"{'all' if len(fitted) == len(basis.tasks) else f'the {len(fitted)} fitted'} tasks, least possible",
     )
     if len(basis.groups) == 1:
         coefficient_heatmap(basis.tasks, basis.decoder, plot.with_stem(f"{plot.stem}-coefficients"))

@@ -96,15 +96,15 @@ def settings_option(texts: Sequence[str]) -> dict[str, str]:
     return settings
 
 
-def names_option(text: str | None) -> list[str] | None:
+def names_option(text: str | None, option: str = "--tasks") -> list[str] | None:
     """Read names with commas between them.
 
     Raises:
-        typer.BadParameter: If a name is empty.
+        typer.BadParameter: If a name is empty; the message names the option.
     """
     names = None if text is None else [name.strip() for name in text.split(",")]
     if names is not None and not all(names):
-        raise typer.BadParameter(f"{text!r} is no list of names such as math,code", param_hint="--tasks")
+        raise typer.BadParameter(f"{text!r} is no list of names such as math,code", param_hint=option)
     return names
 
 

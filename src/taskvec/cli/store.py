@@ -185,18 +185,20 @@ def rename(
 ) -> None:
     """Give a task vector, or a basis, another name.
 
-    Bases keep the names of the tasks that they were made with.
+    Bases that hold the task vector have it under the new name too.
 
-    With --json: renamed, to.
+    With --json: renamed, to, bases (in which a task was renamed).
     """
     from taskvec.vectors.store import Store
 
     opened = Store(store)
+    bases: tuple[str, ...] = ()
     if name in opened or name not in opened.documents.basis_names():
-        opened.documents.rename_vector(name, new)
+        bases = opened.documents.rename_vector(name, new)
     else:
         opened.documents.rename_basis(name, new)
-    show(how, {"renamed": name, "to": new}, lambda: [f"{name} is now {new}"])
+    there = f", in {', '.join(bases)} too" if bases else ""
+    show(how, {"renamed": name, "to": new, "bases": list(bases)}, lambda: [f"{name} is now {new}{there}"])
 
 
 @command(app, "gc")

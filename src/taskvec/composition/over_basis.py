@@ -42,7 +42,10 @@ class BasisInputs:
             return "a certificate knows the errors of sums alone; measure that of a merge (--measure)"
         if np.isinf(self.relative_error):
             return "the task vectors themselves cancel, so there is nothing that an error could be relative to"
-        return "some of these task vectors never met in the store; with all of them in it, measure it (--measure)"
+        return (
+            "some of these task vectors never met in the store; with all of them in it, measure it (--measure), or let "
+            "them meet (taskvec similarity)"
+        )
 
 
 def recovered_vectors(basis: Basis, form: LinearForm, merges: Merges) -> BasisInputs:

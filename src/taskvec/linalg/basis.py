@@ -14,8 +14,9 @@ from taskvec.display import Displayed
 from taskvec.errors import BasisError
 from taskvec.linalg.atom_forms import open_atoms
 from taskvec.linalg.basis_group import BasisGroup, with_unknown
-from taskvec.linalg.certificate import Certificate, relative_size
+from taskvec.linalg.certificate import Certificate, relative_size, residual_gram
 from taskvec.linalg.encoders import Encoding
+from taskvec.linalg.known_products import known_products
 from taskvec.linalg.notes import notes, notes_of_request
 from taskvec.vectors.coefficients import Coefficient, PerTensor
 from taskvec.vectors.forms import Form
@@ -107,12 +108,22 @@ class Basis(Displayed):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """Its errors."""
+        """Its errors; what was unknown when tasks were added is known as soon as the store knows their products."""
         gram, residual = with_unknown(self.document.gram), with_unknown(self.document.residual)
+        if np.isnan(gram).any():
+            gram, residual = self._completed(gram, residual)
         optimum = self.document.optimal_error
         if optimum is None and len(self.document.groups) > 1:
             optimum = float("nan")
         return Certificate(self.tasks, self.num_stored, gram, residual, optimum)
+
+    def _completed(self, gram: Matrix, residual: Matrix) -> tuple[Matrix, Matrix]:
+        """Fill in G what the store knows by now, and R with it."""
+        known = known_products(self.store, self.store.documents.names_of_tasks(self.document))
+        none = np.zeros_like(gram)
+        off = np.sum([residual_gram(none, g.atom_gram, g.cross, g.decoder) for g in self.groups], axis=0)
+        is_new = np.isnan(gram) & ~np.isnan(known)
+        return np.where(is_new, known, gram), np.where(is_new, known + off, residual)
 
     @cached_property
     def vectors(self) -> Mapping[str, TaskVector]:

@@ -7,8 +7,8 @@ The identity is ours. Relative errors below about 1e-7 are rounding noise of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,28 @@ def best_decoder(atom_gram: Matrix, cross: Matrix) -> Matrix:
     Returns:
         W, ``(M, T)``.
     """
+    return decoding(atom_gram)(cross)
+
+
+def decoding(atom_gram: Matrix) -> Callable[[Matrix], Matrix]:
+    """Return C ↦ H⁺C, for many C beside the same atoms.
+
+    Args:
+        atom_gram: H = ŜᵀŜ, ``(M, M)``.
+
+    Returns:
+        The function.
+    """
     norms = np.sqrt(np.maximum(np.diag(atom_gram), 0.0))
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     scaled = scale[:, None] * atom_gram * scale
-    decoder: Matrix = scale[:, None] * (
-        np.linalg.pinv(scaled, rcond=_RANK_TOLERANCE, hermitian=True) @ (scale[:, None] * cross)
-    )
-    return decoder
+    inverse = np.linalg.pinv(scaled, rcond=_RANK_TOLERANCE, hermitian=True)
+
+    def decode(cross: Matrix) -> Matrix:
+        decoder: Matrix = scale[:, None] * (inverse @ (scale[:, None] * cross))
+        return decoder
+
+    return decode
 
 
 def residual_gram(gram: Matrix, atom_gram: Matrix, cross: Matrix, decoder: Matrix) -> Matrix:
@@ -65,7 +80,7 @@ class Certificate:
         tasks: The T names.
         num_atoms: M.
         gram: G, ``(T, T)``.
-        residual: R, ``(T, T)``; NaN where two tasks never met, because one was gone when the other was added.
+        residual: R, ``(T, T)``; NaN, as in G, where two tasks never met.
         group_optimum: The least relative error with as many atoms in each group, where groups have bases of their own.
     """
 
@@ -103,9 +118,9 @@ class Certificate:
 
     @property
     def worst_task(self) -> str:
-        """The task that is recovered worst."""
+        """The task that is recovered worst, of those whose errors are known; the first where none is."""
         errors = self.task_errors
-        return max(errors, key=errors.__getitem__)
+        return max(errors, key=lambda task: -1.0 if np.isnan(errors[task]) else errors[task])
 
     def error_of(self, coefficients: Sequence[float] | NDArray[np.float64]) -> float:
         """Return the relative error of Σ coefficients[t] τ_t when it is taken from the basis.
@@ -120,6 +135,12 @@ class Certificate:
         used = np.flatnonzero(a)
         a, block = a[used], np.ix_(used, used)
         return relative_size(float(a @ self.residual[block] @ a), float(a @ self.gram[block] @ a))
+
+    def of(self, tasks: Sequence[str]) -> Certificate:
+        """Return the errors of some of the tasks alone."""
+        places = [self.tasks.index(name) for name in tasks]
+        block = np.ix_(places, places)
+        return replace(self, tasks=tuple(tasks), gram=self.gram[block], residual=self.residual[block])
 
     def error_of_expression(self, coefficients: Mapping[str, float]) -> float:
         """Return the relative error of a named combination of task vectors."""
@@ -143,6 +164,12 @@ def known(error: float) -> float | None:
 def in_words(error: float, digits: int = 3) -> str:
     """Return an error for people to read, with so many digits, or that it is unknown."""
     return "unknown" if np.isnan(error) else f"{error:.{digits}g}"
+
+
+def enough(error: float, digits: int = 3) -> str:
+    """Return a positive error for people to allow: with so many digits, rounded up."""
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(error)))
+    return f"{np.ceil(error * scale) / scale:.{digits}g}"
 
 
 def relative_size(error: float, truth: float) -> float:

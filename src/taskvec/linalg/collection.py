@@ -1,90 +1,54 @@
-"""A basis as a living collection: one more task, one task less, or all fitted anew.
+"""A basis as a living collection: more tasks, one task less, or all fitted anew.
 
-A task is added by **projection** in one pass over the atoms and its own vector: its coefficients are H⁺c with
-c = Ŝᵀτ, the atoms stay as they are, and so do all other tasks. Its error is exact; where the other task vectors are
-still in the store, the inner products with them are taken too (one pass over all), so that the errors of expressions
-stay exact as well. Or all is **refitted** as the basis was asked for, from the grown Gram matrix.
+Tasks are added by projection on the atoms, which stay as they are (:mod:`taskvec.linalg.projection`). Or all is
+**refitted** as the basis was asked for, from the grown Gram matrix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskvec.errors import BasisError
 from taskvec.linalg.basis import Basis
-from taskvec.linalg.basis_group import BasisGroup, without_nan
-from taskvec.linalg.certificate import best_decoder
 from taskvec.linalg.compress import built_as_asked
-from taskvec.linalg.measured import atom_products, measure_atoms
 from taskvec.linalg.planning import plan_request
+from taskvec.linalg.projection import plan_projection, projected
 from taskvec.linalg.request import Request, Wanted
-from taskvec.streaming import Plan, make_plan, plan_pass
+from taskvec.streaming import Plan, make_plan
 from taskvec.types import DType
-from taskvec.vectors.alignment import Rule
-from taskvec.vectors.manifests import BasisDocument, GroupDocument, TaskDocument
+from taskvec.vectors.manifests import BasisDocument, GroupDocument
 from taskvec.vectors.store import Store
 
-Matrix = NDArray[np.float64]
 
-
-def add_task(basis: Basis, task: str) -> Basis:
-    """Add a task vector of the store to a basis by projection on its atoms; the basis in the store is replaced.
+def add_tasks(basis: Basis, tasks: Sequence[str]) -> Basis:
+    """Add task vectors of the store to a basis by projection on its atoms; the basis in the store is replaced.
 
     Args:
         basis: The basis.
-        task: The name of the vector.
+        tasks: The names of the vectors.
 
     Returns:
         The grown basis; the others' coefficients are the same.
 
     Raises:
-        BasisError: If the basis has a task of that name.
+        BasisError: If the basis has a task of such a name.
     """
-    store = basis.store
-    if task in basis.tasks:
-        raise BasisError(f"basis {basis.name!r} holds a task {task!r} already: rename the new one, or refit (--refit)")
-    document = store.documents.vector(task)
-    allow = frozenset(Rule(rule.rule) for rule in document.rules)
-    products = measure_atoms(store.base.checkpoint, basis.atoms, [store.form(document)], allow, store.options)
-    energy = dict(zip(store.gram([task]).tensors, store.gram([task]).per_tensor[:, 0, 0].tolist(), strict=True))
-    new = TaskDocument(name=task, fingerprint=document.source.fingerprint, nbytes=document.source.nbytes)
-    columns = [_Column.of(group, products.cross, energy) for group in basis.groups]
-    gram = _grown_gram(basis, task)
-    residual = _grown_residual(basis, columns, gram)
-    groups = tuple(column.grown() for column in columns)
-    grown = basis.document.model_copy(
-        update={
-            "tasks": (*basis.document.tasks, new),
-            "groups": groups,
-            "optimal_error": None,
-            "gram": without_nan(gram),
-            "residual": without_nan(residual),
-            "nbytes": basis.document.nbytes + 8 * sum(len(group.decoder) for group in basis.groups),
-        }
-    )
-    return _replaced(store, grown)
+    return _replaced(basis.store, projected(basis, tasks))
 
 
-def plan_add_task(basis: Basis, task: str) -> Plan:
+def plan_add_tasks(basis: Basis, tasks: Sequence[str]) -> Plan:
     """Return what adding would cost, without reading a weight.
 
     Args:
         basis: The basis.
-        task: The name of the vector.
+        tasks: The names of the vectors.
 
     Returns:
         The plan.
     """
-    store = basis.store
-    document = store.documents.vector(task)
-    allow = frozenset(Rule(rule.rule) for rule in document.rules)
-    job = atom_products(store.base.checkpoint, basis.atoms, [store.form(document)], allow).job(store.options)
-    measuring = plan_pass(job.label, job.tensors, job.kernel, store.options)
-    names = [name for name in store.documents.names_of_tasks(basis.document) if name is not None]
-    return make_plan([measuring, *store.plan_gram([task, *names]).passes], store.options)
+    return make_plan(plan_projection(basis, tasks), basis.store.options)
 
 
 def remove_task(basis: Basis, task: str) -> Basis:
@@ -159,84 +123,28 @@ def _asked_again(basis: Basis, tasks: tuple[str, ...], changes: Mapping[str, obj
 
 
 def refit_advice(before: Basis, after: Basis, limit: float | None = None) -> str | None:
-    """Say whether the atoms still do for a task that was added by projection.
+    """Say whether the atoms still do for tasks that were added by projection.
 
     Args:
-        before: The basis without it.
-        after: The basis with it as its last task.
+        before: The basis without them.
+        after: The basis with them as its last tasks.
         limit: The error past which to refit; the worst of the other tasks' if not given.
 
     Returns:
-        A sentence, or None where the task is recovered well enough.
+        A sentence, or None where all are recovered well enough.
     """
-    task = after.tasks[-1]
-    error = after.certificate.task_errors[task]
+    errors = after.certificate.of(after.tasks[len(before.tasks) :])
     others = [known for known in before.certificate.task_errors.values() if np.isfinite(known)]
     stated = max(others, default=float("nan")) if limit is None else limit
-    if not error > stated:
+    past = [task for task, error in errors.task_errors.items() if error > stated]
+    if not past:
         return None
+    worst = errors.worst_task
+    too, them = ("", "it") if len(past) == 1 else (f", and so do {len(past) - 1} more of the new tasks", "them")
     return (
-        f"{task} keeps an error of {error:.3g}, more than {stated:.3g}: the atoms were not made for it; "
-        f"refit the basis with it (taskvec basis add STORE {after.name} {task} --refit)"
+        f"{worst} keeps an error of {errors.task_errors[worst]:.3g}, more than {stated:.3g}{too}: the atoms were not "
+        f"made for {them}; refit the basis with {them} (taskvec basis add STORE {after.name} {worst} --refit)"
     )
-
-
-class _Column:
-    """One more task in one group."""
-
-    def __init__(self, group: BasisGroup, cross: Matrix, energy: float) -> None:
-        self.group = group
-        self.cross = cross
-        self.energy = energy
-        self.weights = best_decoder(group.atom_gram, cross[:, None])[:, 0]
-
-    @classmethod
-    def of(cls, group: BasisGroup, cross: Mapping[str, Matrix], energy: Mapping[str, float]) -> _Column:
-        count = len(group.decoder)
-        total = sum((cross[name][:count, 0] for name in group.tensors), np.zeros(count))
-        return cls(group, total, sum(energy[name] for name in group.tensors))
-
-    def mixed(self) -> Matrix:
-        """⟨τ̂_t − τ_t, τ̂ − τ⟩ − ⟨τ_t, τ⟩ with every other task t, and with itself last, ``(T + 1,)``."""
-        group, w, c = self.group, self.weights, self.cross
-        others = group.decoder.T @ group.atom_gram @ w - group.cross.T @ w - group.decoder.T @ c
-        return np.append(others, w @ group.atom_gram @ w - 2 * c @ w)
-
-    def grown(self) -> GroupDocument:
-        group = self.group
-        return GroupDocument(
-            name=group.name,
-            tensors=group.tensors,
-            encoder=None,
-            decoder=np.column_stack([group.decoder, self.weights]).tolist(),
-            atom_gram=group.atom_gram.tolist(),
-            cross=without_nan(np.column_stack([group.cross, self.cross])),
-            energy=without_nan(np.append(group.energy, self.energy)[None])[0],
-        )
-
-
-def _grown_gram(basis: Basis, task: str) -> Matrix:
-    """Return G with one more row; NaN beside vectors that are no longer in the store."""
-    store = basis.store
-    names = store.documents.names_of_tasks(basis.document)
-    known = [name for name in names if name is not None]
-    total = store.gram([task, *known]).total
-    row = dict(zip(known, total[0, 1:].tolist(), strict=True))
-    size = len(basis.tasks)
-    gram = np.full((size + 1, size + 1), np.nan)
-    gram[:size, :size] = basis.certificate.gram
-    gram[size, :size] = gram[:size, size] = [np.nan if name is None else row[name] for name in names]
-    gram[size, size] = total[0, 0]
-    return gram
-
-
-def _grown_residual(basis: Basis, columns: list[_Column], gram: Matrix) -> Matrix:
-    size = len(basis.tasks)
-    mixed = np.sum([column.mixed() for column in columns], axis=0)
-    residual = np.full((size + 1, size + 1), np.nan)
-    residual[:size, :size] = basis.certificate.residual
-    residual[size] = residual[:, size] = gram[size] + mixed
-    return residual
 
 
 def _without(group: GroupDocument, kept: list[int]) -> GroupDocument:

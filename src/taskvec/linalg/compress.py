@@ -2,7 +2,8 @@
 
 Source: Task Vector Bases (arXiv 2502.01015). The paper trains an encoder and a decoder; ``spectral`` is ours and
 computes from G what the training approaches. Cost: reads 2(T + 1) checkpoints, writes M; memory independent of P. Atoms
-in int8 are written in float32 first and take a third pass.
+in int8 are written in float32 first and take a third pass. The products of all pairs are T²·P multiply-adds; with
+``fit_on``, K of the vectors are compressed and the others join by projection, for K²·P + M·T·P.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.errors import BasisError
+from taskvec.errors import BasisError, TaskvecError
 from taskvec.linalg.basis import Basis
 from taskvec.linalg.building import build, discard
+from taskvec.linalg.certificate import enough
 from taskvec.linalg.design import Designer, error_of
+from taskvec.linalg.fitting import divided
 from taskvec.linalg.planning import plan_request, warm_up_request
+from taskvec.linalg.projection import projected
 from taskvec.linalg.request import Request, Wanted
 from taskvec.linalg.spectrum import Spectrum
 from taskvec.streaming import Plan
@@ -54,9 +58,25 @@ def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
         The basis, with its certificate.
     """
     store.documents.check_new_basis(basis)
-    built = built_as_asked(Request.of(store, basis, **wanted))
+    request, joining = divided(store, wanted)
+    built = built_as_asked(Request.of(store, basis, **request))
+    if joining:
+        built = _joined(built, joining)
     store.documents.publish_basis(built.document)
     return built
+
+
+def _joined(built: Basis, tasks: Sequence[str]) -> Basis:
+    """Project tasks on atoms that are not published yet.
+
+    Raises:
+        TaskvecError: As the projection did; the atoms are removed.
+    """
+    try:
+        return Basis(built.store, projected(built, tasks))
+    except TaskvecError:
+        discard(built)
+        raise
 
 
 def built_as_asked(request: Request) -> Basis:
@@ -72,7 +92,7 @@ def built_as_asked(request: Request) -> Basis:
         BasisError: If rounding takes every design over the allowed error.
     """
     warm_up_request(request)
-    designer, rounding = Designer.of(request), 0.0
+    designer, rounding, least = Designer.of(request), 0.0, np.inf
     for design in designer.designs():
         if request.max_error is None:
             return build(request, design, designer.gram)
@@ -83,11 +103,12 @@ def built_as_asked(request: Request) -> Basis:
         found = error_of(built.certificate, worst_task=request.worst_task)
         if found <= request.max_error:
             return built
-        rounding = max(rounding, found**2 - predicted**2)
+        rounding, least = max(rounding, found**2 - predicted**2), min(least, found)
         discard(built)
     raise BasisError(
         f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
-        f"{request.max_error:g}: allow a larger error or write atoms in f32 (--dtype f32)"
+        f"{request.max_error:g}: the least that was found is {enough(least)}; allow that much or write atoms in f32 "
+        "(--dtype f32)"
     )
 
 
@@ -103,7 +124,8 @@ def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
         The plan.
     """
     store.documents.check_new_basis(basis)
-    return plan_request(Request.of(store, basis, **wanted))
+    request, joining = divided(store, wanted)
+    return plan_request(Request.of(store, basis, **request), joining)
 
 
 def error_curve(store: Store, tasks: Sequence[str] | None = None) -> ErrorCurve:

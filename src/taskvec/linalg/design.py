@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taskvec.errors import BasisError
 from taskvec.linalg.allocation import allocate, lost_energy
-from taskvec.linalg.certificate import Certificate
+from taskvec.linalg.certificate import Certificate, enough
 from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.encoders.equalized import encode_equalized, equalized_gram, norms_of
 from taskvec.linalg.groups import Group, make_groups
@@ -23,6 +23,7 @@ Matrix = NDArray[np.float64]
 
 _NEXT = 1 - 1e-9
 _STEP = 0.97  # how much less error is asked of many groups when the last allocation did not do
+_NAMED = 3  # how many groups are named where an error cannot be reached
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,14 @@ class Design:
     def residual(self) -> Matrix:
         """Return R as it is before rounding, summed over groups; for atoms that are made from the vectors."""
         total = np.zeros_like(self.groups[0].gram)
-        for group, atoms in self._pairs():
-            total += atoms.residual(group.gram) if isinstance(atoms, Encoding) else group.gram
+        for residual in self.residuals():
+            total += residual
         return total
+
+    def residuals(self) -> Iterator[Matrix]:
+        """Yield the same for each group."""
+        for group, atoms in self._pairs():
+            yield atoms.residual(group.gram) if isinstance(atoms, Encoding) else group.gram
 
     def optimum(self) -> float | None:
         """Return the least relative error that so many atoms in each group can have; None for a single group."""
@@ -123,27 +129,44 @@ class Designer:
                 found = True
                 yield design
         if not found:
+            where = self._where(design)
             raise BasisError(
-                f"no basis of fewer than {len(self.gram)} atoms has an error of {self.request.max_error:g}: the least, "
-                f"with {design.num_stored} atoms, is {least:.3g}; allow that much or keep the vectors as they are"
+                f"no basis of fewer than {len(self.gram)} atoms{f' in every {self.request.grouping}' if where else ''} "
+                f"has an error of {self.request.max_error:g}: the least, with {design.num_stored} atoms, is "
+                f"{enough(least)}{where}; allow that much or keep the vectors as they are"
             )
 
     def predicted_error(self, design: Design) -> float:
         """Return the error of a design before rounding, of the kind that the request limits."""
-        certificate = Certificate(self.request.tasks, design.num_stored, self.gram, design.residual())
-        return error_of(certificate, worst_task=self.request.worst_task)
+        return error_of(self._predicted(design), worst_task=self.request.worst_task)
+
+    def _predicted(self, design: Design) -> Certificate:
+        return Certificate(self.request.tasks, design.num_stored, self.gram, design.residual())
+
+    def _where(self, design: Design) -> str:
+        """Name the groups in which most is lost, where there are several."""
+        if len(self.groups) == 1:
+            return ""
+        lost = np.array([np.diag(residual) for residual in design.residuals()])
+        worst = self.request.tasks.index(self._predicted(design).worst_task)
+        lost = lost[:, worst] if self.request.worst_task else lost.sum(axis=1)
+        first, *others = (self.groups[g].name for g in np.argsort(-lost) if lost[g] > 0)
+        named, more = others[: _NAMED - 1], len(others) - _NAMED + 1
+        then = f", then in {', '.join(named)}" if named else ""
+        return f", lost most in {first}{then}{f' and {more} more' if more > 0 else ''}"
 
     def _allocations(self) -> Iterator[tuple[int, ...]]:
         """Yield numbers of atoms from those that the spectra allow at best to all that there can be."""
-        is_single = len(self.groups) == 1
-        most = len(self.gram) - 1 if is_single else len(self.gram)
+        is_single, most = len(self.groups) == 1, len(self.gram) - 1
         grams = [equalized_gram(g.gram, self._norms) if self.request.worst_task else g.gram for g in self.groups]
         spectra = [Spectrum.of(gram).values for gram in grams]
         sizes = [group.num_bytes for group in self.groups]
-        allowed = (self.request.max_error or 0.0) ** 2 * lost_energy(spectra, [0] * len(spectra))
+        lost = (self.request.max_error or 0.0) ** 2 * lost_energy(spectra, [0] * len(spectra))
+        allowed = lost - lost_energy(spectra, [most] * len(spectra))
+        spectra = [spectrum[:most] for spectrum in spectra]
         last: tuple[int, ...] | None = None
         while True:
-            counts = tuple(min(count, most) for count in allocate(spectra, sizes, allowed))
+            counts = allocate(spectra, sizes, allowed)
             if counts == last:
                 break
             if max(counts) > 0:

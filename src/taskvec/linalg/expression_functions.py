@@ -77,7 +77,7 @@ def basis_functions(basis: Basis) -> Mapping[str, VectorFunction]:
         if np.isnan(gram).any():
             raise ExpressionError(
                 f"orthogonal: basis {basis.name!r} does not know all inner products of {', '.join(names)}, for some of "
-                "these never met in the store: refit it with all of them there"
+                "these never met in the store: let them meet there (taskvec similarity), or refit the basis"
             )
         return gram
 

@@ -29,7 +29,7 @@ def duplicates(tasks: Sequence[str], gram: Matrix) -> list[tuple[str, ...]]:
         gram: G, ``(T, T)``.
 
     Returns:
-        Sets of two or more names; ‖τ_i − τ_j‖² vanishes beside ‖τ_i‖² within each.
+        Sets of two or more names; ‖τ_i − τ_j‖² vanishes beside ‖τ_i‖² within each. What is unknown is not the same.
     """
     squares = np.diag(gram)
     distances = squares[:, None] + squares - 2 * gram
@@ -52,13 +52,14 @@ def notes(certificate: Certificate) -> tuple[str, ...]:
     Returns:
         Sentences; none where there is nothing to say.
     """
-    if np.isnan(certificate.gram).any():
-        return ("some task vectors never met in this store: errors of expressions over them are unknown",)
     said = [
         f"{' and '.join(same)} are the same task vector" for same in duplicates(certificate.tasks, certificate.gram)
     ]
     zero = [name for name, square in zip(certificate.tasks, np.diag(certificate.gram), strict=True) if square <= 0]
     said += [f"{name} is zero: its fine-tuned model equals the base" for name in zero]
+    if np.isnan(certificate.gram).any():
+        unknown = "some task vectors never met in this store, so errors of expressions over them are unknown"
+        return (f"{unknown}: taskvec similarity STORE lets those meet that are in it", *said)
     count = min(certificate.num_atoms, len(certificate.tasks))
     flat = float(Spectrum.of(equalized_gram(certificate.gram, norms_of(certificate.gram))).optimal_errors()[count - 1])
     if flat >= FLAT_ERROR:
@@ -80,11 +81,15 @@ def notes_of_request(document: BasisDocument) -> Iterator[str]:
     Yields:
         Sentences.
     """
-    wanted, method = document.wanted, find_method(document.method)
-    if wanted.get("seed") is not None and not options_of(method, wanted.get("options") or {}).draws:
-        yield f"{method.name} drew nothing at random, so the seed changes nothing"
+    wanted = document.wanted
+    if wanted.get("seed") is not None and not _draws(document):
+        yield f"{document.method} drew nothing at random, so the seed changes nothing"
     if wanted.get("dtype") is not None and document.random is not None:
         yield "random atoms are made anew from their seed, in f32, and never stored: the dtype changes nothing"
     if document.nbytes >= sum(task.nbytes for task in document.tasks):
         fewer = "fewer atoms, or a smaller rank" if document.is_factored else "fewer atoms, or int8"
         yield f"these atoms take no fewer bytes than what they were made from: take {fewer}, or keep the vectors"
+
+
+def _draws(document: BasisDocument) -> bool:
+    return options_of(find_method(document.method), document.wanted.get("options") or {}).draws

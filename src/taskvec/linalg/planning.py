@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from taskvec.linalg.request import Request
 from taskvec.linalg.writing import factored_atoms
 from taskvec.numerics import int8, rounding, warm_up
 from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass, warm_up_reading
-from taskvec.vectors.forms import Dense, Source
+from taskvec.vectors.alignment import Rule
+from taskvec.vectors.forms import Dense, Form, Source
 
 Matrix = NDArray[np.float64]
 
@@ -35,14 +37,15 @@ def warm_up_request(request: Request) -> None:
         int8.warm_up_reading()
 
 
-def plan_request(request: Request) -> Plan:
-    """Return what building as asked would cost.
+def plan_request(request: Request, joining: Sequence[str] = ()) -> Plan:
+    """Return what building as asked would cost, and projecting more tasks on the atoms.
 
     Where an error is given, the number of atoms follows from the Gram matrix: if the store does not know it yet, the
     plan is for the most atoms that there can be; if it does, for as many as do before rounding.
 
     Args:
         request: What is asked.
+        joining: The names of the tasks to be projected.
 
     Returns:
         The plan.
@@ -57,15 +60,18 @@ def plan_request(request: Request) -> Plan:
         atoms = factored_atoms(request, encoders)
         layouts = [(atoms.layout(index), atom_filename(index)) for index in range(atoms.count)]
         output_bytes = sum(CheckpointWriter.plan_bytes(infos, filename=name) for infos, name in layouts)
-        return make_plan(
-            [*passes, atoms.plan(store.options)], store.options, target=store.path, output_bytes=output_bytes
-        )
+        writing = atoms.plan(store.options)
+        passes += [writing, *_plan_joining(request, count, writing.written_bytes, joining)]
+        return make_plan(passes, store.options, target=store.path, output_bytes=output_bytes)
+    atom_bytes = 0
     if request.method.name != "random":
         job = atom_job(request.alignment.tensors, request.forms, encoders, store.options)
         passes.append(plan_pass(job.label, job.tensors, job.kernel, store.options, num_outputs=count))
+        atom_bytes = passes[-1].written_bytes
         output_bytes = _file_bytes(request, encoders)
     if request.method.name == "random" or request.is_quantized:
-        passes.append(_plan_measuring(request, count))
+        passes += _plan_measuring(request, count, atom_bytes, request.forms, request.allow)
+    passes += _plan_joining(request, count, atom_bytes, joining)
     return make_plan(passes, store.options, target=store.path, output_bytes=output_bytes)
 
 
@@ -93,9 +99,24 @@ def _file_bytes(request: Request, encoders: Mapping[str, Matrix]) -> int:
     return total
 
 
-def _plan_measuring(request: Request, count: int) -> PlannedPass:
+def _plan_joining(request: Request, count: int, atom_bytes: int, joining: Sequence[str]) -> Sequence[PlannedPass]:
+    """Plan the passes of projections; where atoms are thin, vectors that are thin too need none."""
+    store = request.store
+    vectors = [store.documents.vector(name) for name in joining]
+    read = [vector for vector in vectors if request.ranks is None or not vector.is_low_rank]
+    if not read:
+        return []
+    allow = {Rule(rule.rule) for vector in read for rule in vector.rules}
+    return _plan_measuring(request, count, atom_bytes, [store.form(vector) for vector in read], allow)
+
+
+def _plan_measuring(
+    request: Request, count: int, atom_bytes: int, forms: Sequence[Form], allow: Collection[Rule]
+) -> Sequence[PlannedPass]:
+    """Plan a pass over some vectors and atoms that are not there yet, of so many bytes as elements."""
     base, options = request.store.base.checkpoint, request.store.options
     stand_ins = [zeros_like(base.tensors.values()) for _ in range(count)]
     atoms = [Dense(Source(f"atom {m}", stand_in)) for m, stand_in in enumerate(stand_ins)]
-    job = atom_products(base, atoms, request.forms, request.allow).job(options)
-    return plan_pass(f"measure {count} atoms", job.tensors, job.kernel, options)
+    job = atom_products(base, atoms, forms, allow).job(options)
+    planned = plan_pass(f"measure {count} atoms", job.tensors, job.kernel, options)
+    return [replace(planned, read_bytes=planned.read_bytes + atom_bytes)]

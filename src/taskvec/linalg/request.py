@@ -33,6 +33,8 @@ class Wanted(TypedDict, total=False):
         options: The method's options, by name.
         seed: The key of a method that draws at random; others need none.
         tasks: The T task vectors; all if not given.
+        fit_on: The tasks that atoms are made from, or how many, spread evenly over all; the others are projected on the
+            atoms, in time that grows as T, and ``max_error`` does not speak of them. All if not given.
         normalize: Take every vector with norm 1 when atoms are chosen, so that large ones do not own them.
         group: What has a basis of its own: ``model``, ``layer`` or ``tensor``.
         dtype: The atoms' dtype, or int8 with a scale for each row; each tensor keeps the base's own if not given, and
@@ -47,6 +49,7 @@ class Wanted(TypedDict, total=False):
     options: Mapping[str, Any] | None
     seed: int | None
     tasks: Sequence[str] | None
+    fit_on: Sequence[str] | int | None
     normalize: bool
     group: str
     dtype: DType | None
@@ -119,7 +122,7 @@ class Request:
         Args:
             store: The store.
             basis: The name of the new basis.
-            **wanted: The keywords of ``compress``.
+            **wanted: The keywords of ``compress`` but ``fit_on``, which parts its tasks before.
 
         Returns:
             The request.

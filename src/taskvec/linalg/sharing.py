@@ -11,6 +11,7 @@ from taskvec.errors import BasisError, OutputError, SourceChangedError
 from taskvec.linalg.atom_forms import describe_atoms, open_atoms
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.basis import Basis
+from taskvec.linalg.basis_group import without_nan
 from taskvec.linalg.card import readme_card
 from taskvec.vectors.linked import describe_changes
 from taskvec.vectors.manifests import BasisDocument, SharedBasisDocument, SourceDocument, document_data, load_document
@@ -39,7 +40,11 @@ def export_basis(basis: Basis, out: Ref) -> Path:
         raise OutputError(f"{target} exists already: choose another output or remove it")
     open_atoms(basis.document, store.base, store.path, store.options)  # refuses atoms that were altered
     base = store.documents.store().base
-    document = SharedBasisDocument(base=base.fingerprint, base_ref=public(base.ref), basis=basis.document)
+    errors = basis.certificate
+    known = {"gram": without_nan(errors.gram), "residual": without_nan(errors.residual)}
+    document = SharedBasisDocument(
+        base=base.fingerprint, base_ref=public(base.ref), basis=basis.document.model_copy(update=known)
+    )
     with StagedOutput(target) as staged:
         for index, atom in enumerate(basis.document.atoms):
             shutil.copyfile(store.path / atom.path, staged.directory / atom_filename(index))

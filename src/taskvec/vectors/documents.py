@@ -16,6 +16,7 @@ from taskvec.vectors.decompositions import Decompositions
 from taskvec.vectors.manifests import (
     BasisDocument,
     StoreDocument,
+    TaskDocument,
     VectorDocument,
     document_data,
     load_document,
@@ -138,12 +139,30 @@ class Documents:
         """Forget a basis; its atoms stay until garbage is collected."""
         self._existing("bases", name, "basis").unlink()
 
-    def rename_vector(self, name: str, new: str) -> None:
-        """Give a vector another name; bases keep the names that they were made with."""
+    def rename_vector(self, name: str, new: str) -> tuple[str, ...]:
+        """Give a vector another name, and its tasks in bases with it, those of its parts too.
+
+        Every document is replaced whole, and the vector last: the same call finishes what a killed one began.
+
+        Args:
+            name: The vector.
+            new: Its new name.
+
+        Returns:
+            The names of the bases in which a task was renamed.
+
+        Raises:
+            StoreError: If the new name is taken, here or in one of these bases.
+        """
         document = self.vector(name)
         self.check_new_vector(new)
+        bases = [basis for basis in map(self.basis, self.basis_names()) if self._tasks_named(basis, name)]
+        renamed = [self._renamed(basis, self._tasks_named(basis, name), new) for basis in bases]
+        for basis in renamed:
+            self.replace_basis(basis)
         self.publish_vector(document.model_copy(update={"name": new}))
         self.remove_vector(name)
+        return tuple(basis.name for basis in renamed)
 
     def rename_basis(self, name: str, new: str) -> None:
         """Give a basis another name."""
@@ -183,6 +202,29 @@ class Documents:
     def remove_vector(self, name: str) -> None:
         """Forget a vector."""
         self._existing("vectors", name, "task vector").unlink()
+
+    def _tasks_named(self, basis: BasisDocument, name: str) -> frozenset[str]:
+        """Return the tasks of a basis that are a vector of the store, or a part of it, by name and by content."""
+        own = (task for task in basis.tasks if task.name.partition(".")[0] == name)
+        return frozenset(task.name for task in own if self._is_there(task))
+
+    def _is_there(self, task: TaskDocument) -> bool:
+        try:
+            return self.vector(task.name).source.fingerprint == task.fingerprint
+        except StoreError:  # a part that was there once
+            return False
+
+    @staticmethod
+    def _renamed(basis: BasisDocument, tasks: frozenset[str], new: str) -> BasisDocument:
+        names = {task: new + task[len(task.partition(".")[0]) :] for task in tasks}
+        taken = next((task.name for task in basis.tasks if task.name in names.values()), None)
+        if taken is not None:
+            raise StoreError(
+                f"basis {basis.name!r} holds another task {taken!r}: choose another name, or take that task out first "
+                f"(taskvec basis remove STORE {basis.name} {taken})"
+            )
+        renamed = (task.model_copy(update={"name": names.get(task.name, task.name)}) for task in basis.tasks)
+        return basis.model_copy(update={"tasks": tuple(renamed)})
 
     def _names(self, kind: str) -> tuple[str, ...]:
         return tuple(sorted(path.stem for path in (self.path / kind).glob("*.json") if _NAME.fullmatch(path.stem)))

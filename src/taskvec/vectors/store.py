@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
-from taskvec.errors import CheckpointError, SourceChangedError, StoreError, TaskvecError
-from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan
+from taskvec.errors import CheckpointError, SourceChangedError, StoreError
+from taskvec.streaming import Journal, Plan, RunOptions, job_key, make_plan
 from taskvec.vectors.adapter_intake import AdapterIntake, sorted_out
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.documents import FOLDERS, Documents
@@ -38,6 +38,7 @@ from taskvec.vectors.manifests import (
 )
 from taskvec.vectors.owners import BASE_MODEL, Owner, atom_owner, decomposition_owner, vector_owner
 from taskvec.vectors.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
+from taskvec.vectors.pass_journal import pass_journal
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
 from taskvec.vectors.store_gram import StoreGram
 from taskvec.vectors.task_vector import Ref, TaskVector
@@ -197,8 +198,19 @@ class Store(Displayed):
             self._complete(self._missing(list(keys.values()), turn))
         if missing.any():
             keys, gram = self._known(chosen)
-        order = [list(keys).index(self.documents.vector(name).identity) for name in chosen]
-        return StoreGram(chosen, self._combinable_names(), gram[:, order][:, :, order])
+        return self._in_order(chosen, list(keys), gram)
+
+    def known_gram(self, names: Sequence[str]) -> StoreGram:
+        """Return the inner products of some vectors as far as they are known; no weight is read.
+
+        Args:
+            names: The T names.
+
+        Returns:
+            The inner products per tensor, NaN where one is not known.
+        """
+        keys, gram = self._known(names)
+        return self._in_order(names, list(keys), gram)
 
     def plan_gram(self, names: Sequence[str] | None = None) -> Plan:
         """Return what :meth:`gram` would cost; a plan without passes where everything is known.
@@ -260,23 +272,6 @@ class Store(Displayed):
                 self.documents.check_new_vector(name)
         return there
 
-    @contextmanager
-    def _journal(self, job: Job) -> Generator[Journal]:
-        """Note what a pass has finished; forget the notes when its result is safe.
-
-        Raises:
-            TaskvecError: As the pass did; the notes are forgotten too, for the same command would be refused again.
-        """
-        key = job_key(job)
-        path = self.path / "gram" / f".{key[:32]}.journal"
-        try:
-            with Journal(path, key) as journal:
-                yield journal
-        except TaskvecError:
-            path.unlink(missing_ok=True)
-            raise
-        path.unlink(missing_ok=True)
-
     def _intakes(
         self, refs: Mapping[str, Ref], allow: Collection[Rule], renames: Sequence[str]
     ) -> list[Intake | AdapterIntake]:
@@ -294,7 +289,7 @@ class Store(Displayed):
 
     def _measure(self, intake: Intake | AdapterIntake, notes: ExitStack) -> Measured:
         return intake.measure(
-            self._document.base.digests, self.options, lambda job: notes.enter_context(self._journal(job))
+            self._document.base.digests, self.options, lambda job: notes.enter_context(pass_journal(self.path, job))
         )
 
     def _record(self, intake: Intake | AdapterIntake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
@@ -347,6 +342,10 @@ class Store(Displayed):
         keys = {document.identity: document for document in map(self.documents.vector, names)}
         return keys, GramCache(self.path / "gram").load(list(keys), len(self._combinable_names()))
 
+    def _in_order(self, names: Sequence[str], keys: Sequence[str], gram: NDArray[np.float64]) -> StoreGram:
+        order = [keys.index(self.documents.vector(name).identity) for name in names]
+        return StoreGram(tuple(names), self._combinable_names(), gram[:, order][:, :, order])
+
     def _missing(self, documents: Sequence[VectorDocument], missing: NDArray[np.bool_]) -> MissingProducts:
         rows = covering_rows(missing)
         others = [i for i in range(len(documents)) if i not in rows and missing[rows, i].any()]
@@ -358,7 +357,9 @@ class Store(Displayed):
 
     def _complete(self, missing: MissingProducts) -> None:
         with ExitStack() as notes:
-            journal = notes.enter_context(self._journal(missing.job(self.options))) if missing.streamed else None
+            journal = (
+                notes.enter_context(pass_journal(self.path, missing.job(self.options))) if missing.streamed else None
+            )
             keys = [form.identity for form in missing.forms]
             self._keep_products(keys[: missing.num_rows], keys, missing.compute(self.options, journal))
 

@@ -116,10 +116,11 @@ def test_shared_once_over_a_basis_of_tasks_and_what_they_share(store: Store, tmp
     measured = edit(store, once, tmp_path / "out", basis="four", measure=True).certificate
     assert measured is not None
     assert 0 < measured["measured_error"] == pytest.approx(measured["relative_error"], rel=1e-3)
-    store.documents.rename_vector("a", "alpha")
+    assert store.documents.rename_vector("a", "alpha") == ("four",)
+    once = "shared_once(alpha, b)"
     assert Editing.of_store(store, once, basis="four").edited.vector.terms == found.edited.vector.terms
     store.remove("alpha")
-    with pytest.raises(ExpressionError, match=r"column 1: shared_once asks the store .* a left .*: add what is gone"):
+    with pytest.raises(ExpressionError, match=r"column 1: shared_once asks .* alpha left .*: add what is gone"):
         Editing.of_store(store, once, basis="four")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -185,23 +187,34 @@ def test_gradients_are_those_of_finite_differences(encoder: str, solver: str, de
             assert slope[at] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-8)
 
 
-def test_training_is_that_of_torch() -> None:
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "anneal_every"),
+    [("softmax", "linear", 0), ("softmax", "softmax", 10), ("linear", "linear", 10)],
+)
+def test_training_is_that_of_torch(encoder: str, decoder: str, anneal_every: int) -> None:
     torch = pytest.importorskip("torch")
-    options = AutoencoderOptions(steps=50, seed=4)
+    given = {"encoder": encoder, "decoder": decoder, "anneal_every": anneal_every, "anneal_factor": 0.3}
     gram = vectors().T @ vectors()
-    first = np.random.default_rng(4).standard_normal((6, ATOMS))
-    a = torch.tensor(first, requires_grad=True)
+    a = torch.tensor(np.random.default_rng(4).standard_normal((6, ATOMS)), requires_grad=True)
     w = torch.zeros(ATOMS, 6, dtype=torch.float64, requires_grad=True)
-    adam = torch.optim.Adam([a, w], lr=1e-2, weight_decay=1e-6)
-    for _ in range(50):
-        off = torch.softmax(a / 5.0, dim=0) @ w - torch.eye(6, dtype=torch.float64)
+    adam, tau = torch.optim.Adam([a, w], lr=1e-2, weight_decay=1e-6), 5.0
+
+    def maps() -> tuple[Any, Any]:
+        b = torch.softmax(a / tau, dim=0) if encoder == "softmax" else a / tau
+        return b, torch.softmax(w / tau, dim=0) if decoder == "softmax" else w
+
+    for step in range(1, 51):
+        b, recovering = maps()
+        off = b @ recovering - torch.eye(6, dtype=torch.float64)
         adam.zero_grad()
         (off * (torch.tensor(gram) @ off)).sum().div(36).backward()
         adam.step()
-    encoding = find_method("autoencoder").encode(gram, ATOMS, options)
-    assert isinstance(encoding, Encoding)
-    np.testing.assert_allclose(encoding.encoder, torch.softmax(a / 5.0, dim=0).detach().numpy(), atol=1e-9)
-    np.testing.assert_allclose(encoding.decoder_for(gram), w.detach().numpy(), atol=1e-9)
+        if anneal_every and step % anneal_every == 0:
+            tau = max(0.1, 0.3 * tau)
+    assert (tau < 0.11) == (anneal_every > 0)  # the floor is reached
+    encoding = _encode("autoencoder", gram, {"steps": 50, "seed": 4, **given})
+    for found, expected in zip((encoding.encoder, encoding.decoder_for(gram)), maps(), strict=True):
+        np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-9)
 
 
 def test_training_comes_near_the_optimum() -> None:
