@@ -13,7 +13,7 @@ import numpy as np
 
 from taskvec import Basis, Store, TaskVector, compress, decompose, similarity
 from taskvec.composition.editing import Editing
-from taskvec.linalg.collection import add_task, plan_add_task, plan_refit, refit
+from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit
 from taskvec.linalg.compress import plan_compress
 from taskvec.linalg.decomposition.attributing import attribute, plan_attribute
 from taskvec.linalg.decomposition.controls import Control
@@ -132,9 +132,12 @@ def _adding(*names: str) -> Kind:
     return kind
 
 
-def _adding_to_basis(store: Store, _: Path) -> Command:
-    basis = Basis.load(store, "pair")
-    return Command(lambda: plan_add_task(basis, "c"), lambda: add_task(basis, "c"))
+def _joining(**wanted: object) -> Kind:
+    def kind(store: Store, _: Path) -> Command:
+        basis = compress(store, "joined", num_atoms=1, tasks=["a", "b"], **wanted)
+        return Command(lambda: plan_add_tasks(basis, ["c", "p"]), lambda: add_tasks(basis, ["c", "p"]))
+
+    return kind
 
 
 def _refitting(store: Store, _: Path) -> Command:
@@ -209,7 +212,10 @@ COMMANDS: dict[str, Kind] = {
     "compress to int8": _compressing(num_atoms=2, tasks=list(TASKS), dtype=DType.I8),
     "compress adapters": _compressing(num_atoms=2, tasks=list(ADAPTERS), rank=2),
     "compress each tensor": _compressing(max_error=0.5, tasks=list(TASKS), group="tensor"),
-    "basis add": _adding_to_basis,
+    "compress, fitted on some": _compressing(num_atoms=1, tasks=list(TASKS), fit_on=2),
+    "basis add": _joining(),
+    "basis add to int8": _joining(dtype=DType.I8),
+    "basis add to random atoms": _joining(method="random"),
     "basis add and refit": _refitting,
     **{f"decompose by {name}": _splitting(rank=3, subspace=name) for name in SUBSPACES},
     **{f"decompose with control {name}": _splitting(rank=3, control=name.value) for name in Control},
