@@ -66,7 +66,7 @@ def benchmark(folder: Path, *, has_peer: bool = True) -> None:
     rows = [_row(case, found, [wrong[0], None] if case.is_random else wrong) for case in CASES]
     answer = Answer("", (_table(rows),), (), (), {})
     machine = BenchmarkMachine("a processor", 2, 1 << 30, "Linux", "3.11")
-    save(BenchmarkResult("recipes_against_mergekit", "", "", "", "", 0.0, machine, answer), folder)
+    save(BenchmarkResult("recipes_against_mergekit", "", "", "", "", machine, answer), folder)
 
 
 def said(method: str, folder: Path) -> str:

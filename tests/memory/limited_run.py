@@ -63,9 +63,8 @@ OPERATIONS: dict[str, Callable[[Store, Path], Task]] = {
 
 FORMULAS: dict[str, Callable[[Store, Path], Task]] = {
     "merge by elements": _merge("dare_ties(a, b, c, density=0.5)"),
-    "merge by rows": _merge("della(a, b, c)"),
     "merge by order statistics": _merge("breadcrumbs_ties(a, b, c)"),
-    "merge of many": _merge("della(a, b, c, a + b, a + c, b + c, a - b, a - c)"),
+    "merge of many by rows": _merge("della(a, b, c, a + b, a + c, b + c, a - b, a - c)"),
     "merge of a merge": _merge("ties(c, dare_ties(a, b))"),
     "merge of what ranks scores": _merge("della(c, sce(a, b))"),
 }
