@@ -66,7 +66,7 @@ def ask(setting: Setting) -> Answer:
     return Answer(
         setup=f"Fine-tunes of {collection.num_params:,} weights compressed to half as many atoms: the Gram matrix, and "
         f"the atoms when it is known; {JOINED}: {fitted // 2} atoms made from {fitted} of them, the others projected, "
-        "all in one command; then a base and two fine-tunes of {billions.num_params:,} weights, made for "
+        f"all in one command; then a base and two fine-tunes of {billions.num_params:,} weights, made for "
         "this and removed, each command once. bfloat16, the limit of 1 GiB, whole processes, files in the page cache; "
         f"seconds of collections are the middle of {REPEATS}.",
         tables=(_growth([*many, *joined]), _sizes(f"{billions.num_params / 1e9:.2g} billion weights", large)),

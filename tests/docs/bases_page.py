@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import RESULTS
+from benchmarks.results import RESULTS, circumstance
 from benchmarks.results import Result as Answered
 from benchmarks.results import load as load_answer
 from benchmarks.tables import Cell, Table, Unit, show
@@ -73,7 +73,7 @@ What this says:
   stay within the noise, negation is {fair_negation:.1f} points better."""
 
 SCALES = """\
-In the page cache of a busy machine (load {load:.1f}), whole processes: of {params:.0f} million weights G takes
+In the page cache, whole processes ({before}): of {params:.0f} million weights G takes
 {first:.0f} s for {few} vectors, nearly all of it start-up, and {last:.0f} s for {many}; {fit}. {atoms} atoms of
 {many} vectors take {written:.0f} s. Memory is {memory} there, and {large} for fine-tunes of {billions}, of a limit of
 {allowed} ([figures](../../benchmarks/RESULTS.md#how_far_it_scales))."""
@@ -148,7 +148,8 @@ def scales(found: Answered) -> str:
     (params, billions) = re.findall(r"([\d,]+) weights", found.answer.setup)
     fit = next(note.partition(": ")[2] for note in found.answer.notes if note.startswith("Gram matrix"))
     said = SCALES.format(
-        load=found.load, params=int(params.replace(",", "")) / 1e6, few=gram[0]["T"], first=gram[0]["seconds"],
+        before=circumstance(found), params=int(params.replace(",", "")) / 1e6,
+        few=gram[0]["T"], first=gram[0]["seconds"],
         many=gram[-1]["T"], last=gram[-1]["seconds"], fit=fit.rstrip("."), atoms=written["T"] // 2,
         written=written["seconds"], memory=show(max(row["measured"] for row in rows), Unit.BYTES),
         large=show(max(row["measured"] for row in commands), Unit.BYTES),
