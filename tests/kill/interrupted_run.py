@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +22,33 @@ from taskvec.types import DType
 MAX_CHUNK = 1 << 16
 
 
-class Saboteur:
-    """Counts finished units; kills the process after so many of them, when the notes had time to reach the disk."""
+class Flushes:
+    """Counts how often journals began and ended to bring their notes to the disk, which may take a busy disk long."""
 
-    def __init__(self, units: int) -> None:
+    def __init__(self) -> None:
+        self.begun = self.ended = 0
+        flush = journal.Journal._flush
+
+        def counted(kept: journal.Journal) -> None:
+            self.begun += 1
+            flush(kept)
+            self.ended += 1
+
+        journal.Journal._flush = counted
+
+    def wait(self) -> None:
+        """Wait until whatever was noted by now is on the disk, if any journal is there to note it."""
+        wanted = self.begun + 1
+        while self.ended < wanted and any(thread.name == "taskvec-journal" for thread in threading.enumerate()):
+            time.sleep(journal._INTERVAL)
+
+
+class Saboteur:
+    """Counts finished units; kills the process after so many of them, when their notes are on the disk."""
+
+    def __init__(self, units: int, flushes: Flushes) -> None:
         self.left = units
+        self.flushes = flushes
         self.resumed_bytes = 0
 
     def __call__(self, event: Event) -> None:
@@ -33,7 +56,7 @@ class Saboteur:
             self.resumed_bytes += event.count
         if isinstance(event, BytesDone):
             if self.left == 0:
-                time.sleep(20 * journal._INTERVAL)
+                self.flushes.wait()
                 os.kill(os.getpid(), signal.SIGKILL)
             self.left -= 1
 
@@ -113,7 +136,7 @@ IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
 def main() -> None:
     operation, folder, units = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     journal._INTERVAL = 0.005
-    saboteur = Saboteur(units)
+    saboteur = Saboteur(units, Flushes())
     {**OPERATIONS, **WHOLE_MATRICES, **IN_STEPS}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
     sys.stdout.write(f"{saboteur.resumed_bytes}\n")
 
