@@ -92,10 +92,15 @@ class Computed:
         return Dense(Source(self._identity, DerivedCheckpoint(self.name, sources, origins)))
 
     def warm_up(self) -> None:
-        """Load the compiled code that reading it calls, the inputs' too."""
+        """Load the compiled code that reading it calls, the inputs' too: once, though every tensor asks for it."""
+        _ = self._is_loaded
+
+    @cached_property
+    def _is_loaded(self) -> bool:
         warm_up()
         self.load_own()
         warm_up_reading(self.inputs.alignment.combinable)
+        return True
 
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
