@@ -23,7 +23,8 @@ from taskvec.checkpoints.factored import LEFT, RIGHT, factored_layout
 from taskvec.checkpoints.products import Product
 from taskvec.linalg.atoms import atom_filename
 from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.low_rank.cost import matrix_shape, plan_extraction, read_bytes
+from taskvec.linalg.decomposition.reading import matrix_shape
+from taskvec.linalg.low_rank.cost import plan_extraction, read_bytes
 from taskvec.linalg.low_rank.truncation import Truncated, truncated_products
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.one_thread import one_thread_each

@@ -14,8 +14,8 @@ from taskvec.errors import DecompositionError
 from taskvec.linalg.decomposition.attribution import SharesOfMatrix, shares_of
 from taskvec.linalg.decomposition.matrix_pass import Numbered, over_matrices
 from taskvec.linalg.decomposition.matrix_plan import base_bytes, plan_matrices, task_bytes, with_threads
-from taskvec.linalg.decomposition.reading import MatrixReader
-from taskvec.linalg.decomposition.request import Request, Wanted, matrix_shape
+from taskvec.linalg.decomposition.reading import MatrixReader, matrix_shape
+from taskvec.linalg.decomposition.request import Request, Wanted
 from taskvec.linalg.decomposition.sides import Side
 from taskvec.linalg.decomposition.splitting import read_factors
 from taskvec.streaming import AlignedTensor, Plan, make_plan

@@ -13,11 +13,11 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.checkpoints.generated import RandomElements
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.sides import Side
 from taskvec.linalg.decomposition.singular import singular_factors
 from taskvec.linalg.decomposition.subspaces import Shared, agreement
+from taskvec.numerics.random import RandomElements
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]

@@ -9,8 +9,8 @@ import numpy as np
 
 from taskvec.errors import MemoryLimitError
 from taskvec.linalg.decomposition.precise import WIDENED_BYTES
-from taskvec.linalg.decomposition.reading import CHUNK
-from taskvec.linalg.decomposition.request import Request, matrix_shape
+from taskvec.linalg.decomposition.reading import CHUNK, matrix_shape
+from taskvec.linalg.decomposition.request import Request
 from taskvec.linalg.decomposition.singular import search_bytes
 from taskvec.numerics import warm_up
 from taskvec.streaming import AlignedTensor, PlannedPass, warm_up_reading

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import MissingExtraError
-from taskvec.streaming.executors import EXECUTORS
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -54,8 +54,12 @@ class NumpyOperator:
 
         step = max(1, _BLOCK // left.shape[1])
         blocks = [slice(start, start + step) for start in range(0, left.shape[0], step)]
-        for _ in EXECUTORS["threads" if self._threads > 1 else "serial"].run(multiply, blocks, self._threads):
-            pass
+        if self._threads > 1:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(multiply, blocks))
+        else:
+            for block in blocks:
+                multiply(block)
         return product
 
 

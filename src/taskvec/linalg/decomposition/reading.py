@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 
 from taskvec.errors import NonFiniteError
 from taskvec.linalg.decomposition.precise import squared_norm
-from taskvec.linalg.decomposition.request import matrix_shape
 from taskvec.numerics.kernels import deltas_of
 from taskvec.streaming import AlignedTensor, Located
 from taskvec.vectors.forms import Form
@@ -18,6 +18,11 @@ Single = NDArray[np.float32]
 
 CHUNK = 1 << 18
 """Elements read at once."""
+
+
+def matrix_shape(tensor: AlignedTensor) -> tuple[int, int]:
+    """Return a tensor's shape as a matrix: outputs × everything else; a vector is a column."""
+    return tensor.shape[0], math.prod(tensor.shape[1:])
 
 
 class MatrixReader:

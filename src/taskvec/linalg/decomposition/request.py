@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -15,6 +14,7 @@ from taskvec.errors import DecompositionError
 from taskvec.linalg.decomposition.controls import Control
 from taskvec.linalg.decomposition.nested import TaskGroup, task_tree
 from taskvec.linalg.decomposition.rank_rule import RankRule
+from taskvec.linalg.decomposition.reading import matrix_shape
 from taskvec.linalg.decomposition.sides import Side
 from taskvec.linalg.decomposition.subspaces import SubspaceRule
 from taskvec.streaming import AlignedTensor
@@ -155,11 +155,6 @@ class Request:
                 f"rank {self.rule.rank} is the full rank of every matrix (the largest has {widest} directions), and "
                 f"at full rank everything is shared: use a smaller --rank, such as {max(1, widest // 6)}"
             )
-
-
-def matrix_shape(tensor: AlignedTensor) -> tuple[int, int]:
-    """Return a tensor's shape as a matrix: outputs × everything else; a vector is a column."""
-    return tensor.shape[0], math.prod(tensor.shape[1:])
 
 
 def _plain(wanted: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,10 +19,10 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.checkpoints.generated import RandomElements
 from taskvec.linalg.decomposition.operators import Operator, operator_for
 from taskvec.linalg.decomposition.precise import shorter_gram, squared_norm, times, transposed_times
 from taskvec.linalg.decomposition.rank_rule import RankRule
+from taskvec.numerics.random import RandomElements
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from taskvec.errors import MemoryLimitError
 from taskvec.linalg.decomposition.precise import WIDENED_BYTES
 from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.decomposition.reading import CHUNK
+from taskvec.linalg.decomposition.reading import CHUNK, matrix_shape
 from taskvec.linalg.decomposition.singular import search_bytes
 from taskvec.numerics import rounding, warm_up
 from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions, warm_up_reading
@@ -74,11 +73,6 @@ def read_bytes(tensor: AlignedTensor, forms: Sequence[Form]) -> int:
     if is_factored(tensor, forms):
         return 4 * _rank(tensor, forms) * sum(matrix_shape(tensor))
     return tensor.read_bytes(tensor.num_params)
-
-
-def matrix_shape(tensor: AlignedTensor) -> tuple[int, int]:
-    """Return a tensor's shape as a matrix: its first dimension by all others."""
-    return tensor.shape[0], math.prod(tensor.shape[1:])
 
 
 def _written(tensors: Sequence[AlignedTensor], rule: RankRule) -> int:

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints.products import Product
 from taskvec.linalg.decomposition.rank_rule import RankRule
 from taskvec.linalg.decomposition.singular import singular_factors
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
+
+
+class Factored(Protocol):
+    """W = left @ right, two thin matrices that are read when asked for."""
+
+    def scaled_left(self) -> Single:
+        """Return the left factor ``(m, r)``."""
+        ...
+
+    def whole_right(self) -> Single:
+        """Return the right factor ``(r, n)``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Truncated:
         return rank
 
 
-def truncated_products(terms: Sequence[tuple[float, Product]], rule: RankRule) -> Truncated:
+def truncated_products(terms: Sequence[tuple[float, Factored]], rule: RankRule) -> Truncated:
     """Return Σ cᵢ BᵢAᵢ at a lower rank, never multiplied out.
 
     The factors are put side by side, [c₁B₁ c₂B₂ …] and [A₁; A₂; …], which is the sum itself and has no cross terms as
@@ -57,7 +69,7 @@ def truncated_products(terms: Sequence[tuple[float, Product]], rule: RankRule) -
         The nearest sum of that rank.
     """
     left = np.concatenate([c * product.scaled_left().astype(np.float64) for c, product in terms], axis=1)
-    right = np.concatenate([product.right.whole().astype(np.float64) for _, product in terms])
+    right = np.concatenate([product.whole_right().astype(np.float64) for _, product in terms])
     q_left, r_left = np.linalg.qr(left)
     q_right, r_right = np.linalg.qr(right.T)
     u, values, vt = np.linalg.svd(r_left @ r_right.T)
