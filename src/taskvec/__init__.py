@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from taskvec._version import __version__
 
 if TYPE_CHECKING:
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.compress import compress
     from taskvec.checkpoints import open_checkpoint
+    from taskvec.components.decompose import decompose
+    from taskvec.components.decomposition import Decomposition
+    from taskvec.editing.edits import edit, merge
     from taskvec.errors import TaskvecError
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.compress import compress
-    from taskvec.linalg.decomposition.decompose import decompose
-    from taskvec.linalg.decomposition.decomposition import Decomposition
-    from taskvec.linalg.similarity import similarity
-    from taskvec.recipes.edits import edit, merge
     from taskvec.results import Result
+    from taskvec.store.similarity import similarity
+    from taskvec.store.store import Store
     from taskvec.streaming import RunOptions
     from taskvec.vectors.edited import Edited
     from taskvec.vectors.output import OutputOptions
-    from taskvec.vectors.store import Store
     from taskvec.vectors.task_vector import TaskVector
 
 __all__ = [
@@ -43,21 +43,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Basis": "taskvec.linalg.basis",
-    "Decomposition": "taskvec.linalg.decomposition.decomposition",
+    "Basis": "taskvec.bases.basis",
+    "Decomposition": "taskvec.components.decomposition",
     "Edited": "taskvec.vectors.edited",
     "OutputOptions": "taskvec.vectors.output",
     "Result": "taskvec.results",
     "RunOptions": "taskvec.streaming",
-    "Store": "taskvec.vectors.store",
+    "Store": "taskvec.store.store",
     "TaskVector": "taskvec.vectors.task_vector",
     "TaskvecError": "taskvec.errors",
-    "compress": "taskvec.linalg.compress",
-    "decompose": "taskvec.linalg.decomposition.decompose",
-    "edit": "taskvec.recipes.edits",
-    "merge": "taskvec.recipes.edits",
+    "compress": "taskvec.bases.compress",
+    "decompose": "taskvec.components.decompose",
+    "edit": "taskvec.editing.edits",
+    "merge": "taskvec.editing.edits",
     "open_checkpoint": "taskvec.checkpoints",
-    "similarity": "taskvec.linalg.similarity",
+    "similarity": "taskvec.store.similarity",
 }
 
 

@@ -5,7 +5,7 @@ from taskvec.evaluation.in_place import Direction, InPlace, read_direction
 from taskvec.evaluation.negation import Negation, NegationPoint, negation, negation_curves
 from taskvec.evaluation.scaling import Golden, Grid, choose_scaling
 from taskvec.evaluation.tasks import EvalTask, Measure, Metrics, SimpleTask, Validation
-from taskvec.linalg.scaling_search import ScalingChoice
+from taskvec.linalg.search import ScalingChoice
 
 __all__ = [
     "Addition",

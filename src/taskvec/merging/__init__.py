@@ -1,0 +1,1 @@
+"""Merges: any method over task vectors, computed as it is read."""
