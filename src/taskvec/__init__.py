@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taskvec._version import __version__
+from taskvec.lazy import lazy_names
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
@@ -42,35 +42,23 @@ __all__ = [
     "similarity",
 ]
 
-_HOMES = {
-    "Basis": "taskvec.bases.basis",
-    "Decomposition": "taskvec.components.decomposition",
-    "Edited": "taskvec.vectors.edited",
-    "OutputOptions": "taskvec.vectors.output",
-    "Result": "taskvec.results",
-    "RunOptions": "taskvec.streaming",
-    "Store": "taskvec.store.store",
-    "TaskVector": "taskvec.vectors.task_vector",
-    "TaskvecError": "taskvec.errors",
-    "compress": "taskvec.bases.compress",
-    "decompose": "taskvec.components.decompose",
-    "edit": "taskvec.editing.edits",
-    "merge": "taskvec.editing.edits",
-    "open_checkpoint": "taskvec.checkpoints",
-    "similarity": "taskvec.store.similarity",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that ``import taskvec`` and ``taskvec --help`` cost nothing.
-
-    Raises:
-        AttributeError: If there is no such name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'taskvec' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Basis": "taskvec.bases.basis",
+        "Decomposition": "taskvec.components.decomposition",
+        "Edited": "taskvec.vectors.edited",
+        "OutputOptions": "taskvec.vectors.output",
+        "Result": "taskvec.results",
+        "RunOptions": "taskvec.streaming",
+        "Store": "taskvec.store.store",
+        "TaskVector": "taskvec.vectors.task_vector",
+        "TaskvecError": "taskvec.errors",
+        "compress": "taskvec.bases.compress",
+        "decompose": "taskvec.components.decompose",
+        "edit": "taskvec.editing.edits",
+        "merge": "taskvec.editing.edits",
+        "open_checkpoint": "taskvec.checkpoints",
+        "similarity": "taskvec.store.similarity",
+    },
+)
