@@ -38,6 +38,16 @@ _CELL = 56  # pixels on paper, where there is room
 _LEAST_CELL = 9  # pixels on paper, with a name
 _WIDTHS = (168, 620)  # pixels on paper
 
+_CORNERS: Spec = {"x2": {"field": "end"}, "y2": {"field": "end"}}
+_TAKEN_APART: list[Spec] = [
+    {"flatten": ["cosine"]},
+    {"window": [{"op": "row_number", "as": "place"}], "groupby": ["top"]},
+    {"calculate": "datum.place - 1", "as": "left"},
+    {"calculate": "datum.top + 1", "as": "bottom"},
+    {"calculate": "names[datum.top]", "as": "first"},
+    {"calculate": "names[datum.left]", "as": "second"},
+]
+
 
 def cosine_map(names: Sequence[str], cosine: Matrix, tree: Tree) -> Chart:
     """Draw cosines; a frame around each group of the tree, colours for the values off the diagonal.
@@ -123,24 +133,14 @@ def _cells(cosine: Matrix) -> Spec:
         },
     ]
     if count**2 <= MOST_NUMBERS:
-        middle = {"x": {"field": "middle", "type": "quantitative"}, "y": {"field": "centre", "type": "quantitative"}}
-        strong = f"abs(datum.cosine) > {0.5 * limit} && !({is_own})"
-        numbers = list(numbers_on("cosine", strong, ".2f", count))
-        layers += [{**layer, "encoding": {**middle, **layer["encoding"]}} for layer in numbers]
+        layers.append(_numbers(count, f"abs(datum.cosine) > {0.5 * limit} && !({is_own})"))
     return {"data": {"values": _rows(cosine)}, "transform": _TAKEN_APART, "layer": layers}
 
 
-_CORNERS: Spec = {"x2": {"field": "end"}, "y2": {"field": "end"}}
-_TAKEN_APART: list[Spec] = [
-    {"flatten": ["cosine"]},
-    {"window": [{"op": "row_number", "as": "place"}], "groupby": ["top"]},
-    {"calculate": "datum.place - 1", "as": "left"},
-    {"calculate": "datum.top + 1", "as": "bottom"},
-    {"calculate": "datum.place - 0.5", "as": "middle"},
-    {"calculate": "datum.top + 0.5", "as": "centre"},
-    {"calculate": "names[datum.top]", "as": "first"},
-    {"calculate": "names[datum.left]", "as": "second"},
-]
+def _numbers(count: int, strong: str) -> Spec:
+    middle = [{"calculate": f"datum.{edge} + 0.5", "as": place} for edge, place in (("left", "x"), ("top", "y"))]
+    places = {axis: {"field": axis, "type": "quantitative"} for axis in ("x", "y")}
+    return {"transform": middle, "encoding": places, "layer": list(numbers_on("cosine", strong, ".2f", count))}
 
 
 def _as_image(cosine: Matrix) -> list[Spec]:
