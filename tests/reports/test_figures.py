@@ -145,6 +145,7 @@ def test_many_cells_are_one_image_of_the_same_colours(monkeypatch: pytest.Monkey
     for one, other in zip(as_marks, as_image, strict=True):
         assert one.shape == other.shape
         assert np.mean(np.abs(one - other).max(axis=-1) > 3) < 0.05  # the edges of cells
+        assert share_of(GREY, other) >= 0.9 * share_of(GREY, one)
 
 
 def test_an_image_keeps_figures_of_hundreds_small(tmp_path: Path) -> None:
@@ -249,6 +250,16 @@ def test_nothing_that_draws_is_imported_before_a_figure_is_drawn() -> None:
         "sys.exit(bool({'vl_convert', 'scipy', 'jinja2', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_command_never_imports_what_draws(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from taskvec.reports import Chart, write_figure;"
+        "write_figure(pathlib.Path(sys.argv[1]), Chart('A title', 'Words.', {'data': {'values': []}, 'mark': 'point'}));"
+        "sys.exit('vl_convert' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "figure.svg"], check=False).returncode == 0
+    assert (tmp_path / "figure.svg").exists()
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 2), (9,)])
