@@ -10,7 +10,7 @@ from typing import Self
 
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.huggingface_folder import weights_filename
-from taskvec.checkpoints.pipeline_folder import Component, PipelineCheckpoint
+from taskvec.checkpoints.pipeline_folder import Component, Pipeline
 from taskvec.checkpoints.table import RawArray
 from taskvec.checkpoints.writer import CheckpointWriter
 from taskvec.types import TensorInfo
@@ -96,9 +96,9 @@ def writer_like(
     Returns:
         The writer.
     """
-    if isinstance(model, PipelineCheckpoint):
+    if model and isinstance(model.kind, Pipeline):
         return PipelineWriter(
-            directory, tensors, model.components, shard_size=shard_size, metadata=metadata, resume=resume
+            directory, tensors, model.kind.components, shard_size=shard_size, metadata=metadata, resume=resume
         )
     filename = weights_filename(model.files if model else ())
     return CheckpointWriter(

@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint, GeneratedCheckpoint
+from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints.table import TensorSource, calls_of
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
+from taskvec.numerics.loading import load
 from taskvec.types import DType, Shape, TensorInfo
 
 RawRow = NDArray[np.uint8]
@@ -44,6 +46,11 @@ class Located:
 
     checkpoint: Checkpoint
     info: TensorInfo
+
+    @property
+    def source(self) -> TensorSource:
+        """Where its bytes come from."""
+        return self.checkpoint.source(self.info.name)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class AlignedTensor:
 
     @cached_property
     def _stored_itemsize(self) -> int:
-        stored = (located for located in self.located if not isinstance(located.checkpoint, GeneratedCheckpoint))
+        stored = (located for located in self.located if located.source.is_stored)
         return sum(located.info.dtype.itemsize for located in stored)
 
 
@@ -131,11 +138,14 @@ class Chunk:
         return self.stop - self.start
 
 
+def calls_of_reading(tensors: Iterable[AlignedTensor]) -> tuple[str, ...]:
+    """Return the compiled kernels that reading tensors calls, each once."""
+    return calls_of(located.source for tensor in tensors for located in tensor.located)
+
+
 def warm_up_reading(tensors: Iterable[AlignedTensor]) -> None:
     """Load the compiled code that reading tensors calls, so that the memory that it takes is known to a plan."""
-    checkpoints = {id(located.checkpoint): located.checkpoint for tensor in tensors for located in tensor.located}
-    for checkpoint in checkpoints.values():
-        checkpoint.warm_up()
+    load(calls_of_reading(tensors))
 
 
 class Notes(StrEnum):
