@@ -52,11 +52,12 @@ class ScaledRows(TensorSource):
         """Fill ``out`` with the float32 elements from byte ``offset`` on."""
         values = np.frombuffer(out, np.float32)
         first = offset // values.itemsize
+        raw = np.empty(min(len(values), _PIECE), np.uint8)
         for start in range(0, len(values), _PIECE):
             piece = values[start : start + _PIECE]
-            raw = np.empty(len(piece), np.uint8)
-            self.integers.read_into(first + start, raw.data)
-            dequantize(raw.view(np.int8), first + start, self.row_length, self.scales, piece)
+            integers = raw[: len(piece)]
+            self.integers.read_into(first + start, integers.data)
+            dequantize(integers.view(np.int8), first + start, self.row_length, self.scales, piece)
 
     def scratch_bytes(self, count: int) -> int:
         """Return the integers of a piece, and what reading them needs."""

@@ -68,8 +68,7 @@ class GatheredRows(TensorSource):
         raw = np.frombuffer(out, np.uint8)
         first, count = offset // self.dtype.itemsize, len(out) // self.dtype.itemsize
         for start, stop in self._runs(first, first + count):
-            values = self._values(start, stop)
-            round_into(values, dtype_code(self.dtype), start - first, raw)
+            round_into(self._values(start, stop), dtype_code(self.dtype), start - first, raw)
 
     def scratch_bytes(self, count: int) -> int:
         """Return the sum of a run of rows, and what widening one of them needs."""
