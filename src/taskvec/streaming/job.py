@@ -106,6 +106,15 @@ class AlignedTensor:
         """Return the bytes read from files for ``count`` elements."""
         return count * self._stored_itemsize
 
+    @property
+    def held_bytes(self) -> int:
+        """What its sources hold while it is read, beside what they hold now."""
+        return sum(located.source.held_bytes() for located in self.located)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what one worker needs, beside the rows, to read ``count`` elements of one source after another."""
+        return max(located.source.scratch_bytes(min(count, self.num_params)) for located in self.located)
+
     @cached_property
     def _stored_itemsize(self) -> int:
         stored = (located for located in self.located if located.source.is_stored)
