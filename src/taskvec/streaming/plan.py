@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.events import Listener, ignore
@@ -201,4 +201,4 @@ def _free_bytes(target: Path) -> int:
     folder = target.absolute()
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return files_in_use().free_bytes(folder)
