@@ -77,6 +77,16 @@ class TestPool:
             assert os.pread(outer, 9, 0) == b"1"
         assert not is_open(outer)
 
+    def test_closes_all_when_it_is_dropped(self, files: list[Path]) -> None:
+        pool: Handles[Path] = Handles(lambda path: os.open(path, os.O_RDONLY), limit=9)
+        descriptors = []
+        for path in files:
+            with pool.borrow(path) as descriptor:
+                descriptors.append(descriptor)
+        assert all(map(is_open, descriptors))
+        del pool
+        assert not any(map(is_open, descriptors))
+
     def test_survives_many_threads(self, pool: Handles[Path], files: list[Path]) -> None:
         def read(number: int) -> bytes:
             path = files[number % len(files)]

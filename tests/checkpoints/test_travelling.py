@@ -1,4 +1,4 @@
-"""Checkpoints of every kind travel: pickled, in this process or another, they are the same and read the same bytes."""
+"""Checkpoints of every kind travel: pickled, here or in another process, they are the same and read the same bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ import torch
 from checkpoint_descriptions import described, travelled
 from checkpoint_kinds import KINDS
 
-from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints import CheckpointWriter, open_checkpoint
 from taskvec.checkpoints.local_files import LOCAL, use_files
+from taskvec.checkpoints.pipeline_folder import Component
+from taskvec.checkpoints.pipeline_writer import PipelineWriter
 from taskvec.errors import CheckpointError
 from taskvec.testing.checkpoints import save_safetensors
 from taskvec.testing.files import FaultyFiles
+from taskvec.types import DType, TensorInfo
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +95,21 @@ def test_files_that_stand_in_for_others_come_along(tmp_path: Path) -> None:
         checkpoint = open_checkpoint(ref)
     with pytest.raises(CheckpointError, match="ends at byte 500"):
         travelled(checkpoint).read("a")
+
+
+@pytest.mark.parametrize("components", [(), ("unet", "text")])
+def test_a_writer_writes_elsewhere_what_it_knows_here(
+    components: tuple[str, ...], tmp_path: Path, elsewhere: ProcessPoolExecutor
+) -> None:
+    infos = [TensorInfo(f"{c}.{name}", DType.F32, (6,)) for c in components or ("model",) for name in "ab"]
+    parts = [Component(name, "model.safetensors") for name in components]
+    writer = PipelineWriter(tmp_path, infos, parts) if parts else CheckpointWriter(tmp_path, infos, shard_size=24)
+    with writer:
+        for info in infos:
+            elsewhere.submit(writer.write, info.name, 0, np.full(4, len(info.name), np.float32)).result()
+            writer.skip(info.name, 4)
+            writer.write(info.name, 4, np.zeros(2, np.float32))
+    for folder, prefix in [(tmp_path / c, f"{c}.") for c in components] or [(tmp_path, "")]:
+        with open_checkpoint(folder) as checkpoint:
+            for name in checkpoint.tensors:
+                assert checkpoint.read(name).tolist() == [*[len(prefix + name)] * 4, 0, 0]

@@ -1,17 +1,18 @@
 """A bounded pool of open files, one a process, so that any number of checkpoints can be read at once.
 
 A handle is opened when it is first borrowed, and borrowed for one read or write. It is closed only while nobody borrows
-it, least recently used first. Handles never leave the process that opened them.
+it, least recently used first; all are closed with the pool. Handles never leave the process that opened them.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Generator, Hashable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -35,6 +36,7 @@ class Handles(Generic[Key]):
         self._open_key = open_key
         self._lock = threading.Lock()
         self._entries: dict[Key, _Borrowed] = {}
+        weakref.finalize(self, _close_all, self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -77,3 +79,8 @@ class Handles(Generic[Key]):
         entry.is_forgotten = True
         if not entry.borrowers:
             os.close(entry.descriptor)
+
+
+def _close_all(entries: dict[Any, _Borrowed]) -> None:
+    for entry in entries.values():
+        os.close(entry.descriptor)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.huggingface_folder import weights_filename
@@ -61,6 +61,9 @@ class PipelineWriter:
         """Bring what was written so far to the disk."""
         for writer in self._writers.values():
             writer.sync()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": self.files, "_writers": self._writers}
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()

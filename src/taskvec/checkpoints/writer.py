@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class CheckpointWriter:
 
     Every element must be written before `close`. Leaving a ``with`` block with an exception closes the files as they
     are; removing them is up to the owner of the folder. With ``resume``, files that an earlier writer with the same
-    arguments left are kept as they are.
+    arguments left are kept as they are. Another process may write to the files through a copy that it is sent; what it
+    wrote, the writer that made them must `skip`.
 
     Attributes:
         directory: The folder written to.
@@ -122,6 +123,13 @@ class CheckpointWriter:
             self._finish()
         if self._layout.index_name is not None:
             _create(self._files, self.directory / self._layout.index_name, self._layout.index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
