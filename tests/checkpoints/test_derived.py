@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -11,6 +12,8 @@ import pytest
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.checkpoints.derived import Remainder, derived
 from taskvec.checkpoints.products import Product, Stored, SumOfProducts
+from taskvec.checkpoints.stacked import stacked
+from taskvec.errors import CheckpointError
 from taskvec.testing.checkpoints import save_safetensors
 from taskvec.types import DType, TensorInfo
 
@@ -61,6 +64,16 @@ def test_any_elements_have_the_bits_of_the_whole(stored: Checkpoint, name: str, 
     part = np.empty(count, np.float32)
     computed.read_into(name, start, part)
     assert part.tobytes() == computed.read(name).reshape(-1)[start : start + count].tobytes()
+
+
+def test_a_stack_has_the_side_files_of_its_first_part_wherever_they_lie(stored: Checkpoint, tmp_path: Path) -> None:
+    first = replace(stored, path=tmp_path / "nowhere", home=tmp_path / "there", sidecars=(Path("config.json"),))
+    whole = stacked("whole", [(first, lambda name: name), (stored, lambda _: None)])
+    assert (whole.path, whole.root, whole.sidecars) == (first.path, first.root, first.sidecars)
+    assert set(whole.tensors) == set(stored.tensors)
+    whole.close()
+    with pytest.raises(CheckpointError, match="is closed"):
+        stored.read("base")
 
 
 def test_it_changes_when_the_files_of_its_origins_do(stored: Checkpoint) -> None:

@@ -124,6 +124,21 @@ class TestOutputs:
         assert done == ["sync", "rename"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not say what a descriptor leads to")
+def test_what_is_renamed_or_brought_to_the_disk_is_there_with_the_folders_that_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    (tmp_path / "old" / "inner").mkdir(parents=True)
+    (tmp_path / "old" / "inner" / "file").write_text("contents")
+    LOCAL.sync(tmp_path / "old")
+    assert synced == [tmp_path / "old" / "inner" / "file", tmp_path / "old" / "inner", tmp_path / "old"]
+    synced.clear()
+    LOCAL.rename(tmp_path / "old", tmp_path / "new")
+    assert synced == [tmp_path]
+
+
 def test_files_are_those_of_the_machine_but_for_a_with_block() -> None:
     files = NotedFiles()
     with suppress(KeyboardInterrupt), use_files(files):

@@ -218,6 +218,15 @@ class TestRefusals:
         assert (tmp_path / "model.safetensors").read_bytes() == b"precious"
 
 
+def test_files_of_a_writer_that_was_given_up_are_made_anew(tmp_path: Path) -> None:
+    infos = [TensorInfo("a", DType.F32, (4,))]
+    CheckpointWriter(tmp_path, infos).write("a", 0, np.zeros(4, np.float32))  # which leaves a handle of its file
+    (tmp_path / "model.safetensors").unlink()
+    with CheckpointWriter(tmp_path, infos) as writer:
+        writer.write("a", 0, np.ones(4, np.float32))
+    assert bits_by_safetensors(tmp_path) == {"a": np.ones(4, np.float32).tobytes()}
+
+
 class Unreserving(LocalFiles):
     """The disk of this machine, on a file system that reserves no bytes."""
 

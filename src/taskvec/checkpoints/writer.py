@@ -55,7 +55,6 @@ class CheckpointWriter:
         self._missing = {name: info.num_params for name, (info, _, _) in self._places.items()}
         self._lock = threading.Lock()
         self._files = files_in_use()
-        self._finish()  # what an earlier writer of these files may have left open
         _allocate(self._files, self.directory, self._layout, resume=resume)
 
     @staticmethod
