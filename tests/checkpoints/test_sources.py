@@ -26,7 +26,7 @@ from taskvec.checkpoints.products import Factor, Product, Stored, SumOfProducts
 from taskvec.checkpoints.table import TensorSource
 from taskvec.checkpoints.vocabulary import rows
 from taskvec.checkpoints.vocabulary.rows import NOTHING, GatheredRows, RowChoice
-from taskvec.numerics.loading import load
+from taskvec.numerics import load
 from taskvec.testing.checkpoints import save_safetensors
 from taskvec.types import DType, TensorInfo
 

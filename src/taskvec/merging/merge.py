@@ -13,7 +13,7 @@ from taskvec.merging.measuring import Measuring
 from taskvec.methods import Method, find_method
 from taskvec.methods.method import Combination, Formula
 from taskvec.methods.settings import Given, Settings
-from taskvec.numerics.loading import load
+from taskvec.numerics import load
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base

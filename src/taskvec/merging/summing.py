@@ -14,8 +14,8 @@ from taskvec.methods.method import Formula
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
+from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
-from taskvec.numerics.loading import load
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
 
 

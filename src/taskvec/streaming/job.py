@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.table import TensorSource, calls_of
+from taskvec.numerics import load
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
-from taskvec.numerics.loading import load
 from taskvec.types import DType, Shape, TensorInfo
 
 RawRow = NDArray[np.uint8]
