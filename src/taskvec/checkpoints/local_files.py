@@ -17,7 +17,8 @@ from taskvec.errors import CheckpointError, OutputError
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The numbers of errors that say that a disk has no room."""
 
-_READ_AT_ONCE, _WRITTEN_AT_ONCE = 64, 16
+_READ_AT_ONCE = 64  # files that are kept open
+_WRITTEN_AT_ONCE = 128  # a basis has a file for each of its atoms, and all are written in turn
 
 
 class LocalFiles(Files):
