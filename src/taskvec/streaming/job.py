@@ -47,11 +47,6 @@ class Located:
     checkpoint: Checkpoint
     info: TensorInfo
 
-    @property
-    def source(self) -> TensorSource:
-        """Where its bytes come from."""
-        return self.checkpoint.source(self.info.name)
-
 
 @dataclass(frozen=True)
 class AlignedTensor:
@@ -106,19 +101,25 @@ class AlignedTensor:
         """Return the bytes read from files for ``count`` elements."""
         return count * self._stored_itemsize
 
+    @cached_property
+    def read_from(self) -> tuple[TensorSource, ...]:
+        """Where the bytes of everything that is read come from."""
+        return tuple(located.checkpoint.source(located.info.name) for located in self.located)
+
     @property
     def held_bytes(self) -> int:
         """What its sources hold while it is read, beside what they hold now."""
-        return sum(located.source.held_bytes() for located in self.located)
+        return sum(source.held_bytes() for source in self.read_from)
 
     def scratch_bytes(self, count: int) -> int:
         """Return what one worker needs, beside the rows, to read ``count`` elements of one source after another."""
-        return max(located.source.scratch_bytes(min(count, self.num_params)) for located in self.located)
+        count = min(count, self.num_params)
+        return max(source.scratch_bytes(count) for source in self.read_from)
 
     @cached_property
     def _stored_itemsize(self) -> int:
-        stored = (located for located in self.located if located.source.is_stored)
-        return sum(located.info.dtype.itemsize for located in stored)
+        located = zip(self.located, self.read_from, strict=True)
+        return sum(one.info.dtype.itemsize for one, source in located if source.is_stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Chunk:
 
 def calls_of_reading(tensors: Iterable[AlignedTensor]) -> tuple[str, ...]:
     """Return the compiled kernels that reading tensors calls, each once."""
-    return calls_of(located.source for tensor in tensors for located in tensor.located)
+    return calls_of(source for tensor in tensors for source in tensor.read_from)
 
 
 def warm_up_reading(tensors: Iterable[AlignedTensor]) -> None:
