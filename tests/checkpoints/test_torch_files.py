@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint, torch_file
-from taskvec.checkpoints.table import FileSpan, HeldArray
+from taskvec.checkpoints.held import HeldTensor
+from taskvec.checkpoints.table import FileSpan
 from taskvec.errors import CheckpointError, MissingExtraError
 
 
@@ -19,7 +20,7 @@ def saved(folder: Path, state_dict: object, **options: bool) -> Path:
 
 
 def source_kind(checkpoint: Checkpoint, name: str) -> type:
-    return type(checkpoint._table.sources[name])
+    return type(checkpoint.source(name))
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -57,7 +58,7 @@ class TestWhereTheBytesAre:
         state = {"plain": torch.ones(2, 3), "turned": torch.arange(6.0).reshape(2, 3).t()}
         with open_checkpoint(saved(tmp_path, state)) as checkpoint:
             assert source_kind(checkpoint, "plain") is FileSpan
-            assert source_kind(checkpoint, "turned") is HeldArray
+            assert source_kind(checkpoint, "turned") is HeldTensor
             assert checkpoint.read("turned").tolist() == state["turned"].tolist()
 
     def test_in_the_zip_whatever_else_was_saved(self, tmp_path: Path) -> None:
@@ -73,12 +74,12 @@ class TestWhereTheBytesAre:
             for entry in reversed(before.infolist()):
                 after.writestr(entry.filename, before.read(entry))
         with open_checkpoint(tmp_path / "anew.bin") as checkpoint:
-            assert source_kind(checkpoint, "b") is HeldArray
+            assert source_kind(checkpoint, "b") is HeldTensor
             assert checkpoint.read("b").tolist() == list(range(50))
 
     def test_in_memory_for_old_files(self, tmp_path: Path) -> None:
         with open_checkpoint(saved(tmp_path, {"a": torch.ones(2)}, _use_new_zipfile_serialization=False)) as checkpoint:
-            assert source_kind(checkpoint, "a") is HeldArray
+            assert source_kind(checkpoint, "a") is HeldTensor
 
     def test_saved_on_a_gpu(self, tmp_path: Path) -> None:
         path = saved(tmp_path, {"a": torch.arange(3.0)}, _use_new_zipfile_serialization=False)

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from taskvec.checkpoints import CheckpointWriter, open_checkpoint
+from taskvec.checkpoints.local_files import LocalFiles, use_files
 from taskvec.errors import OutputError
 from taskvec.testing.checkpoints import LOGICAL, Array, raw_bits, save_folder, tensor_info
+from taskvec.testing.files import FaultyFiles
 from taskvec.types import DType, TensorInfo
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=0, max_size=8).filter(lambda n: n != "__metadata__")
@@ -216,42 +218,74 @@ class TestRefusals:
         assert (tmp_path / "model.safetensors").read_bytes() == b"precious"
 
 
+def test_files_of_a_writer_that_was_given_up_are_made_anew(tmp_path: Path) -> None:
+    infos = [TensorInfo("a", DType.F32, (4,))]
+    CheckpointWriter(tmp_path, infos).write("a", 0, np.zeros(4, np.float32))  # which leaves a handle of its file
+    (tmp_path / "model.safetensors").unlink()
+    with CheckpointWriter(tmp_path, infos) as writer:
+        writer.write("a", 0, np.ones(4, np.float32))
+    assert bits_by_safetensors(tmp_path) == {"a": np.ones(4, np.float32).tobytes()}
+
+
+class Unreserving(LocalFiles):
+    """The disk of this machine, on a file system that reserves no bytes."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def _reserve(self, descriptor: int, size: int) -> None:
+        raise OSError(self.number, os.strerror(self.number))
+
+
 class TestFullDisk:
     def test_more_than_the_disk_has_is_refused_before_any_file_is_made(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"needs [0-9]{15,} bytes that the disk does not have"):
             CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (1 << 50,))])
         assert not list(tmp_path.iterdir())
 
-    def test_a_disk_that_fills_up_while_files_are_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def full(*_: int) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        monkeypatch.setattr(os, "posix_fallocate", full)
-        with pytest.raises(OutputError, match=r"needs [0-9]+ bytes that the disk does not have") as refusal:
+    def test_a_disk_that_fills_up_while_files_are_made(self, tmp_path: Path) -> None:
+        with (
+            use_files(FaultyFiles(fails={"create": errno.ENOSPC})),
+            pytest.raises(OutputError, match=r"needs [0-9]+ bytes that the disk does not have") as refusal,
+        ):
             CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))])
         assert str(refusal.value).startswith(f"{tmp_path}: ")
 
-    def test_a_file_system_without_preallocation_will_do(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def unsupported(*_: int) -> None:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+    def test_a_disk_without_room_for_what_is_reserved(self, tmp_path: Path, number: int) -> None:
+        with (
+            use_files(Unreserving(number)),
+            pytest.raises(OutputError, match=r"needs [0-9]+ bytes that the disk does not have"),
+        ):
+            CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))])
 
-        monkeypatch.setattr(os, "posix_fallocate", unsupported)
-        with CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))]) as writer:
+    def test_a_file_system_without_preallocation_will_do(self, tmp_path: Path) -> None:
+        with (
+            use_files(Unreserving(errno.EOPNOTSUPP)),
+            CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))]) as writer,
+        ):
             writer.write("a", 0, np.ones(4, np.float32))
         assert bits_by_safetensors(tmp_path) == {"a": np.ones(4, np.float32).tobytes()}
 
-    def test_a_disk_that_fails_while_writing_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*_: object) -> int:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-        writer = CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))])
-        monkeypatch.setattr(os, "pwrite", fail)
+    def test_a_disk_that_fails_while_writing_is_named(self, tmp_path: Path) -> None:
+        with use_files(FaultyFiles(fails={"write_at": errno.EIO}, after=1)):
+            writer = CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))])
         with pytest.raises(OutputError, match=r"model\.safetensors: cannot be written: Input/output error"):
             writer.write("a", 0, np.ones(4, np.float32))
 
-    def test_short_writes_are_continued(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        whole = os.pwrite
-        monkeypatch.setattr(os, "pwrite", lambda descriptor, data, position: whole(descriptor, data[:7], position))
-        with CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (40,))]) as writer:
+    def test_a_disk_that_fails_while_it_takes_what_was_written_is_named(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(OutputError, match=r"model\.safetensors: cannot be brought to the disk: Input/output error"),
+            use_files(FaultyFiles(fails={"sync": errno.EIO})),
+            CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (4,))]) as writer,
+        ):
+            writer.write("a", 0, np.ones(4, np.float32))
+
+    def test_short_writes_are_continued(self, tmp_path: Path) -> None:
+        with (
+            use_files(FaultyFiles(at_once=7)),
+            CheckpointWriter(tmp_path, [TensorInfo("a", DType.F32, (40,))]) as writer,
+        ):
             writer.write("a", 0, np.arange(40, dtype=np.float32))
         assert bits_by_safetensors(tmp_path) == {"a": np.arange(40, dtype=np.float32).tobytes()}

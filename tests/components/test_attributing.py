@@ -9,13 +9,14 @@ import pytest
 
 from planted import plant
 from taskvec import Store
-from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints.local_files import use_files
 from taskvec.components.attributing import Attribution, attribute, plan_attribute
 from taskvec.errors import DecompositionError
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import BytesDone, Event, PassStarted
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import SavedFamily
+from taskvec.testing.files import HeadersAlone
 
 
 @pytest.fixture
@@ -57,10 +58,9 @@ def test_where_no_task_has_more_than_chance_nobody_is_named() -> None:
     assert Attribution("x", 0.0, shares, {"a": 0.03, "b": 0.04}).nearest == "b"
 
 
-def test_the_plan_of_an_attribution_reads_no_weights(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store(models / "store")
-    monkeypatch.setattr(Checkpoint, "read_into", None)
-    plan = plan_attribute(store, models / "unknown", rank=8)
+def test_the_plan_of_an_attribution_reads_no_weights(models: Path) -> None:
+    with use_files(HeadersAlone()):
+        plan = plan_attribute(Store(models / "store"), models / "unknown", rank=8)
     assert plan.projected_bytes <= plan.allowed_bytes
     assert [planned.read_bytes for planned in plan.passes] == [(2 + 3 + 1) * 90 * 60 * 4]
     assert plan.output_bytes == 0

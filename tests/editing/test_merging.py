@@ -10,10 +10,12 @@ import pytest
 from layered_models import NUM_LAYERS, Workplace, layer_of
 
 from taskvec import RunOptions, Store, merge
+from taskvec.checkpoints.local_files import use_files
 from taskvec.editing.recipe.loading import load_recipe
 from taskvec.editing.write import Merging
 from taskvec.errors import TaskvecError
 from taskvec.testing.checkpoints import save_folder
+from taskvec.testing.files import HeadersAlone
 
 SEVERAL_STEPS = """\
 base: base
@@ -213,37 +215,25 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED, ids=[message[:30] for _, message in REFUSED])
-def test_what_cannot_be_done_is_refused_before_a_weight_is_read(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, text: str, message: str
-) -> None:
-    from taskvec.checkpoints.table import FileSpan
-
+def test_what_cannot_be_done_is_refused_before_a_weight_is_read(place: Workplace, text: str, message: str) -> None:
     odd = {**place.models["math"], "lm_head.weight": np.zeros((11, 8), np.float32)}
     save_folder(place.folder / "odd", odd)
     save_folder(place.folder / "other", {n: array for n, array in place.models["math"].items() if ".3." not in n})
 
-    def refuse(*_: object) -> None:
-        raise AssertionError("a weight is read")
-
-    monkeypatch.setattr(FileSpan, "read_into", refuse)
-    with pytest.raises(TaskvecError) as caught:
+    with use_files(HeadersAlone()), pytest.raises(TaskvecError) as caught:
         merge(place.write(text), "out")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not Path("out").exists()
 
 
-def test_a_plan_reads_no_weight_and_counts_hashes_and_candidates(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from taskvec.checkpoints.table import FileSpan
-
-    monkeypatch.setattr(FileSpan, "read_into", lambda *_: pytest.fail("a weight is read"))
+def test_a_plan_reads_no_weight_and_counts_hashes_and_candidates(place: Workplace) -> None:
     text = (
         "base: base\nvectors: {math: math}\nparameters: {lam: {search: grid, points: 5}}\n"
         "validation: {command: ['true']}\nresult: base + lam*math\n"
     )
-    plan = Merging(load_recipe(place.write(text)), RunOptions()).plan("out")
+    with use_files(HeadersAlone()):
+        plan = Merging(load_recipe(place.write(text)), RunOptions()).plan("out")
     labels = [planned.label for planned in plan.passes]
     assert labels == ["combine 1 sources, for 5 candidates", "combine 1 sources", "hash 2 files (SHA-256)"]
     assert plan.passes[0].read_bytes == 5 * plan.passes[1].read_bytes

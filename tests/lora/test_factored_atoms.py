@@ -90,7 +90,7 @@ def test_the_certificate_has_the_error_of_the_cut(wide: Store, rank: int) -> Non
     assert basis.certificate.relative_error == pytest.approx((lost / total) ** 0.5, rel=1e-3, abs=1e-6)
     if rank == 100:
         assert basis.certificate.relative_error == pytest.approx(basis.certificate.optimal_error, rel=1e-5)
-    stored = basis.atoms[0].source.checkpoint.products(LARGE_NAMES[0])  # type: ignore[attr-defined]
+    stored = basis.atoms[0].products(LARGE_NAMES[0])  # type: ignore[attr-defined]
     assert stored[0].rank == min(rank, 1 + 2 + 3 + 4)
 
 

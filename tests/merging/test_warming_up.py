@@ -24,10 +24,11 @@ def asked(folder: Path, num_tensors: int, monkeypatch: pytest.MonkeyPatch) -> in
     store = Store.init(folder / "store", folder / "base")
     store.add({name: folder / name for name in "abc"})
 
-    def counted(span: FileSpan) -> None:
+    def counted(span: FileSpan) -> tuple[str, ...]:
         calls.append(span)
+        return ()
 
-    monkeypatch.setattr(FileSpan, "warm_up", counted)
+    monkeypatch.setattr(FileSpan, "calls", property(counted))
     Editing.of_store(store, EXPRESSION).plan(folder / "out")
     return len(calls)
 

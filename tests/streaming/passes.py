@@ -10,8 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.checkpoints.table import TensorSource
 from taskvec.streaming import AlignedTensor, Chunk, Kernel, Located
 from taskvec.testing.checkpoints import Array, raw_bits, tensor_info
+
+
+@dataclass(frozen=True)
+class Cost(TensorSource):
+    """What reading takes of memory; nothing is read here.
+
+    Attributes:
+        element: Of a worker, for each element that it reads at once.
+        held: Whatever the workers.
+    """
+
+    element: int = 0
+    held: int = 0
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        raise AssertionError("the checkpoint itself is read")
+
+    def scratch_bytes(self, count: int) -> int:
+        return self.element * count
+
+    def held_bytes(self) -> int:
+        return self.held
 
 
 @dataclass(eq=False)
@@ -23,9 +46,10 @@ class HeldCheckpoint:
     ref: str = "held"
     path: Path = Path("held")
     files: tuple[Path, ...] = ()
+    cost: Cost = field(default_factory=Cost)
 
-    def warm_up(self) -> None:
-        pass
+    def source(self, name: str) -> TensorSource:
+        return self.cost
 
     def read_into(self, name: str, start: int, out: NDArray[Any]) -> None:
         self.reads.append((name, start, out.size))

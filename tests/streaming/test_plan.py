@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from passes import CopyAndCount, HeldCheckpoint, HeldSink, aligned
+from passes import CopyAndCount, Cost, HeldCheckpoint, HeldSink, aligned
 
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
@@ -54,6 +55,36 @@ def test_fewer_workers_before_a_refusal() -> None:
     alone = planned(RunOptions(memory=8 << 30, workers=1, max_chunk=TILE), num_params=70 * BLOCK // 4)
     crowd = planned(RunOptions(memory=alone.projected_bytes + (1 << 20), workers=64), num_params=70 * BLOCK // 4)
     assert 1 <= crowd.workers < 64
+
+
+def costing(cost: Cost, options: RunOptions, num_params: int = 3 * BLOCK) -> PlannedPass:
+    """A pass over a cheap tensor and one that costs; what the process holds is the same for all, for comparisons."""
+    cheap, dear = (HeldCheckpoint({"w": np.empty(num_params, np.float32)}, cost=each) for each in (Cost(), cost))
+    tensors = [aligned(checkpoint, "w", sources=2) for checkpoint in (cheap, dear)]
+    return plan_pass("sum", tensors, CopyAndCount(), replace(options, begun=100 << 20), num_outputs=1)
+
+
+def test_what_reading_takes_is_planned_for_every_worker_and_what_it_holds_once() -> None:
+    options = RunOptions(memory=8 << 30, workers=2)
+    free, dear = costing(Cost(), options), costing(Cost(element=40, held=1 << 26), options)
+    each = 40 * dear.chunk_elements
+    assert dear.projected_bytes - free.projected_bytes == 2 * each + 3 * (1 << 26), "base and two sources hold"
+    assert dear.chunk_elements == free.chunk_elements
+
+
+def test_a_short_tensor_needs_no_scratch_of_a_whole_chunk() -> None:
+    options = RunOptions(memory=8 << 30, workers=1)
+    free, dear = costing(Cost(), options, num_params=10), costing(Cost(element=40), options, num_params=10)
+    assert dear.projected_bytes - free.projected_bytes == 400
+
+
+def test_where_reading_takes_much_less_is_read_at_once() -> None:
+    options = RunOptions(memory=300 << 20, workers=2)
+    free, dear = costing(Cost(), options), costing(Cost(element=4000), options)
+    assert dear.chunk_elements < free.chunk_elements
+    assert dear.projected_bytes <= options.memory
+    with pytest.raises(MemoryLimitError, match="raise --memory"):
+        costing(Cost(held=1 << 28), options)
 
 
 def test_nothing_is_read_before_a_refusal() -> None:

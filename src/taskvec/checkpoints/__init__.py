@@ -2,7 +2,7 @@
 
 from taskvec.checkpoints.abandoned import remove_abandoned
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.generated import GeneratedCheckpoint, random_checkpoint, zeros_like
+from taskvec.checkpoints.generated import random_checkpoint, zeros_like
 from taskvec.checkpoints.opening import open_checkpoint
 from taskvec.checkpoints.row_quantized import open_row_quantized, quantized_layout, write_row_quantized
 from taskvec.checkpoints.staging import StagedOutput, create_json_exclusive, write_json_atomic
@@ -11,7 +11,6 @@ from taskvec.checkpoints.writer import CheckpointWriter
 __all__ = [
     "Checkpoint",
     "CheckpointWriter",
-    "GeneratedCheckpoint",
     "StagedOutput",
     "create_json_exclusive",
     "open_checkpoint",

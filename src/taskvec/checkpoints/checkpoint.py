@@ -3,59 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import TracebackType
+from typing import Self, final
 
 import numpy as np
 
-from taskvec.checkpoints.descriptors import READ_POOL
 from taskvec.checkpoints.quoting import quoted
-from taskvec.checkpoints.table import FileSpan, RawArray, TensorSource, TensorTable
+from taskvec.checkpoints.table import RawArray, TensorSource, TensorTable
 from taskvec.errors import CheckpointError
 from taskvec.types import TensorInfo
 
 
+class Kind:
+    """What a checkpoint is beside its tensors, such as an adapter, or a pipeline of several models."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class _Lease:
+    """Whether a checkpoint was closed: the one thing about it that changes."""
+
+    is_over: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
 class Checkpoint:
     """Named tensors in files, read in pieces by any number of threads.
+
+    A value: it travels to another process as names, places and states of files, and is read there through that
+    process's own handles. Whatever the format, what opens one is a function that returns this.
 
     Attributes:
         ref: The reference as the user typed it.
         path: The absolute path of the folder or file.
-        tensors: Every name that holds data, in file order.
-        tied: Other names of the same data → the name in ``tensors`` that holds it.
-        files: Every file whose content matters: weight files and their index.
+        table: The tensors, and where their bytes come from.
         sidecars: Non-weight files to carry over, relative to ``root``.
-        metadata: The free text of the (first) safetensors header.
-        root: The folder that sidecars are relative to.
-        overlays: Sidecars of other contents than the file of that name, or beside them.
         settings: What beside the tensors decides what they mean, such as the scales of an adapter; part of the content.
+        overlays: Sidecars of other contents than the file of that name, or beside them.
+        home: The folder that sidecars are relative to, where it is another than ``path``.
+        kind: What it is beside its tensors; None for most.
+        parts: Other checkpoints that are closed with it.
     """
 
-    def __init__(
-        self,
-        ref: str,
-        path: Path,
-        table: TensorTable,
-        *,
-        sidecars: tuple[Path, ...] = (),
-        settings: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        self.ref = ref
-        self.path = path
-        self.root = path
-        self.overlays: Mapping[Path, bytes] = MappingProxyType({})
-        self.tensors: Mapping[str, TensorInfo] = MappingProxyType(dict(table.tensors))
-        self.tied: Mapping[str, str] = MappingProxyType(dict(table.tied))
-        self.files = tuple(file.path for file in table.files)
-        self.sidecars = sidecars
-        self.metadata: Mapping[str, str] = MappingProxyType(dict(table.metadata))
-        self.settings: Mapping[str, str] = MappingProxyType(dict(settings))
-        self._table = table
-        self._is_closed = False
+    ref: str
+    path: Path
+    table: TensorTable
+    sidecars: tuple[Path, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    overlays: Mapping[Path, bytes] = field(default_factory=dict)
+    home: Path | None = None
+    kind: Kind | None = None
+    parts: tuple[Checkpoint, ...] = ()
+    _lease: _Lease = field(default_factory=_Lease, init=False)
 
     def __repr__(self) -> str:
-        return f"<Checkpoint {self.ref}: {len(self.tensors)} tensors, {self.nbytes} bytes>"
+        also = f", {self.kind}" if self.kind else ""
+        return f"<Checkpoint {self.ref}: {len(self.tensors)} tensors, {self.nbytes} bytes{also}>"
+
+    @property
+    def tensors(self) -> Mapping[str, TensorInfo]:
+        """Every name that holds data, in file order."""
+        return self.table.tensors
+
+    @property
+    def tied(self) -> Mapping[str, str]:
+        """Other names of the same data → the name in ``tensors`` that holds it."""
+        return self.table.tied
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The free text of the (first) safetensors header."""
+        return self.table.metadata
+
+    @property
+    def root(self) -> Path:
+        """The folder that sidecars are relative to."""
+        return self.home or self.path
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """Every file whose content matters: weight files and their index, also those that it is computed from."""
+        return tuple(dict.fromkeys(file.path for file in self.table.files))
 
     @property
     def num_params(self) -> int:
@@ -89,7 +122,7 @@ class Checkpoint:
         if start < 0 or start + out.size > info.num_params:
             raise ValueError(f"elements {start} … {start + out.size} are not within {info}")
         if out.size:
-            self._table.sources[info.name].read_into(start * storage.itemsize, out.view(np.uint8).data)
+            self.table.sources[info.name].read_into(start * storage.itemsize, out.view(np.uint8).data)
 
     def read(self, name: str) -> RawArray:
         """Read a whole tensor as raw bits, shaped.
@@ -105,27 +138,23 @@ class Checkpoint:
         self.read_into(name, 0, flat)
         return flat.reshape(info.shape)
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls, so that the memory that it takes is known to a plan."""
-        for source in self._table.sources.values():
-            source.warm_up()
-
     def source(self, name: str) -> TensorSource:
         """Return where the bytes of a tensor come from; reading it must not outlive the checkpoint."""
-        return self._table.sources[name]
+        return self.table.sources[name]
 
     def forget(self, name: str, start: int, count: int) -> None:
         """Tell the system that the elements ``start … start + count`` will not be read again soon."""
         info = self._info(name)
-        source = self._table.sources[info.name]
-        if isinstance(source, FileSpan):
-            itemsize = info.dtype.itemsize
-            source.forget(start * itemsize, count * itemsize)
+        itemsize = info.dtype.itemsize
+        self.table.sources[info.name].forget(start * itemsize, count * itemsize)
 
     def close(self) -> None:
         """Give the open files back; the header's contents stay."""
-        self._is_closed = True
-        READ_POOL.forget(self._table.files)
+        self._lease.is_over = True
+        for file in self.table.files:
+            file.files.close(file)
+        for part in self.parts:
+            part.close()
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +165,7 @@ class Checkpoint:
         self.close()
 
     def _info(self, name: str) -> TensorInfo:
-        if self._is_closed:
+        if self._lease.is_over:
             raise CheckpointError(f"{self.ref}: is closed; open it again to read {quoted(name)}")
         info = self.tensors.get(self.tied.get(name, name))
         if info is None:

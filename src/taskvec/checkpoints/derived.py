@@ -5,46 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.products import Product, Stored, SumOfProducts, Values
-from taskvec.checkpoints.table import TensorSource, TensorTable
-from taskvec.numerics import rounding
+from taskvec.checkpoints.products import Stored, Values
+from taskvec.checkpoints.table import TensorSource, TensorTable, calls_of
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
 from taskvec.types import DType, TensorInfo
 
 _PIECE = 1 << 16  # elements widened at once
+_FLOAT_BYTES = 4
 
 
-class DerivedCheckpoint(Checkpoint):
-    """A checkpoint that takes no bytes on any disk and changes when the files of its origins do."""
+def derived(ref: str, sources: Mapping[TensorInfo, TensorSource], origins: Iterable[Checkpoint]) -> Checkpoint:
+    """Make a checkpoint that takes no bytes on any disk and changes when the files of its origins do.
 
-    def __init__(
-        self,
-        ref: str,
-        sources: Mapping[TensorInfo, TensorSource],
-        origins: Iterable[Checkpoint],
-        *,
-        tied: Mapping[str, str] = MappingProxyType({}),
-        settings: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        tensors = {info.name: info for info in sources}
-        table = TensorTable(tensors, {info.name: source for info, source in sources.items()}, (), tied)
-        super().__init__(ref, Path(ref), table, settings=settings)
-        self.files = tuple(dict.fromkeys(path for origin in origins for path in origin.files))
+    Args:
+        ref: Its name, for errors.
+        sources: Tensor → how it is computed.
+        origins: The checkpoints that it is computed from.
 
-    def products(self, name: str) -> tuple[Product, ...] | None:
-        """Return the products that a tensor is the sum of; () where it is not there, None where it is more."""
-        source = self._table.sources.get(name, SumOfProducts(()))
-        return source.terms if isinstance(source, SumOfProducts) else None
+    Returns:
+        The checkpoint.
+    """
+    return Checkpoint(ref, Path(ref), derived_table(sources, origins))
+
+
+def derived_table(
+    sources: Mapping[TensorInfo, TensorSource], origins: Iterable[Checkpoint], tied: Mapping[str, str] | None = None
+) -> TensorTable:
+    """Gather tensors that are computed from other checkpoints.
+
+    Args:
+        sources: Tensor → how it is computed.
+        origins: The checkpoints that it is computed from.
+        tied: Other names of the same data → the name that holds it.
+
+    Returns:
+        The table; its files are those of the origins.
+    """
+    files = tuple(dict.fromkeys(file for origin in origins for file in origin.table.files))
+    tensors = {info.name: info for info in sources}
+    return TensorTable(tensors, {info.name: source for info, source in sources.items()}, files, tied or {})
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class Same(TensorSource):
     """The very bytes of a tensor of another checkpoint.
 
     Attributes:
@@ -55,18 +63,31 @@ class Same:
     checkpoint: Checkpoint
     name: str
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        self.checkpoint.source(self.name).warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Those of the tensor."""
+        return self._source.calls
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
         storage = self.checkpoint.tensors[self.name].dtype.storage
         self.checkpoint.read_into(self.name, offset // storage.itemsize, np.frombuffer(out, storage))
 
+    def scratch_bytes(self, count: int) -> int:
+        """Return what the tensor needs."""
+        return self._source.scratch_bytes(count)
+
+    def held_bytes(self) -> int:
+        """Return what the tensor holds."""
+        return self._source.held_bytes()
+
+    @property
+    def _source(self) -> TensorSource:
+        return self.checkpoint.source(self.name)
+
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class Remainder(TensorSource):
     """A tensor less others, subtracted in float32, one after another.
 
     Attributes:
@@ -77,10 +98,10 @@ class Remainder:
     whole: Stored
     less: tuple[Stored, ...]
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        for stored in (self.whole, *self.less):
-            stored.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """What widens each tensor."""
+        return tuple(dict.fromkeys(name for stored in self._all for name in stored.calls))
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -92,9 +113,21 @@ class Remainder:
             for other in self.less:
                 piece -= other.widened(first + start, piece.size)
 
+    def scratch_bytes(self, count: int) -> int:
+        """Return what widening a piece of one tensor needs."""
+        return max(stored.scratch_bytes(min(count, _PIECE)) for stored in self._all)
+
+    def held_bytes(self) -> int:
+        """Return what all tensors hold."""
+        return sum(stored.source.held_bytes() for stored in self._all)
+
+    @property
+    def _all(self) -> tuple[Stored, ...]:
+        return (self.whole, *self.less)
+
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(TensorSource):
     """Float32 tensors of one shape, added in float32, one after another.
 
     Attributes:
@@ -103,10 +136,10 @@ class Sum:
 
     parts: tuple[TensorSource, ...]
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        for part in self.parts:
-            part.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Those of every tensor."""
+        return calls_of(self.parts)
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -117,9 +150,17 @@ class Sum:
             source.read_into(offset, part.view(np.uint8).data)
             values += part
 
+    def scratch_bytes(self, count: int) -> int:
+        """Return a row of one tensor, and what reading it needs."""
+        return count * _FLOAT_BYTES + max((part.scratch_bytes(count) for part in self.parts), default=0)
+
+    def held_bytes(self) -> int:
+        """Return what all tensors hold."""
+        return sum(part.held_bytes() for part in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(TensorSource):
     """A stored tensor plus float32 tensors, added up in float32 and rounded once to the dtype of the first.
 
     Attributes:
@@ -130,11 +171,10 @@ class Moved:
     origin: Stored
     deltas: tuple[TensorSource, ...]
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        rounding.warm_up("round_into")
-        self.origin.warm_up()
-        Sum(self.deltas).warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """What rounds, widens and adds."""
+        return ("round_into", *self.origin.calls, *calls_of(self.deltas))
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -144,6 +184,15 @@ class Moved:
         for start in range(0, count, _PIECE):
             size = min(_PIECE, count - start)
             round_into(self._total(first + start, size), dtype_code(dtype), start, raw)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return the sum of a piece, and what its parts need."""
+        size = min(count, _PIECE)
+        return size * _FLOAT_BYTES + max(self.origin.scratch_bytes(size), Sum(self.deltas).scratch_bytes(size))
+
+    def held_bytes(self) -> int:
+        """Return what all tensors hold."""
+        return self.origin.source.held_bytes() + Sum(self.deltas).held_bytes()
 
     def _total(self, first: int, size: int) -> Values:
         total = np.empty(size, np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, float32_like
+from taskvec.checkpoints.derived import derived, float32_like
 from taskvec.checkpoints.products import Product, SumOfProducts
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.table import TensorSource
@@ -37,7 +37,7 @@ def _factors(tensor: TensorInfo, rank: int, dtype: DType) -> Iterable[TensorInfo
     yield TensorInfo(RIGHT + tensor.name, dtype, (rank, tensor.num_params // rows))
 
 
-def open_factored(stored: Checkpoint, tensors: Mapping[str, TensorInfo]) -> DerivedCheckpoint:
+def open_factored(stored: Checkpoint, tensors: Mapping[str, TensorInfo]) -> Checkpoint:
     """Return the tensors that the factors in a file stand for.
 
     Args:
@@ -67,4 +67,4 @@ def open_factored(stored: Checkpoint, tensors: Mapping[str, TensorInfo]) -> Deri
                 "of the base: make it anew"
             )
         sources[float32_like(info)] = SumOfProducts((product,))
-    return DerivedCheckpoint(stored.ref, sources, [stored])
+    return derived(stored.ref, sources, [stored])

@@ -15,36 +15,51 @@ from taskvec.numerics.random import RandomElements
 from taskvec.types import DType, TensorInfo
 
 
-class GeneratedCheckpoint(Checkpoint):
-    """A checkpoint whose elements are made as they are read: it takes no bytes on any disk."""
+class _Made(TensorSource):
+    """What is made as it is read, and takes no bytes on any disk."""
 
-    def __init__(
-        self, ref: str, tensors: Iterable[TensorInfo], source_of: Callable[[TensorInfo], TensorSource]
-    ) -> None:
-        infos = {info.name: info for info in tensors}
-        super().__init__(
-            ref, Path(ref), TensorTable(infos, {name: source_of(info) for name, info in infos.items()}, ())
-        )
+    __slots__ = ()
+
+    @property
+    def is_stored(self) -> bool:
+        """Nothing is."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
-class Zeros:
+class Zeros(_Made):
     """A tensor of zeros."""
-
-    def warm_up(self) -> None:
-        """Do nothing: no compiled code is called."""
 
     def read_into(self, offset: int, out: memoryview) -> None:  # noqa: ARG002
         """Fill ``out`` with zeros."""
         np.frombuffer(out, np.uint8)[:] = 0
 
 
-def zeros_like(tensors: Iterable[TensorInfo], ref: str = "zeros") -> GeneratedCheckpoint:
+@dataclass(frozen=True, slots=True)
+class RandomTensor(_Made):
+    """A tensor of random float32 elements.
+
+    Attributes:
+        elements: What its elements are.
+    """
+
+    elements: RandomElements
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill ``out`` with the elements from byte ``offset`` on."""
+        self.elements.read_into(offset, out)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what making them needs."""
+        return self.elements.scratch_bytes(count)
+
+
+def zeros_like(tensors: Iterable[TensorInfo], ref: str = "zeros") -> Checkpoint:
     """Make a checkpoint of zeros in the given shapes and dtypes, with a name for errors."""
-    return GeneratedCheckpoint(ref, tensors, lambda _: Zeros())
+    return _generated(ref, tensors, lambda _: Zeros())
 
 
-def random_checkpoint(tensors: Iterable[TensorInfo], seed: int, index: int) -> GeneratedCheckpoint:
+def random_checkpoint(tensors: Iterable[TensorInfo], seed: int, index: int) -> Checkpoint:
     """Make a checkpoint of random float32 tensors.
 
     Args:
@@ -58,7 +73,12 @@ def random_checkpoint(tensors: Iterable[TensorInfo], seed: int, index: int) -> G
 
     def source(info: TensorInfo) -> TensorSource:
         digest = blake3(f"{seed}\0{index}\0{info.name}".encode()).digest(length=16)
-        return RandomElements(int.from_bytes(digest, "little"))
+        return RandomTensor(RandomElements(int.from_bytes(digest, "little")))
 
     floats = [TensorInfo(info.name, DType.F32, info.shape) for info in tensors]
-    return GeneratedCheckpoint(f"random atom {index} of seed {seed}", floats, source)
+    return _generated(f"random atom {index} of seed {seed}", floats, source)
+
+
+def _generated(ref: str, tensors: Iterable[TensorInfo], source_of: Callable[[TensorInfo], TensorSource]) -> Checkpoint:
+    infos = {info.name: info for info in tensors}
+    return Checkpoint(ref, Path(ref), TensorTable(infos, {name: source_of(info) for name, info in infos.items()}, ()))

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.checkpoints.quantized import GGUF
 from taskvec.checkpoints.quoting import listed
 from taskvec.checkpoints.safetensors_file import safetensors_table
@@ -76,7 +78,8 @@ def weights_filename(files: Iterable[Path]) -> str:
 
 
 def _weights(folder: Path) -> TensorTable:
-    if (folder / "model.safetensors").exists():
+    there = files_in_use().list(folder)
+    if "model.safetensors" in there:
         return safetensors_table(folder / "model.safetensors")
     formats: tuple[tuple[str, Callable[[Path], TensorTable]], ...] = (
         ("*.safetensors.index.json", lambda index: sharded_table(index, safetensors_table)),
@@ -85,7 +88,7 @@ def _weights(folder: Path) -> TensorTable:
         ("pytorch_model.bin.index.json", lambda index: sharded_table(index, torch_table)),
     )
     for pattern, read in formats:
-        found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+        found = [folder / name for name in there if fnmatchcase(name, pattern) and not name.startswith(".")]
         if len(found) > 1:  # the same model in another dtype lies beside it, and is not meant
             found = [path for path in found if not _VARIANT.search(path.name)] or found
         if len(found) > 1:
@@ -95,7 +98,7 @@ def _weights(folder: Path) -> TensorTable:
             )
         if found:
             return read(found[0])
-    if any(folder.glob("*.gguf")):
+    if any(name.endswith(".gguf") for name in there):
         raise CheckpointError(f"{folder}: {GGUF}")
     raise CheckpointError(
         f"{folder}: holds no model.safetensors, no index of shards and no pytorch_model.bin; name a weight file"

@@ -11,8 +11,9 @@ from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.hub import HubId, fetched
 from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of
 from taskvec.checkpoints.lora import (
-    AdaptedCheckpoint,
-    AdapterCheckpoint,
+    Adapted,
+    Adapter,
+    adapted,
     check_recorded_base,
     is_adapter_folder,
     open_adapter_folder,
@@ -77,9 +78,8 @@ def _open_folder(text: str, path: Path) -> Checkpoint:
     table = folder_table(path)
     check_not_quantized(path, table.tensors)
     opened = opened_table(text, path, table)
-    return (
-        opened if isinstance(opened, AdapterCheckpoint) else Checkpoint(text, path, table, sidecars=sidecars_of(path))
-    )
+    is_adapter = isinstance(opened.kind, Adapter)
+    return opened if is_adapter else Checkpoint(text, path, table, sidecars=sidecars_of(path))
 
 
 def _with_adapter(model: Checkpoint, adapter: Checkpoint, ref: str) -> Checkpoint:
@@ -88,15 +88,15 @@ def _with_adapter(model: Checkpoint, adapter: Checkpoint, ref: str) -> Checkpoin
     Raises:
         CheckpointError: If the one is no adapter, or the other is one.
     """
-    if not isinstance(adapter, AdapterCheckpoint):
+    if not isinstance(adapter.kind, Adapter):
         raise CheckpointError(f"{adapter.ref}: holds no LoRA adapter, and only an adapter can follow a +")
-    if isinstance(model, AdapterCheckpoint):
+    if isinstance(model.kind, Adapter):
         raise CheckpointError(f"{model.ref}: is an adapter itself; write the model first, as in MODEL+ADAPTER")
     bare = model
-    while isinstance(bare, AdaptedCheckpoint):
-        bare = bare.base
+    while isinstance(bare.kind, Adapted):
+        bare = bare.kind.base
     check_recorded_base(adapter, bare, open_checkpoint)
-    return AdaptedCheckpoint(ref, model, adapter)
+    return adapted(ref, model, adapter)
 
 
 def _existing_path(text: str) -> Path:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.descriptors import PinnedFile
+from taskvec.checkpoints.checkpoint import Checkpoint, Kind
+from taskvec.checkpoints.files import PinnedFile
 from taskvec.checkpoints.huggingface_folder import folder_table, sidecars_of, weights_filename
 from taskvec.checkpoints.quantized import check_not_quantized
 from taskvec.checkpoints.strict_json import parse_object
@@ -32,16 +32,15 @@ class Component:
     filename: str
 
 
-class PipelineCheckpoint(Checkpoint):
-    """All models of a pipeline.
+@dataclass(frozen=True, slots=True)
+class Pipeline(Kind):
+    """A checkpoint that is all models of a pipeline.
 
     Attributes:
         components: The models, in the order of the index.
     """
 
-    def __init__(self, ref: str, path: Path, table: TensorTable, components: tuple[Component, ...]) -> None:
-        super().__init__(ref, path, table, sidecars=tuple(_sidecars(path)))
-        self.components = components
+    components: tuple[Component, ...]
 
 
 def is_pipeline_folder(folder: Path) -> bool:
@@ -49,7 +48,7 @@ def is_pipeline_folder(folder: Path) -> bool:
     return (folder / _INDEX).is_file()
 
 
-def open_pipeline(ref: str, folder: Path) -> PipelineCheckpoint:
+def open_pipeline(ref: str, folder: Path) -> Checkpoint:
     """Open every component of a pipeline that has weights, by its headers.
 
     Args:
@@ -72,7 +71,8 @@ def open_pipeline(ref: str, folder: Path) -> PipelineCheckpoint:
             found[Component(name, weights_filename(file.path for file in table.files))] = table
     if not found:
         raise CheckpointError(f"{folder}: no component of its {_INDEX} has weights; fetch the whole pipeline")
-    return PipelineCheckpoint(ref, folder, _joined({each.name: table for each, table in found.items()}), tuple(found))
+    table = _joined({each.name: table for each, table in found.items()})
+    return Checkpoint(ref, folder, table, sidecars=tuple(_sidecars(folder)), kind=Pipeline(tuple(found)))
 
 
 def _named(index: Path) -> list[str]:

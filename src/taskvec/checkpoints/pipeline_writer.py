@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from taskvec.checkpoints.checkpoint import Checkpoint
 from taskvec.checkpoints.huggingface_folder import weights_filename
-from taskvec.checkpoints.pipeline_folder import Component, PipelineCheckpoint
+from taskvec.checkpoints.pipeline_folder import Component, Pipeline
 from taskvec.checkpoints.table import RawArray
 from taskvec.checkpoints.writer import CheckpointWriter
 from taskvec.types import TensorInfo
@@ -62,6 +62,9 @@ class PipelineWriter:
         for writer in self._writers.values():
             writer.sync()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": self.files, "_writers": self._writers}
+
     def __enter__(self) -> Self:
         self._stack = ExitStack()
         for writer in self._writers.values():
@@ -96,9 +99,9 @@ def writer_like(
     Returns:
         The writer.
     """
-    if isinstance(model, PipelineCheckpoint):
+    if model and isinstance(model.kind, Pipeline):
         return PipelineWriter(
-            directory, tensors, model.components, shard_size=shard_size, metadata=metadata, resume=resume
+            directory, tensors, model.kind.components, shard_size=shard_size, metadata=metadata, resume=resume
         )
     filename = weights_filename(model.files if model else ())
     return CheckpointWriter(

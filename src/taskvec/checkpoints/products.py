@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.numerics import products, rounding
+from taskvec.checkpoints.table import TensorSource
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.products import add_product
 from taskvec.numerics.rounding import widen
 
 Values = NDArray[np.float32]
+
+_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,20 @@ class Stored:
     checkpoint: Checkpoint
     name: str
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        rounding.warm_up("widen")
-        self.checkpoint.source(self.name).warm_up()
+    @property
+    def source(self) -> TensorSource:
+        """Where its bytes come from."""
+        return self.checkpoint.source(self.name)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that reading it widened calls."""
+        return ("widen", *self.source.calls)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what `widened` needs: the raw elements, and the float32 that it returns."""
+        itemsize = self.checkpoint.tensors[self.name].dtype.itemsize
+        return count * itemsize + max(self.source.scratch_bytes(count), count * _FLOAT_BYTES)
 
     def widened(self, first: int, count: int) -> Values:
         """Return elements as float32."""
@@ -67,6 +79,19 @@ class Factor:
             return np.ascontiguousarray(self.whole()[first:stop])
         width = self._stored_shape[1]
         return self.stored.widened(first * width, (stop - first) * width).reshape(-1, width)
+
+    def rows_bytes(self, count: int) -> int:
+        """Return what `rows` takes for some rows, what it returns included."""
+        if self.is_transposed:
+            return self.whole_bytes + count * self.shape[1] * _FLOAT_BYTES
+        return self.stored.scratch_bytes(count * self._stored_shape[1])
+
+    @property
+    def whole_bytes(self) -> int:
+        """What `whole` takes, what it returns included."""
+        rows, columns = self._stored_shape
+        transposed = 2 * rows * columns * _FLOAT_BYTES if self.is_transposed else 0
+        return max(self.stored.scratch_bytes(rows * columns), transposed)
 
     def whole(self) -> Values:
         """Return the matrix, float32."""
@@ -118,11 +143,17 @@ class Product:
         """Return the right factor."""
         return self.right.whole()
 
-    def warm_up(self) -> None:
-        """Load the compiled code that multiplying out calls."""
-        products.warm_up()
-        self.left.stored.warm_up()
-        self.right.stored.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that multiplying out calls."""
+        return ("add_product", *self.left.stored.calls, *self.right.stored.calls)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what `add_to` takes for so many elements: the rows of the left factor, and the right one whole."""
+        width = max(self.right.shape[1], 1)
+        rows = min(self.left.shape[0], (count + width - 2) // width + 1)
+        scaled = rows * self.rank * _FLOAT_BYTES
+        return scaled + max(self.left.rows_bytes(rows), self.right.whole_bytes)
 
     def add_to(self, values: Values, first: int) -> None:
         """Add elements ``first … first + values.size`` of the flattened product."""
@@ -134,7 +165,7 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class SumOfProducts:
+class SumOfProducts(TensorSource):
     """Σ scale · left @ right as a float32 tensor.
 
     Attributes:
@@ -143,10 +174,19 @@ class SumOfProducts:
 
     terms: tuple[Product, ...]
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        for product in self.terms:
-            product.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Those of every product."""
+        return tuple(dict.fromkeys(name for product in self.terms for name in product.calls))
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return the most that a product needs, for they are added one after another."""
+        return max((product.scratch_bytes(count) for product in self.terms), default=0)
+
+    def held_bytes(self) -> int:
+        """Return what the factors hold."""
+        factors = [factor for product in self.terms for factor in (product.left, product.right)]
+        return sum(factor.stored.source.held_bytes() for factor in factors)
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -154,3 +194,9 @@ class SumOfProducts:
         values[:] = 0
         for product in self.terms:
             product.add_to(values, offset // values.itemsize)
+
+
+def products_of(checkpoint: Checkpoint, name: str) -> tuple[Product, ...] | None:
+    """Return the products that a tensor is the sum of; () where it is not there, None where it is more."""
+    source = checkpoint.table.sources.get(name, SumOfProducts(()))
+    return source.terms if isinstance(source, SumOfProducts) else None

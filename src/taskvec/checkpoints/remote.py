@@ -15,10 +15,6 @@ from taskvec.errors import CheckpointError
 from taskvec.types import DType, TensorInfo
 
 
-class RemoteHeader(Checkpoint):
-    """The headers of a repository; there is nothing to read elements from."""
-
-
 def open_header(ref: str | os.PathLike[str]) -> Checkpoint:
     """Open a checkpoint for its names, shapes and dtypes alone: a hub reference costs a few range requests.
 
@@ -37,7 +33,7 @@ def open_header(ref: str | os.PathLike[str]) -> Checkpoint:
         _info(hub_id, name, told) for file in metadata.files_metadata.values() for name, told in file.tensors.items()
     ]
     table = TensorTable({info.name: info for info in infos}, {}, (), metadata=dict(metadata.metadata or {}))
-    return RemoteHeader(text, Path(text), table)
+    return Checkpoint(text, Path(text), table)  # there is nothing to read elements from
 
 
 def _info(hub_id: HubId, name: str, told: Any) -> TensorInfo:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.checkpoint import Checkpoint, Kind
 from taskvec.checkpoints.quoting import listed, quoted
-from taskvec.checkpoints.table import TensorTable
 from taskvec.errors import CheckpointError
 from taskvec.types import TensorInfo
 
@@ -42,24 +41,15 @@ class Rename:
         return "".join(next(kept) if char == "*" else char for char in new)
 
 
-class RenamedCheckpoint(Checkpoint):
-    """A checkpoint under other names.
+@dataclass(frozen=True, slots=True)
+class Renames(Kind):
+    """What was declared of a checkpoint under other names.
 
     Attributes:
-        renames: What was declared, in order; the first that matches a name counts.
+        texts: The patterns, in order; the first that matches a name counts.
     """
 
-    def __init__(self, origin: Checkpoint, renames: Sequence[Rename]) -> None:
-        names = {name: _renamed(name, renames) for name in [*origin.tensors, *origin.tied]}
-        _check(origin, renames, names)
-        tensors = {names[name]: TensorInfo(names[name], i.dtype, i.shape) for name, i in origin.tensors.items()}
-        sources = {names[name]: origin.source(name) for name in origin.tensors}
-        tied = {names[name]: names[kept] for name, kept in origin.tied.items()}
-        settings = {**origin.settings, "renames": "\n".join(rename.text for rename in renames)}
-        super().__init__(origin.ref, origin.path, TensorTable(tensors, sources, (), tied), settings=settings)
-        self.files, self.root, self.sidecars = origin.files, origin.root, origin.sidecars
-        self.metadata = origin.metadata
-        self.renames = tuple(rename.text for rename in renames)
+    texts: tuple[str, ...]
 
 
 def renamed(checkpoint: Checkpoint, texts: Sequence[str]) -> Checkpoint:
@@ -75,7 +65,22 @@ def renamed(checkpoint: Checkpoint, texts: Sequence[str]) -> Checkpoint:
     Raises:
         CheckpointError: If a pattern is malformed or matches nothing, or two tensors would have one name.
     """
-    return RenamedCheckpoint(checkpoint, [Rename(text) for text in texts]) if texts else checkpoint
+    if not texts:
+        return checkpoint
+    renames = [Rename(text) for text in texts]
+    names = {name: _renamed(name, renames) for name in [*checkpoint.tensors, *checkpoint.tied]}
+    _check(checkpoint, renames, names)
+    table = replace(
+        checkpoint.table,
+        tensors={names[name]: TensorInfo(names[name], i.dtype, i.shape) for name, i in checkpoint.tensors.items()},
+        sources={names[name]: checkpoint.source(name) for name in checkpoint.tensors},
+        tied={names[name]: names[kept] for name, kept in checkpoint.tied.items()},
+    )
+    settings = {**checkpoint.settings, "renames": "\n".join(texts)}
+    return Checkpoint(
+        checkpoint.ref, checkpoint.path, table, sidecars=checkpoint.sidecars, settings=settings,
+        home=checkpoint.root, kind=Renames(tuple(texts)),
+    )  # fmt: skip
 
 
 def _renamed(name: str, renames: Sequence[Rename]) -> str:

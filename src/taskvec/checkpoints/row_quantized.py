@@ -20,7 +20,7 @@ from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.checkpoints.table import TensorSource, TensorTable
 from taskvec.checkpoints.writer import CheckpointWriter
 from taskvec.errors import CheckpointError, OutputError
-from taskvec.numerics.int8 import LARGEST, dequantize, quantize, raise_maxima, warm_up_reading
+from taskvec.numerics.int8 import LARGEST, dequantize, quantize, raise_maxima
 from taskvec.types import DType, TensorInfo
 
 SUFFIX = ".row_scale"
@@ -30,7 +30,7 @@ _PIECE = 1 << 18  # elements in memory at once
 
 
 @dataclass(frozen=True, slots=True)
-class ScaledRows:
+class ScaledRows(TensorSource):
     """A float32 tensor that is stored as integers and scales.
 
     Attributes:
@@ -43,19 +43,30 @@ class ScaledRows:
     scales: NDArray[np.float32]
     row_length: int
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        warm_up_reading()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """What multiplies the scales in, beside those of the integers."""
+        return ("dequantize", *self.integers.calls)
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the float32 elements from byte ``offset`` on."""
         values = np.frombuffer(out, np.float32)
         first = offset // values.itemsize
+        raw = np.empty(min(len(values), _PIECE), np.uint8)
         for start in range(0, len(values), _PIECE):
             piece = values[start : start + _PIECE]
-            raw = np.empty(len(piece), np.uint8)
-            self.integers.read_into(first + start, raw.data)
-            dequantize(raw.view(np.int8), first + start, self.row_length, self.scales, piece)
+            integers = raw[: len(piece)]
+            self.integers.read_into(first + start, integers.data)
+            dequantize(integers.view(np.int8), first + start, self.row_length, self.scales, piece)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return the integers of a piece, and what reading them needs."""
+        size = min(count, _PIECE)
+        return size + self.integers.scratch_bytes(size)
+
+    def held_bytes(self) -> int:
+        """Return what the integers hold; the scales are held already."""
+        return self.integers.held_bytes()
 
 
 def open_row_quantized(path: Path) -> Checkpoint:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from taskvec.checkpoints.descriptors import READ_POOL, PinnedFile
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.checkpoints.safetensors_header import LENGTH_BYTES, header_length, parse_header
 from taskvec.checkpoints.table import FileSpan, TensorTable
 from taskvec.errors import CheckpointError
@@ -25,15 +24,11 @@ def safetensors_table(path: Path) -> TensorTable:
     Raises:
         CheckpointError: If the file cannot be read, or its header cannot be believed.
     """
-    file = PinnedFile.of(path)
+    file = files_in_use().pin(path)
     try:
-        with READ_POOL.borrow(file) as descriptor:
-            length = header_length(os.pread(descriptor, LENGTH_BYTES, 0), file.size)
-            raw = os.pread(descriptor, length, LENGTH_BYTES)
+        length = header_length(file.read(0, LENGTH_BYTES), file.size)
         data_start = LENGTH_BYTES + length
-        header = parse_header(raw, file.size - data_start)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        header = parse_header(file.read(LENGTH_BYTES, length), file.size - data_start)
     except ValueError as error:
         raise CheckpointError(
             f"{path}: {error}; the file is damaged or of another kind, fetch or save it again"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from taskvec.checkpoints.descriptors import PinnedFile
+from taskvec.checkpoints.files import PinnedFile
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.checkpoints.quoting import listed, quoted
 from taskvec.checkpoints.strict_json import parse_object
 from taskvec.checkpoints.table import TensorSource, TensorTable
@@ -26,12 +27,13 @@ def sharded_table(index: Path, read_shard: Callable[[Path], TensorTable]) -> Ten
     Returns:
         The tensors of all shards, shards in the order of their names; the index is among the files.
     """
-    pinned = PinnedFile.of(index)
+    pinned = files_in_use().pin(index)
     weight_map = _weight_map(pinned)
     expected = defaultdict[str, set[str]](set)
     for name, shard in weight_map.items():
         expected[shard].add(name)
-    tables = {shard: read_shard(_shard_path(index, shard)) for shard in sorted(expected)}
+    there = frozenset(pinned.files.list(index.parent))
+    tables = {shard: read_shard(_shard_path(index, shard, there)) for shard in sorted(expected)}
     for shard, table in tables.items():
         _check_agreement(index, shard, table, expected[shard])
     return _merged(pinned, list(tables.values()))
@@ -41,8 +43,8 @@ def _weight_map(index: PinnedFile) -> dict[str, str]:
     if index.size > _MAX_INDEX_BYTES:
         raise CheckpointError(f"{index.path}: an index of {index.size} bytes is not believable; fetch it again")
     try:
-        weight_map = parse_object(index.path.read_bytes()).get("weight_map")
-    except (ValueError, OSError) as error:
+        weight_map = parse_object(index.read(0, index.size)).get("weight_map")
+    except ValueError as error:
         raise CheckpointError(f"{index.path}: is not the JSON of an index: {error}; fetch it again") from None
     if not isinstance(weight_map, dict):
         raise CheckpointError(f"{index.path}: weight_map is {quoted(weight_map)}, expected an object; fetch it again")
@@ -59,9 +61,9 @@ def _is_plain_file_name(name: str) -> bool:
     return name not in {"", ".", ".."} and not any(char in name for char in "/\\") and name.isprintable()
 
 
-def _shard_path(index: Path, shard: str) -> Path:
+def _shard_path(index: Path, shard: str, there: Collection[str]) -> Path:
     path = index.with_name(shard)
-    if not path.exists():
+    if shard not in there:
         raise CheckpointError(f"{path}: is missing, but {index.name} names it; fetch it too")
     return path
 

@@ -6,12 +6,14 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from taskvec.checkpoints.files import Files
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.errors import OutputError
 
 _KEY_NAME = ".resume-key"
@@ -35,11 +37,12 @@ class StagedOutput:
     def __init__(self, target: Path, *, is_single_file: bool = False, resume_key: str | None = None) -> None:
         self.target = Path(target).absolute()
         self.directory = self.target.with_name(f".{self.target.name}.partial")
-        _refuse_existing(self.target)
+        self._files = files_in_use()
+        self._refuse_existing()
         try:
-            self._new_parents = _make_parents(self.target.parent)
+            self._new_parents = _make_parents(self._files, self.target.parent)
             self._lock = _locked_folder(self.directory)
-            self.is_resumed = _keep_or_empty(self.directory, resume_key)
+            self.is_resumed = _keep_or_empty(self._files, self.directory, resume_key)
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
         self._can_resume = resume_key is not None
@@ -57,13 +60,12 @@ class StagedOutput:
         Raises:
             OutputError: If the target appeared meanwhile or the disk fails; the staging folder stays.
         """
-        _refuse_existing(self.target)
+        self._refuse_existing()
         try:
-            _sync_tree(self.directory)
-            self.journal_path.unlink(missing_ok=True)
-            (self.directory / _KEY_NAME).unlink(missing_ok=True)
+            self._files.sync(self.directory)
+            self._files.remove(self.journal_path)
+            self._files.remove(self.directory / _KEY_NAME)
             self._move()
-            _sync(self.target.parent)
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be published: {error.strerror}") from error
         self._release()
@@ -72,7 +74,8 @@ class StagedOutput:
         """Remove the staging folder and the parents made for it; does nothing after `publish`."""
         if not self._is_open:
             return
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with suppress(OSError):
+            self._files.remove(self.directory)
         self._release()
         for parent in self._new_parents:
             try:
@@ -91,12 +94,16 @@ class StagedOutput:
         else:
             self.discard()
 
+    def _refuse_existing(self) -> None:
+        if self._files.exists(self.target):
+            raise OutputError(f"{self.target}: exists already; remove it or name another output")
+
     def _move(self) -> None:
         if self._is_single_file:
-            (self.directory / self.target.name).rename(self.target)
+            self._files.rename(self.directory / self.target.name, self.target)
             self.directory.rmdir()
         else:
-            self.directory.rename(self.target)
+            self._files.rename(self.directory, self.target)
 
     def _release(self) -> None:
         if self._is_open:
@@ -153,15 +160,10 @@ def _publish_json(path: Path, obj: object, publish: Callable[[Path], object]) ->
         temporary.unlink(missing_ok=True)
 
 
-def _refuse_existing(target: Path) -> None:
-    if os.path.lexists(target):
-        raise OutputError(f"{target}: exists already; remove it or name another output")
-
-
-def _make_parents(folder: Path) -> list[Path]:
+def _make_parents(files: Files, folder: Path) -> list[Path]:
     """Create a folder and its parents; return those that were new, innermost first."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    missing = [parent for parent in (folder, *folder.parents) if not files.exists(parent)]
+    files.make_folder(folder)
     return missing
 
 
@@ -194,30 +196,16 @@ def _lock(descriptor: int, folder: Path) -> None:
         raise OutputError(f"{folder}: another process has just finished with this output; try again")
 
 
-def _keep_or_empty(folder: Path, resume_key: str | None) -> bool:
+def _keep_or_empty(files: Files, folder: Path, resume_key: str | None) -> bool:
     """Keep what a run with the same key left, remove anything else; return whether something was kept."""
     path = folder / _KEY_NAME
     if resume_key is not None and path.is_file() and path.read_text(encoding="ascii", errors="replace") == resume_key:
         return True
-    _empty(folder)
+    for entry in folder.iterdir():
+        files.remove(entry)
     if resume_key is not None:
         path.write_text(resume_key, encoding="ascii")
     return False
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _sync_tree(folder: Path) -> None:
-    for parent, _, files in os.walk(folder):
-        for name in files:
-            _sync(Path(parent, name))
-        _sync(Path(parent))
 
 
 def _sync(path: Path) -> None:

@@ -1,17 +1,15 @@
-"""What every format is turned into: a table from names to tensors and to where their bytes are."""
+"""What every format is turned into: a table from names to tensors and to where their bytes come from."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints.descriptors import READ_POOL, PinnedFile
-from taskvec.errors import CheckpointError
+from taskvec.checkpoints.files import PinnedFile
 from taskvec.types import TensorInfo
 
 RawArray = NDArray[Any]
@@ -21,18 +19,47 @@ PAGE_GROUP = 1 << 21
 """Bytes of the largest group of pages that a system caches as one (Linux: a large folio)."""
 
 
-class TensorSource(Protocol):
-    """Where the bytes of one tensor come from."""
+class TensorSource(ABC):
+    """Where the bytes of one tensor come from, and what reading them takes.
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls, so that the memory that it takes is known to a plan."""
+    A value: it travels to another process, for it holds no handle and no lock.
+    """
 
+    __slots__ = ()
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that reading calls, by the names that `taskvec.numerics.loading` knows."""
+        return ()
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether bytes are read from a file, rather than made."""
+        return True
+
+    @abstractmethod
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
 
+    def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
+        """Return what one worker needs, beside the row that it fills, to read ``count`` elements at once."""
+        return 0
+
+    def held_bytes(self) -> int:
+        """Return what will be held while the tensor is read, however many workers do so, beside what is held now."""
+        return 0
+
+    def forget(self, offset: int, length: int) -> None:
+        """Know that these bytes will not be read again soon."""
+
+
+def calls_of(sources: Iterable[TensorSource]) -> tuple[str, ...]:
+    """Return the kernels that reading any of some sources calls, each once."""
+    return tuple(dict.fromkeys(name for source in sources for name in source.calls))
+
 
 @dataclass(frozen=True, slots=True)
-class FileSpan:
+class FileSpan(TensorSource):
     """Bytes that lie one after another in a file.
 
     Attributes:
@@ -43,28 +70,9 @@ class FileSpan:
     file: PinnedFile
     start: int
 
-    def warm_up(self) -> None:
-        """Do nothing: files are read as they are."""
-
     def read_into(self, offset: int, out: memoryview) -> None:
-        """Fill ``out`` from the file, without the interpreter's lock and without a copy.
-
-        Raises:
-            CheckpointError: If the file changed since its header was read, ends early, or the disk fails.
-        """
-        with READ_POOL.borrow(self.file) as descriptor:
-            self.file.check(descriptor)
-            position, done = self.start + offset, 0
-            while done < len(out):
-                try:
-                    count = os.preadv(descriptor, [out[done:]], position + done)
-                except OSError as error:
-                    raise CheckpointError(f"{self.file.path}: cannot be read: {error.strerror}") from error
-                if count == 0:
-                    raise CheckpointError(
-                        f"{self.file.path}: ends at byte {position + done} while it is read; fetch it again"
-                    )
-                done += count
+        """Fill ``out`` from the file, without the interpreter's lock and without a copy."""
+        self.file.read_into(self.start + offset, out)
 
     def forget(self, offset: int, length: int) -> None:
         """Tell the system that these bytes will not be read again, so that they take no room in the page cache.
@@ -72,29 +80,9 @@ class FileSpan:
         Pages are let go in aligned groups, and only where a whole group is named: the bytes before the first, back to
         where its group begins, are named again.
         """
-        if hasattr(os, "posix_fadvise"):
-            stop = self.start + offset + length
-            begin = (self.start + offset) // PAGE_GROUP * PAGE_GROUP
-            with READ_POOL.borrow(self.file) as descriptor:
-                os.posix_fadvise(descriptor, begin, stop - begin, os.POSIX_FADV_DONTNEED)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldArray:
-    """Bytes held in memory, for formats whose files cannot be read in pieces.
-
-    Attributes:
-        data: The raw bytes of the tensor.
-    """
-
-    data: NDArray[np.uint8]
-
-    def warm_up(self) -> None:
-        """Do nothing: bytes are copied as they are."""
-
-    def read_into(self, offset: int, out: memoryview) -> None:
-        """Copy bytes into ``out``."""
-        out[:] = self.data.data[offset : offset + len(out)]
+        stop = self.start + offset + length
+        begin = (self.start + offset) // PAGE_GROUP * PAGE_GROUP
+        self.file.files.forget(self.file, begin, stop - begin)
 
 
 @dataclass(frozen=True, slots=True)

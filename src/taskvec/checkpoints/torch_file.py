@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
+from numpy.typing import NDArray
 
-from taskvec.checkpoints.descriptors import PinnedFile
+from taskvec.checkpoints.files import PinnedFile
+from taskvec.checkpoints.held import HeldBytes, HeldFile, HeldTensor
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.state_dict import find_state_dict
-from taskvec.checkpoints.table import FileSpan, HeldArray, TensorSource, TensorTable
+from taskvec.checkpoints.table import FileSpan, TensorSource, TensorTable
 from taskvec.checkpoints.torch_zip import storage_sizes
 from taskvec.errors import CheckpointError, MissingExtraError
 from taskvec.types import DType, TensorInfo
@@ -60,7 +64,7 @@ def torch_table(path: Path) -> TensorTable:
     Raises:
         MissingExtraError: If torch is not installed.
     """
-    file = PinnedFile.of(path)
+    file = files_in_use().pin(path)
     if find_spec("torch") is None:
         raise MissingExtraError("torch", "torch", "reading .bin/.pt files")
     return _zip_table(file) if is_zipfile(path) else _held_table(file)
@@ -76,29 +80,43 @@ def _zip_table(file: PinnedFile) -> TensorTable:
         described = _load(file.path)
     for name, tensor in described.items():
         _check_storage(file, name, tensor, sizes)
-    scattered = {name for name, tensor in described.items() if not tensor.is_contiguous() or tensor.is_neg()}
-    mapped = _load(file.path, mmap=True) if scattered else {}
+    infos, tied = _distinct(described, _checkpoint_offset)
+    scattered = [name for name in infos if not described[name].is_contiguous() or described[name].is_neg()]
+    held = _held(file, scattered, mmap=True) if scattered else {}
 
-    def source(name: str, info: TensorInfo) -> TensorSource:
-        if name in scattered:
-            return _held(mapped[name])
-        begin = int(described[name].storage_offset()) * info.dtype.itemsize
+    def span(name: str) -> TensorSource:
+        begin = int(described[name].storage_offset()) * infos[name].dtype.itemsize
         return FileSpan(file, _checkpoint_offset(described[name]) + begin)
 
-    return _table(file, described, _checkpoint_offset, source)
+    return TensorTable(infos, {name: held.get(name) or span(name) for name in infos}, (file,), tied)
 
 
 def _held_table(file: PinnedFile) -> TensorTable:
     tensors = _load(file.path)
-    return _table(file, tensors, lambda tensor: int(tensor.data_ptr()), lambda name, _: _held(tensors[name]))
+    infos, tied = _distinct(tensors, lambda tensor: int(tensor.data_ptr()))
+    return TensorTable(infos, _held(file, infos, tensors), (file,), tied)
 
 
-def _table(
-    file: PinnedFile,
-    tensors: Mapping[str, Tensor],
-    storage_of: Callable[[Tensor], int],
-    source: Callable[[str, TensorInfo], TensorSource],
-) -> TensorTable:
+def _held(
+    file: PinnedFile, names: Iterable[str], tensors: Mapping[str, Tensor] | None = None, *, mmap: bool = False
+) -> dict[str, TensorSource]:
+    """Hold some tensors of a file in memory; ``tensors`` are those of the file, where it is loaded already."""
+    load = partial(_raw_bytes, names=tuple(names), mmap=mmap)
+    holder = HeldFile(file, load, load(file, tensors=tensors))
+    return {name: HeldTensor(holder, name) for name in names}
+
+
+def _raw_bytes(
+    file: PinnedFile, *, names: Iterable[str], mmap: bool, tensors: Mapping[str, Tensor] | None = None
+) -> HeldBytes:
+    loaded = _load(file.path, mmap=mmap) if tensors is None else tensors
+    return {name: _flat_bytes(loaded[name]) for name in names}
+
+
+def _distinct(
+    tensors: Mapping[str, Tensor], storage_of: Callable[[Tensor], int]
+) -> tuple[dict[str, TensorInfo], dict[str, str]]:
+    """Describe the tensors, and tell which names are others of the same elements."""
     infos: dict[str, TensorInfo] = {}
     tied: dict[str, str] = {}
     holders: dict[object, str] = {}
@@ -117,7 +135,7 @@ def _table(
             infos[name] = info
         else:
             tied[name] = holder
-    return TensorTable(infos, {name: source(name, info) for name, info in infos.items()}, (file,), tied)
+    return infos, tied
 
 
 def _load(path: Path, *, mmap: bool = False) -> Mapping[str, Tensor]:
@@ -172,9 +190,9 @@ def _check_storage(file: PinnedFile, name: str, tensor: Tensor, sizes: Mapping[i
         )
 
 
-def _held(tensor: Tensor) -> HeldArray:
+def _flat_bytes(tensor: Tensor) -> NDArray[np.uint8]:
     import torch
 
     flat = tensor.detach().resolve_neg().contiguous().reshape(-1)
-    raw = flat.view(torch.uint8).numpy() if flat.numel() else np.empty(0, np.uint8)
-    return HeldArray(raw)
+    raw: NDArray[np.uint8] = flat.view(torch.uint8).numpy() if flat.numel() else np.empty(0, np.uint8)
+    return raw

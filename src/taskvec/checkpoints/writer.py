@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from taskvec.checkpoints.descriptors import DescriptorPool
+from taskvec.checkpoints.files import Files
 from taskvec.checkpoints.layout import FolderLayout, ShardLayout, plan_layout
+from taskvec.checkpoints.local_files import FULL, files_in_use
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.table import RawArray
-from taskvec.errors import OutputError
+from taskvec.errors import CheckpointError, OutputError
 from taskvec.types import TensorInfo
-
-_OPEN_FILES = 16
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class CheckpointWriter:
@@ -29,7 +24,8 @@ class CheckpointWriter:
 
     Every element must be written before `close`. Leaving a ``with`` block with an exception closes the files as they
     are; removing them is up to the owner of the folder. With ``resume``, files that an earlier writer with the same
-    arguments left are kept as they are.
+    arguments left are kept as they are. Another process may write to the files through a copy that it is sent; what it
+    wrote, the writer that made them must `skip`.
 
     Attributes:
         directory: The folder written to.
@@ -58,8 +54,8 @@ class CheckpointWriter:
         }
         self._missing = {name: info.num_params for name, (info, _, _) in self._places.items()}
         self._lock = threading.Lock()
-        self._pool: DescriptorPool[Path] = DescriptorPool(_open_for_writing, _OPEN_FILES)
-        _allocate(self.directory, self._layout, resume=resume)
+        self._files = files_in_use()
+        _allocate(self._files, self.directory, self._layout, resume=resume)
 
     @staticmethod
     def plan_bytes(
@@ -92,8 +88,7 @@ class CheckpointWriter:
             raise ValueError(f"elements {start} … {start + data.size} are not within {info}")
         if data.size:
             raw = data.reshape(-1).view(np.uint8).data
-            with self._pool.borrow(path) as descriptor:
-                _write_all(descriptor, raw, position + start * info.dtype.itemsize, path)
+            _write_all(self._files, path, position + start * info.dtype.itemsize, raw)
         with self._lock:
             self._missing[name] -= data.size
 
@@ -103,9 +98,17 @@ class CheckpointWriter:
             self._missing[name] -= count
 
     def sync(self) -> None:
-        """Bring what was written so far to the disk; safe to call while other threads write."""
+        """Bring what was written so far to the disk; safe to call while other threads write.
+
+        Raises:
+            OutputError: If the disk fails.
+        """
         for shard in self._layout.shards:
-            self._sync(self.directory / shard.filename)
+            path = self.directory / shard.filename
+            try:
+                self._files.sync(path)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be brought to the disk: {error.strerror}") from error
 
     def close(self) -> None:
         """Bring everything to the disk and write the index.
@@ -116,9 +119,16 @@ class CheckpointWriter:
             self._check_complete()
             self.sync()
         finally:
-            self._forget()
+            self._finish()
         if self._layout.index_name is not None:
-            _create(self.directory / self._layout.index_name, self._layout.index)
+            _create(self._files, self.directory / self._layout.index_name, self._layout.index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -129,10 +139,11 @@ class CheckpointWriter:
         if error is None:
             self.close()
         else:
-            self._forget()
+            self._finish()
 
-    def _forget(self) -> None:
-        self._pool.forget([self.directory / shard.filename for shard in self._layout.shards])
+    def _finish(self) -> None:
+        for shard in self._layout.shards:
+            self._files.finish(self.directory / shard.filename)
 
     def _check_complete(self) -> None:
         for name, missing in self._missing.items():
@@ -143,87 +154,64 @@ class CheckpointWriter:
                     "were written; write each once"
                 )
 
-    def _sync(self, path: Path) -> None:
-        with self._pool.borrow(path) as descriptor:
-            try:
-                os.fsync(descriptor)
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be brought to the disk: {error.strerror}") from error
 
-
-def _allocate(directory: Path, layout: FolderLayout, *, resume: bool) -> None:
+def _allocate(files: Files, directory: Path, layout: FolderLayout, *, resume: bool) -> None:
     """Create all files at their final size, so that a full disk is known now.
 
     Raises:
         OutputError: If the disk is too small or fails.
     """
     try:
-        free = shutil.disk_usage(directory).free
+        free = files.free_bytes(directory)
     except OSError as error:
         raise OutputError(f"{directory}: cannot be written to: {error.strerror}") from error
     if layout.num_bytes > free and not resume:
         raise OutputError(_full(directory, layout.num_bytes))
     if resume and layout.index_name is not None:
-        (directory / layout.index_name).unlink(missing_ok=True)
+        files.remove(directory / layout.index_name)
     for shard in layout.shards:
         path = directory / shard.filename
-        if resume and _is_laid_out(path, shard):
+        if resume and _is_laid_out(files, path, shard):
             continue
         try:
             if resume:
-                path.unlink(missing_ok=True)
-            _create_at_size(path, shard)
+                files.remove(path)
+            files.create(path, shard.num_bytes)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise OutputError(_full(directory, layout.num_bytes)) from error
             raise OutputError(f"{path}: cannot be created: {error.strerror}") from error
+        _write_all(files, path, 0, memoryview(shard.head))
 
 
-def _is_laid_out(path: Path, shard: ShardLayout) -> bool:
-    if not path.is_file() or path.stat().st_size != shard.num_bytes:
+def _is_laid_out(files: Files, path: Path, shard: ShardLayout) -> bool:
+    try:
+        pinned = files.pin(path)
+    except CheckpointError:
         return False
-    with path.open("rb") as file:
-        return file.read(len(shard.head)) == shard.head
-
-
-def _create_at_size(path: Path, shard: ShardLayout) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            os.posix_fallocate(descriptor, 0, shard.num_bytes)
-        except OSError as error:
-            if error.errno in _FULL:
-                raise
-            os.ftruncate(descriptor, shard.num_bytes)  # a file system without preallocation
-        _write_all(descriptor, memoryview(shard.head), 0, path)
+        return pinned.size == shard.num_bytes and pinned.read(0, len(shard.head)) == shard.head
     finally:
-        os.close(descriptor)
+        files.close(pinned)
 
 
-def _create(path: Path, contents: bytes) -> None:
+def _create(files: Files, path: Path, contents: bytes) -> None:
     try:
-        with path.open("xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
+        files.create(path, len(contents))
+        _write_all(files, path, 0, memoryview(contents))
+        files.finish(path)
+        files.sync(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _write_all(descriptor: int, data: memoryview, position: int, path: Path) -> None:
+def _write_all(files: Files, path: Path, position: int, data: memoryview) -> None:
     done = 0
     while done < len(data):
         try:
-            done += os.pwrite(descriptor, data[done:], position + done)
+            done += files.write_at(path, position + done, data[done:])
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _open_for_writing(path: Path) -> int:
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be opened for writing: {error.strerror}") from error
 
 
 def _full(directory: Path, num_bytes: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,8 +139,8 @@ class Opened:
 
     def _open(self, ref: str) -> Checkpoint:
         if ref not in self._by_ref:
-            self._by_ref[ref] = open_checkpoint(self._made.get(ref, ref))
-            self._by_ref[ref].ref = self._given.get(ref, ref)
+            opened = open_checkpoint(self._made.get(ref, ref))
+            self._by_ref[ref] = replace(opened, ref=self._given.get(ref, ref))
         return self._by_ref[ref]
 
     def public(self, given: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.huggingface_folder import TIED_HEAD, TIES
 from taskvec.checkpoints.quoting import quoted
-from taskvec.checkpoints.stacked import NameChange, StackedCheckpoint
+from taskvec.checkpoints.stacked import NameChange, stacked
 from taskvec.editing.recipe.layers import LayerName, LayerNames, is_before_layers, layer_of
 from taskvec.editing.recipe.schema import LayerRange, ModelSource, Stack
 from taskvec.errors import RecipeError
@@ -40,14 +41,14 @@ def open_model(source: ModelSource, open_ref: Callable[[str], Checkpoint]) -> Ch
         ends = (index == 0, index == len(opened) - 1)
         parts.append((checkpoint, _renumbering(part, checkpoint, offset, *ends)))
         offset += part.layers[1] - part.layers[0]
-    stacked = StackedCheckpoint(_label(source, opened), parts)
-    config = _stacked_config(source, stacked)
-    if config is not None:
-        stacked.overlays = {**stacked.overlays, Path("config.json"): config.encode()}
-    return stacked
+    whole = stacked(_label(source, opened), parts)
+    config = _stacked_config(source, whole)
+    if config is None:
+        return whole
+    return replace(whole, overlays={**whole.overlays, Path("config.json"): config.encode()})
 
 
-def _stacked_config(source: Stack, stacked: StackedCheckpoint) -> str | None:
+def _stacked_config(source: Stack, whole: Checkpoint) -> str | None:
     """Return ``config.json`` of a stack: the first model's, with the number of layers that there are now.
 
     Where it ties the head and the last model brings one of its own, the head is tied no longer: loaders would drop it.
@@ -55,7 +56,7 @@ def _stacked_config(source: Stack, stacked: StackedCheckpoint) -> str | None:
     Raises:
         RecipeError: If nothing in it says how many layers there are.
     """
-    configs = [_config(part.path / "config.json") for part in stacked.parts]
+    configs = [_config(part.path / "config.json") for part in whole.parts]
     first = configs[0]
     if first is None:
         return None
@@ -63,13 +64,13 @@ def _stacked_config(source: Stack, stacked: StackedCheckpoint) -> str | None:
     key = next((key for key in _COUNTS if isinstance(place.get(key), int)), None)
     if key is None:
         raise RecipeError(
-            f"{stacked.parts[0].path / 'config.json'}: none of {', '.join(_COUNTS)} says how many layers there are: "
+            f"{whole.parts[0].path / 'config.json'}: none of {', '.join(_COUNTS)} says how many layers there are: "
             "add one"
         )
     place[key] = sum(part.layers[1] - part.layers[0] for part in source.slices)
     for name in (name for name in _BY_LAYER if isinstance(place.get(name), list)):
         place[name] = _joined([_text_config(config or {}).get(name) for config in configs], source.slices)
-    if first.get(TIES) is True and TIED_HEAD in stacked.tensors and stacked.parts[0].ref != stacked.parts[-1].ref:
+    if first.get(TIES) is True and TIED_HEAD in whole.tensors and whole.parts[0].ref != whole.parts[-1].ref:
         first[TIES] = False  # the head is the last model's, which the first one's embeddings do not stand for
     return json.dumps(first, indent=2, ensure_ascii=False) + "\n"
 

@@ -12,9 +12,11 @@ from typing import Any, cast
 import numpy as np
 from blake3 import blake3
 
-from taskvec.checkpoints.derived import DerivedCheckpoint
+from taskvec.checkpoints.derived import derived
+from taskvec.checkpoints.table import TensorSource
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.reading import (
+    CALLS,
     Raw,
     chunk_parts,
     part_bytes,
@@ -23,14 +25,13 @@ from taskvec.merging.reading import (
     read_stored,
     stored_bytes,
     stored_elements,
-    warm_up,
 )
 from taskvec.methods.method import Fused
 from taskvec.methods.part import Array, Grain, Part
 from taskvec.methods.settings import Settings
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.one_thread import one_thread_each
-from taskvec.streaming import AlignedTensor, RunOptions, warm_up_reading
+from taskvec.streaming import AlignedTensor, RunOptions, calls_of_reading
 from taskvec.streaming.units import BLOCK
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Source
@@ -66,7 +67,7 @@ class Computed:
         found: What was measured.
         fused: A faster way to the same, of whatever the options are for all tensors.
         number_bytes: The most that the formula makes at once of each number of a part.
-        load_own: Loads the kernels that the formula calls beside those of every merge.
+        own_calls: The kernels that the formula calls beside those of every merge.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Computed:
     found: Callable[[], Found]
     fused: Fused | None = None
     number_bytes: int = 0
-    load_own: Callable[[], None] = lambda: None
+    own_calls: tuple[str, ...] = ()
 
     @property
     def form(self) -> Dense:
@@ -89,18 +90,12 @@ class Computed:
             for tensor in inputs.alignment.combinable
         }
         origins = [inputs.base.checkpoint, *(form.source.checkpoint for form in inputs.forms)]
-        return Dense(Source(self._identity, DerivedCheckpoint(self.name, sources, origins)))
-
-    def warm_up(self) -> None:
-        """Load the compiled code that reading it calls, the inputs' too: once, though every tensor asks for it."""
-        _ = self._is_loaded
+        return Dense(Source(self._identity, derived(self.name, sources, origins)))
 
     @cached_property
-    def _is_loaded(self) -> bool:
-        warm_up()
-        self.load_own()
-        warm_up_reading(self.inputs.alignment.combinable)
-        return True
+    def calls(self) -> tuple[str, ...]:
+        """The kernels that reading it calls, the inputs' too: found once, though every tensor asks for them."""
+        return (*CALLS, *self.own_calls, *calls_of_reading(self.inputs.alignment.combinable))
 
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
@@ -210,8 +205,8 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _MergedTensor:
-    """One tensor, computed part by part.
+class _MergedTensor(TensorSource):
+    """One tensor, computed part by part; what it takes is in the limits of whoever reads it (`Computed.held_bytes`).
 
     Attributes:
         computed: The formula.
@@ -221,9 +216,10 @@ class _MergedTensor:
     computed: Computed
     tensor: AlignedTensor
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        self.computed.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Those of the merge."""
+        return self.computed.calls
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
@@ -236,8 +232,8 @@ class _MergedTensor:
 
 
 @dataclass(frozen=True)
-class _WholeTensor:
-    """One tensor, computed whole.
+class _WholeTensor(TensorSource):
+    """One tensor, computed whole; what it takes is in the limits of whoever reads it (`Computed.held_bytes`).
 
     Attributes:
         computed: The formula.
@@ -247,9 +243,10 @@ class _WholeTensor:
     computed: Computed
     tensor: AlignedTensor
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        self.computed.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Those of the merge."""
+        return self.computed.calls
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

@@ -138,7 +138,7 @@ class Measuring:
             name = f"scores of {self.settings.method}"
             scores = Computed(
                 name, lambda part, options: cuts.scores(part, options)[0], self.rule.grain, self.inputs, self.settings,
-                lambda: before, load_own=self.rule.warm_up,
+                lambda: before, own_calls=self.rule.calls,
             )  # fmt: skip
             vectors = ((name, TaskVector.from_terms(self.inputs.base, {scores.form: 1.0})),)
         return MergeInputs(self.inputs.base, vectors * cuts.number)

@@ -13,6 +13,7 @@ from taskvec.merging.measuring import Measuring
 from taskvec.methods import Method, find_method
 from taskvec.methods.method import Combination, Formula
 from taskvec.methods.settings import Given, Settings
+from taskvec.numerics import load
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base
@@ -110,7 +111,7 @@ class ComputedVectors:
     def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
         self._measuring = Measuring(inputs, settings, rule)
         self._computed = Computed(
-            name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused, rule.number_bytes, rule.warm_up
+            name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused, rule.number_bytes, rule.calls
         )
         self._options = options
         self._found: Found | None = None
@@ -119,7 +120,7 @@ class ComputedVectors:
     def warm_up(self) -> None:
         """Load the compiled code that the statistics and the formula call."""
         self._measuring.warm_up()
-        self._computed.warm_up()
+        load(self._computed.calls)
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes of the statistics."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from taskvec.errors import NonFiniteError
 from taskvec.merging.inputs import MergeInputs
 from taskvec.methods.part import Array, Grain, Part, Stored, row_length
-from taskvec.numerics import consensus, rounding
 from taskvec.numerics.codes import NONE
 from taskvec.numerics.consensus import mixed_deltas
 from taskvec.numerics.kernels import TILE
@@ -31,10 +30,8 @@ _STORED_PARTS = 8  # at once where nothing is made of a number but what is merge
 Raw = NDArray[np.uint8]
 
 
-def warm_up() -> None:
-    """Load the kernels that reading and merging parts call, so that the memory that they take is known to a plan."""
-    consensus.warm_up()
-    rounding.warm_up("widen")
+CALLS = ("consensus", "widen")
+"""The compiled kernels that reading and merging parts call."""
 
 
 def part_bytes(inputs: MergeInputs, grain: Grain, number_bytes: int) -> int:

@@ -9,11 +9,12 @@ import numpy as np
 
 from taskvec.merging.computed import Found
 from taskvec.merging.inputs import MergeInputs
-from taskvec.merging.reading import chunk_parts, part_bytes, parts, warm_up
+from taskvec.merging.reading import CALLS, chunk_parts, part_bytes, parts
 from taskvec.methods.method import Formula
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
+from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
 
@@ -43,8 +44,7 @@ class SumsKernel(Kernel):
 
     def warm_up(self) -> None:
         """Load what reading parts and the terms call."""
-        warm_up()
-        self._rule.warm_up()
+        load([*CALLS, *self._rule.calls])
 
     def begin(self, tensor: AlignedTensor) -> _Running:  # noqa: ARG002
         """Open the sums of a piece."""

@@ -10,7 +10,7 @@ from taskvec.methods.method import Formula, Method, Needs
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.methods.statistic import Cuts
-from taskvec.numerics.divergence import changes_by_divergence, warm_up
+from taskvec.numerics.divergence import changes_by_divergence
 
 _QUANTILES = (0.25, 0.5, 0.75)
 
@@ -36,7 +36,7 @@ def _merge(part: Part, options: MergeOptions) -> Doubles:
 
 arcee_fusion = Method(
     "arcee_fusion",
-    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES)),), warm_up=warm_up),
+    Formula(_merge, Grain.ROWS, (Cuts(_kept, _importance, number=len(_QUANTILES)),), calls=("divergence",)),
     MergeOptions,
     "the changes of one model that stand out",
     "I = |τ| · KL(softmax θ₁ ‖ softmax θ₀) of rows; τ where I ≥ median I + 1.5 (third − first quartile), else 0",

@@ -20,7 +20,7 @@ from taskvec.methods.options import Seeded, normalize_flag
 from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.methods.sparse import SparseOptions, sparse_rule
-from taskvec.numerics.ranking import magnitude_ranks, warm_up
+from taskvec.numerics.ranking import magnitude_ranks
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _rule(method: str, *, elects: bool) -> Formula:
         return np.asarray(dropped(part, method, options.seed, list(chances)) / chances)
 
     rule = sparse_rule(mask, agreeing if elects else weighted_sum, exact=rescaled, grain=Grain.ROWS)
-    return replace(rule, warm_up=warm_up)
+    return replace(rule, calls=("ranking",))
 
 
 _MERGEKIT = (

@@ -96,7 +96,7 @@ class Formula:
         grain: How much of a tensor a part must hold.
         statistics: What is measured before, in this order; each may use what those before it found.
         fused: A faster way to the same, where there is one.
-        warm_up: Loads the kernels of its own: the memory that they take is then known to a plan.
+        calls: The kernels of its own, by the names that `taskvec.numerics.loading` knows.
         number_bytes: The most that it, or a statistic, makes at once of each of the T · n numbers of a part.
     """
 
@@ -104,7 +104,7 @@ class Formula:
     grain: Grain = Grain.ELEMENTS
     statistics: tuple[Statistic, ...] = ()
     fused: Fused | None = None
-    warm_up: Callable[[], None] = lambda: None
+    calls: tuple[str, ...] = ()
     number_bytes: int = 24
 
 

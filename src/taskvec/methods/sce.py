@@ -12,7 +12,7 @@ from taskvec.methods.options import MergeOptions
 from taskvec.methods.parameter import number
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.methods.statistic import Cuts, Sums
-from taskvec.numerics.selection import erase_minority, select_varied, variances, warm_up
+from taskvec.numerics.selection import erase_minority, select_varied, variances
 
 _NOTHING = 1e-6
 
@@ -78,7 +78,7 @@ sce = Method(
     Formula(
         _merge,
         statistics=(Sums(_differs, wanted=_selects), Cuts(_kept, _variance, wanted=_selects), Sums(_energy)),
-        warm_up=warm_up,
+        calls=("selection",),
     ),
     SceOptions,
     "select by variance, weight by energy, erase minority signs",

@@ -8,6 +8,7 @@ import numpy as np
 
 _WORDS = 4  # random words for each step of the counter, one word an element
 _TILE = 1 << 15  # elements made at once, a multiple of _WORDS
+_ELEMENT_BYTES = 20  # of scratch an element
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,6 @@ class RandomElements:
 
     key: int
 
-    def warm_up(self) -> None:
-        """Do nothing: no compiled code is called."""
-
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
         values = np.frombuffer(out, np.float32)
@@ -36,3 +34,7 @@ class RandomElements:
             words = np.random.Philox(key=self.key, counter=first // _WORDS).random_raw(stop - first)
             ones = np.bitwise_count(words[tile - first :]).astype(np.float32)
             values[tile - start : stop - start] = (ones - 32) / 4
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what `read_into` needs: a tile's random words, their ones counted, and two arrays of values."""
+        return _ELEMENT_BYTES * min(count + _WORDS, _TILE)

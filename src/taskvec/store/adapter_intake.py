@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.checkpoints.lora import AdaptedCheckpoint
+from taskvec.checkpoints.lora import Adapted
 from taskvec.store.intake import Journals, Measured
 from taskvec.streaming import PlannedPass, RunOptions, plan_pass
 from taskvec.vectors.alignment import Alignment, align
@@ -44,7 +44,7 @@ class AdapterIntake:
         Returns:
             The intake.
         """
-        origins = (each.adapter if isinstance(each, AdaptedCheckpoint) else each for each in opened.values())
+        origins = (each.kind.adapter if isinstance(each.kind, Adapted) else each for each in opened.values())
         return cls(tuple(opened), tuple(forms[name] for name in opened), tuple(origins), base)
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
-from taskvec.checkpoints.renaming import RenamedCheckpoint, renamed
+from taskvec.checkpoints.renaming import Renames, renamed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.store.document import FileState, SourceDocument
 from taskvec.store.kind import Owner
@@ -39,7 +39,7 @@ def describe_source(checkpoint: Checkpoint, digests: Digests, ref: str, root: Pa
         num_params=checkpoint.num_params,
         nbytes=checkpoint.nbytes,
         files=file_states(checkpoint, root),
-        renames=checkpoint.renames if isinstance(checkpoint, RenamedCheckpoint) else (),
+        renames=checkpoint.kind.texts if isinstance(checkpoint.kind, Renames) else (),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Literal, cast
 from blake3 import blake3
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, Remainder
+from taskvec.checkpoints.derived import Remainder, derived
 from taskvec.checkpoints.products import Product, Stored, SumOfProducts
 from taskvec.checkpoints.table import TensorSource
 from taskvec.store.document import SourceDocument
@@ -100,8 +100,8 @@ def shared_part(
     group = document.name.partition(".")[2].partition(".")[2]
     products = _products(decomposition, task, group, factors)
     sources = {TensorInfo(name, DType.F32, tensors[name].shape): product for name, product in products.items()}
-    derived = DerivedCheckpoint(document.name, sources, [factors] if factors else [])
-    return LowRank(Source(document.source.fingerprint, derived, is_hashed=True))
+    computed = derived(document.name, sources, [factors] if factors else [])
+    return LowRank(Source(document.source.fingerprint, computed, is_hashed=True))
 
 
 def unique_part(
@@ -127,8 +127,8 @@ def unique_part(
         info = TensorInfo(tensor.name, DType.F32, tensor.shape)
         sources[info] = Remainder(Stored(whole.checkpoint, whole.info.name), tuple(minus))
     origins = [less, *(located.checkpoint for tensor in aligned for located in tensor.located)]
-    derived = DerivedCheckpoint(document.name, sources, origins)
-    return Dense(Source(document.source.fingerprint, derived, is_hashed=True))
+    computed = derived(document.name, sources, origins)
+    return Dense(Source(document.source.fingerprint, computed, is_hashed=True))
 
 
 def low_rank_unique_part(document: VectorDocument, whole: LowRank, shared: LowRank) -> LowRank:
@@ -152,8 +152,8 @@ def low_rank_unique_part(document: VectorDocument, whole: LowRank, shared: LowRa
             sources[info] = Remainder(Stored(from_whole, info.name), parts)
         else:
             sources[info] = SumOfProducts((*products, *negated))
-    derived = DerivedCheckpoint(document.name, sources, [from_whole, less])
-    return LowRank(Source(document.source.fingerprint, derived, is_hashed=True))
+    computed = derived(document.name, sources, [from_whole, less])
+    return LowRank(Source(document.source.fingerprint, computed, is_hashed=True))
 
 
 def _products(

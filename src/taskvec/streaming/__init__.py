@@ -2,7 +2,18 @@
 
 from taskvec.streaming.engine import run
 from taskvec.streaming.identity import job_key
-from taskvec.streaming.job import AlignedTensor, Arrays, Chunk, Job, Kernel, Located, Notes, TensorSink, warm_up_reading
+from taskvec.streaming.job import (
+    AlignedTensor,
+    Arrays,
+    Chunk,
+    Job,
+    Kernel,
+    Located,
+    Notes,
+    TensorSink,
+    calls_of_reading,
+    warm_up_reading,
+)
 from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 
@@ -19,6 +30,7 @@ __all__ = [
     "PlannedPass",
     "RunOptions",
     "TensorSink",
+    "calls_of_reading",
     "job_key",
     "make_plan",
     "plan_pass",

@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import Checkpoint, GeneratedCheckpoint
+from taskvec.checkpoints import Checkpoint
+from taskvec.checkpoints.table import TensorSource, calls_of
+from taskvec.numerics import load
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
 from taskvec.types import DType, Shape, TensorInfo
 
@@ -100,9 +102,24 @@ class AlignedTensor:
         return count * self._stored_itemsize
 
     @cached_property
+    def read_from(self) -> tuple[TensorSource, ...]:
+        """Where the bytes of everything that is read come from."""
+        return tuple(located.checkpoint.source(located.info.name) for located in self.located)
+
+    @property
+    def held_bytes(self) -> int:
+        """What its sources hold while it is read, beside what they hold now."""
+        return sum(source.held_bytes() for source in self.read_from)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return what one worker needs, beside the rows, to read ``count`` elements of one source after another."""
+        count = min(count, self.num_params)
+        return max(source.scratch_bytes(count) for source in self.read_from)
+
+    @cached_property
     def _stored_itemsize(self) -> int:
-        stored = (located for located in self.located if not isinstance(located.checkpoint, GeneratedCheckpoint))
-        return sum(located.info.dtype.itemsize for located in stored)
+        located = zip(self.located, self.read_from, strict=True)
+        return sum(one.info.dtype.itemsize for one, source in located if source.is_stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +148,14 @@ class Chunk:
         return self.stop - self.start
 
 
+def calls_of_reading(tensors: Iterable[AlignedTensor]) -> tuple[str, ...]:
+    """Return the compiled kernels that reading tensors calls, each once."""
+    return calls_of(source for tensor in tensors for source in tensor.read_from)
+
+
 def warm_up_reading(tensors: Iterable[AlignedTensor]) -> None:
     """Load the compiled code that reading tensors calls, so that the memory that it takes is known to a plan."""
-    checkpoints = {id(located.checkpoint): located.checkpoint for tensor in tensors for located in tensor.located}
-    for checkpoint in checkpoints.values():
-        checkpoint.warm_up()
+    load(calls_of_reading(tensors))
 
 
 class Notes(StrEnum):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.events import Listener, ignore
@@ -138,15 +138,22 @@ def plan_pass(
     kernel.warm_up()
     warm_up_reading(tensors)
     reserved = options.reserved_bytes + kernel.held_bytes() + _TENSOR_BYTES * len(tensors)
+    reserved += max((tensor.held_bytes for tensor in tensors), default=0)
     scratch = kernel.scratch_bytes(num_sources)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
-    while reserved + workers * (scratch + width * chunk) > options.memory and (workers, chunk) != (1, TILE):
+    computed = [tensor for tensor in tensors if tensor.scratch_bytes(chunk)]
+
+    def needed(workers: int, chunk: int) -> int:
+        reading = max((tensor.scratch_bytes(chunk) for tensor in computed), default=0)
+        return reserved + workers * (scratch + reading + width * chunk)
+
+    while needed(workers, chunk) > options.memory and (workers, chunk) != (1, TILE):
         if chunk > TILE:
             chunk = TILE * max(1, chunk // 2 // TILE)
         else:
             workers -= 1
-    projected = reserved + workers * (scratch + width * chunk)
+    projected = needed(workers, chunk)
     if projected > options.memory:
         least = -(-(projected + _HEADROOM_BYTES) >> 20)
         raise MemoryLimitError(
@@ -194,4 +201,4 @@ def _free_bytes(target: Path) -> int:
     folder = target.absolute()
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return files_in_use().free_bytes(folder)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint
-from taskvec.checkpoints.products import Product
+from taskvec.checkpoints.products import Product, products_of
 
 
 def file_state(checkpoint: Checkpoint) -> str:
@@ -104,8 +103,7 @@ class LowRank:
 
     def products(self, tensor: str) -> tuple[Product, ...] | None:
         """Return the products that a tensor is the sum of; () where it is zero, None where it is something else."""
-        checkpoint = self.source.checkpoint
-        return checkpoint.products(tensor) if isinstance(checkpoint, DerivedCheckpoint) else None
+        return products_of(self.source.checkpoint, tensor)
 
 
 Form = Difference | Dense | LowRank

@@ -31,10 +31,12 @@ class MatrixReader:
     Attributes:
         tensor: The tensor, aligned over the forms.
         shape: Its shape as a matrix.
+        chunk: Elements read at once; no bit depends on it.
     """
 
-    def __init__(self, tensor: AlignedTensor, forms: Sequence[Form]) -> None:
+    def __init__(self, tensor: AlignedTensor, forms: Sequence[Form], *, chunk: int = CHUNK) -> None:
         self.tensor = tensor
+        self.chunk = chunk
         self.shape = matrix_shape(tensor)
         self._centered = np.array([form.is_centered for form in forms], np.bool_)
         self._base = _raw(tensor.base, 0, tensor.num_params) if tensor.base else np.zeros(0, np.uint8)
@@ -51,8 +53,8 @@ class MatrixReader:
         values = np.empty(self.tensor.num_params, np.float32)
         itemsize = self.tensor.base.info.dtype.itemsize if self.tensor.base else 0
         one = slice(task, task + 1)
-        for start in range(0, values.size, CHUNK):
-            count = min(CHUNK, values.size - start)
+        for start in range(0, values.size, self.chunk):
+            count = min(self.chunk, values.size - start)
             raw = _raw(self.tensor.sources[task], start, count)[None]
             base = self._base[start * itemsize : (start + count) * itemsize]
             out = values[None, start : start + count]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
-from taskvec.checkpoints.lora import AdaptedCheckpoint, AdapterCheckpoint, bound, check_recorded_base
+from taskvec.checkpoints.lora import Adapted, Adapter, bound, check_recorded_base
 from taskvec.errors import AlignmentError, CheckpointError
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint
@@ -35,11 +35,11 @@ def form_of(checkpoint: Checkpoint, base: Source, options: RunOptions) -> Form:
     Raises:
         AlignmentError: If a saved task vector belongs to another base.
     """
-    if isinstance(checkpoint, AdapterCheckpoint):
+    if isinstance(checkpoint.kind, Adapter):
         check_recorded_base(checkpoint, base.checkpoint, open_checkpoint)
         return low_rank(Source.of(checkpoint), base)
-    if isinstance(checkpoint, AdaptedCheckpoint) and checkpoint.base.path == base.checkpoint.path:
-        return low_rank(Source.of(checkpoint.adapter), base)
+    if isinstance(checkpoint.kind, Adapted) and checkpoint.kind.base.path == base.checkpoint.path:
+        return low_rank(Source.of(checkpoint.kind.adapter), base)
     record = _record(checkpoint)
     if record.get("kind") != "task_vector":
         return Difference(Source.of(checkpoint))
@@ -78,7 +78,7 @@ def low_rank(adapter: Source, base: Source) -> LowRank:
     Raises:
         AlignmentError: If the checkpoint is no adapter any more, or not one of this base.
     """
-    if not isinstance(adapter.checkpoint, AdapterCheckpoint):
+    if not isinstance(adapter.checkpoint.kind, Adapter):
         raise AlignmentError(f"{adapter.checkpoint.ref} is no adapter: remove the vector and add it again")
     deltas = bound(adapter.checkpoint, base.checkpoint)
     return LowRank(Source(adapter.identity, deltas, is_hashed=adapter.is_hashed))

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, Moved, same_as
-from taskvec.checkpoints.lora.adapter import AdapterCheckpoint
+from dataclasses import dataclass
+
+from taskvec.checkpoints.checkpoint import Checkpoint, Kind
+from taskvec.checkpoints.derived import Moved, derived_table, same_as
 from taskvec.checkpoints.lora.binding import bound
 from taskvec.checkpoints.products import Stored
 
 
-class AdaptedCheckpoint(DerivedCheckpoint):
-    """A model with an adapter on it, computed as it is read.
+@dataclass(frozen=True, slots=True)
+class Adapted(Kind):
+    """A checkpoint that is a model with an adapter on it.
 
     Attributes:
         base: The model.
         adapter: The adapter.
     """
 
-    def __init__(self, ref: str, base: Checkpoint, adapter: AdapterCheckpoint) -> None:
-        deltas = bound(adapter, base)
-        sources = same_as(base)
-        for name in deltas.tensors:
-            sources[base.tensors[name]] = Moved(Stored(base, name), (deltas.source(name),))
-        super().__init__(ref, sources, [base, adapter], tied=base.tied, settings={**base.settings, **adapter.settings})
-        self.base = base
-        self.adapter = adapter
-        self.path = base.path.parent / f"{base.path.name}+{adapter.path}"
-        self.root, self.sidecars = base.root, base.sidecars
+    base: Checkpoint
+    adapter: Checkpoint
+
+
+def adapted(ref: str, base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
+    """Put an adapter on a model, computed as it is read.
+
+    Args:
+        ref: The reference as the user typed it.
+        base: The model.
+        adapter: The adapter.
+
+    Returns:
+        The model with the adapter on it.
+    """
+    deltas = bound(adapter, base)
+    sources = same_as(base)
+    for name in deltas.tensors:
+        sources[base.tensors[name]] = Moved(Stored(base, name), (deltas.source(name),))
+    return Checkpoint(
+        ref, base.path.parent / f"{base.path.name}+{adapter.path}", derived_table(sources, [base, adapter], base.tied),
+        sidecars=base.sidecars, settings={**base.settings, **adapter.settings}, home=base.root,
+        kind=Adapted(base, adapter),
+    )  # fmt: skip

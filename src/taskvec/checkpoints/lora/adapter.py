@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.checkpoint import Checkpoint, Kind
 from taskvec.checkpoints.table import TensorTable
+from taskvec.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class LoraPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
-    """All that an adapter changes.
+class Adapter(Kind):
+    """A checkpoint that is an adapter: all that it changes.
 
     Attributes:
         pairs: The factored changes.
@@ -46,19 +47,23 @@ class Adapter:
     fan_in_fan_out: bool = False
     recorded_base: str | None = None
 
+    def __str__(self) -> str:
+        return f"{len(self.pairs)} pairs of factors"
 
-class AdapterCheckpoint(Checkpoint):
-    """An adapter's own tensors, and what they mean.
 
-    Attributes:
-        adapter: What they mean.
+def adapter_checkpoint(ref: str, path: Path, table: TensorTable, adapter: Adapter) -> Checkpoint:
+    """Make a checkpoint of an adapter's own tensors, and of what they mean."""
+    scales = {pair.module: pair.scale for pair in adapter.pairs}
+    said = json.dumps({"scales": scales, "fan_in_fan_out": adapter.fan_in_fan_out}, sort_keys=True)
+    return Checkpoint(ref, path, table, settings={"lora": said}, kind=adapter)
+
+
+def adapter_of(checkpoint: Checkpoint) -> Adapter:
+    """Return what the tensors of an adapter mean.
+
+    Raises:
+        CheckpointError: If the checkpoint is no adapter.
     """
-
-    def __init__(self, ref: str, path: Path, table: TensorTable, adapter: Adapter) -> None:
-        scales = {pair.module: pair.scale for pair in adapter.pairs}
-        settings = {"scales": scales, "fan_in_fan_out": adapter.fan_in_fan_out}
-        super().__init__(ref, path, table, settings={"lora": json.dumps(settings, sort_keys=True)})
-        self.adapter = adapter
-
-    def __repr__(self) -> str:
-        return f"<AdapterCheckpoint {self.ref}: {len(self.adapter.pairs)} pairs of factors>"
+    if not isinstance(checkpoint.kind, Adapter):
+        raise CheckpointError(f"{checkpoint.ref}: holds no LoRA adapter")
+    return checkpoint.kind

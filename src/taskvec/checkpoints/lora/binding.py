@@ -6,8 +6,8 @@ import math
 from collections import defaultdict
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, Remainder, Sum, float32_like
-from taskvec.checkpoints.lora.adapter import AdapterCheckpoint, LoraPair
+from taskvec.checkpoints.derived import Remainder, Sum, derived, float32_like
+from taskvec.checkpoints.lora.adapter import LoraPair, adapter_of
 from taskvec.checkpoints.lora.base_names import BaseNames
 from taskvec.checkpoints.products import Factor, Product, Stored, SumOfProducts
 from taskvec.checkpoints.quoting import quoted
@@ -16,7 +16,7 @@ from taskvec.errors import AlignmentError
 from taskvec.types import TensorInfo
 
 
-def bound(adapter: AdapterCheckpoint, base: Checkpoint) -> DerivedCheckpoint:
+def bound(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
     """Return what an adapter adds to its base: float32 tensors under the base's names, multiplied out as they are read.
 
     Args:
@@ -29,14 +29,15 @@ def bound(adapter: AdapterCheckpoint, base: Checkpoint) -> DerivedCheckpoint:
     Raises:
         AlignmentError: If the base has no such tensor, or one of another shape.
     """
-    modules = [pair.module for pair in adapter.adapter.pairs]
-    names = BaseNames(base, [*modules, *(name.removesuffix(".weight") for name in adapter.adapter.replaced)])
+    changes = adapter_of(adapter)
+    modules = [pair.module for pair in changes.pairs]
+    names = BaseNames(base, [*modules, *(name.removesuffix(".weight") for name in changes.replaced)])
     products: dict[str, list[Product]] = defaultdict(list)
-    for pair in adapter.adapter.pairs:
+    for pair in changes.pairs:
         info = _found(adapter, base, pair.module, names.weight(pair.module))
         products[info.name].append(_product(adapter, pair, base, info))
     replaced: dict[str, str] = {}
-    for target, own in adapter.adapter.replaced.items():
+    for target, own in changes.replaced.items():
         info = _found(adapter, base, target, names.tensor(target))
         _check_replacement(adapter, own, base, info)
         replaced[info.name] = own
@@ -46,7 +47,7 @@ def bound(adapter: AdapterCheckpoint, base: Checkpoint) -> DerivedCheckpoint:
         if name in replaced:
             parts.append(Remainder(Stored(adapter, replaced[name]), (Stored(base, name),)))
         sources[float32_like(base.tensors[name])] = parts[0] if len(parts) == 1 else Sum(tuple(parts))
-    return DerivedCheckpoint(adapter.ref, sources, [adapter, base] if replaced else [adapter])
+    return derived(adapter.ref, sources, [adapter, base] if replaced else [adapter])
 
 
 def _found(adapter: Checkpoint, base: Checkpoint, said: str, name: str | None) -> TensorInfo:
@@ -74,14 +75,14 @@ def _found(adapter: Checkpoint, base: Checkpoint, said: str, name: str | None) -
     return base.tensors[name]
 
 
-def _product(adapter: AdapterCheckpoint, pair: LoraPair, base: Checkpoint, info: TensorInfo) -> Product:
+def _product(adapter: Checkpoint, pair: LoraPair, base: Checkpoint, info: TensorInfo) -> Product:
     if not info.dtype.is_combinable or not info.shape:
         raise AlignmentError(f"adapter {adapter.ref} changes {info} of {base.ref}, to which nothing can be added")
     down, up = Stored(adapter, pair.down), Stored(adapter, pair.up)
     plain = Product(Factor(up), Factor(down), pair.scale)
     transposed = Product(Factor(down, is_transposed=True), Factor(up, is_transposed=True), pair.scale)
     expected = (info.shape[0], math.prod(info.shape[1:]))
-    product = transposed if pair.is_embedding or adapter.adapter.fan_in_fan_out else plain
+    product = transposed if pair.is_embedding or adapter_of(adapter).fan_in_fan_out else plain
     if product.shape != expected and not pair.is_embedding:
         product = plain  # PEFT's fan_in_fan_out speaks of Conv1D layers; a Linear layer beside them is as ever
     if product.shape != expected:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.descriptors import PinnedFile
-from taskvec.checkpoints.lora.adapter import Adapter, AdapterCheckpoint, LoraPair
+from taskvec.checkpoints.local_files import files_in_use
+from taskvec.checkpoints.lora.adapter import Adapter, LoraPair, adapter_checkpoint
 from taskvec.checkpoints.lora.pair_names import AdapterNames, NamedPair, is_adapter, sort_names
 from taskvec.checkpoints.lora.peft_config import PeftConfig
 from taskvec.checkpoints.products import Stored
@@ -35,7 +35,7 @@ def is_adapter_folder(folder: Path) -> bool:
     )
 
 
-def open_adapter_folder(ref: str, folder: Path) -> AdapterCheckpoint:
+def open_adapter_folder(ref: str, folder: Path) -> Checkpoint:
     """Open an adapter as PEFT saves it.
 
     Args:
@@ -49,9 +49,9 @@ def open_adapter_folder(ref: str, folder: Path) -> AdapterCheckpoint:
         CheckpointError: If a file is missing, or they disagree.
     """
     path = folder / CONFIG
-    pinned = PinnedFile.of(path)
+    pinned = files_in_use().pin(path)
     try:
-        config = PeftConfig.parse(parse_object(path.read_bytes()))
+        config = PeftConfig.parse(parse_object(pinned.read(0, pinned.size)))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
     if (folder / WEIGHTS).exists():
@@ -82,7 +82,7 @@ def opened_table(ref: str, path: Path, table: TensorTable) -> Checkpoint:
     return _opened(ref, path, table, None)
 
 
-def _opened(ref: str, path: Path, table: TensorTable, config: PeftConfig | None) -> AdapterCheckpoint:
+def _opened(ref: str, path: Path, table: TensorTable, config: PeftConfig | None) -> Checkpoint:
     """Make of a table what its names say.
 
     Raises:
@@ -93,7 +93,7 @@ def _opened(ref: str, path: Path, table: TensorTable, config: PeftConfig | None)
             adapter = _understood(raw, config)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return AdapterCheckpoint(ref, path, table, adapter)
+    return adapter_checkpoint(ref, path, table, adapter)
 
 
 def _understood(raw: Checkpoint, config: PeftConfig | None) -> Adapter:

@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.lora.adapter import AdapterCheckpoint
+from taskvec.checkpoints.lora.adapter import adapter_of
 from taskvec.errors import AlignmentError, CheckpointError
 
 _SAMPLE = 1024  # elements compared of each tensor
 _CACHE_FOLDER = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
 
 
-def check_recorded_base(
-    adapter: AdapterCheckpoint, base: Checkpoint, open_reference: Callable[[str], Checkpoint]
-) -> None:
+def check_recorded_base(adapter: Checkpoint, base: Checkpoint, open_reference: Callable[[str], Checkpoint]) -> None:
     """Compare the recorded base with the given one: by hub id, or by the first elements of every shared tensor.
 
     A record that leads nowhere (a path of another machine, a hub id beside a local folder) says nothing and is passed
@@ -32,7 +30,7 @@ def check_recorded_base(
     Raises:
         AlignmentError: If they are two models.
     """
-    recorded = adapter.adapter.recorded_base
+    recorded = adapter_of(adapter).recorded_base
     if recorded is None or recorded == base.ref:
         return
     own = hub_id_of(base)
@@ -75,8 +73,8 @@ def _starts_alike(first: Checkpoint, second: Checkpoint, name: str) -> bool:
     return pieces[0].tobytes() == pieces[1].tobytes()
 
 
-def _describe_other(adapter: AdapterCheckpoint, base: Checkpoint) -> str:
+def _describe_other(adapter: Checkpoint, base: Checkpoint) -> str:
     return (
-        f"adapter {adapter.ref} was trained on {adapter.adapter.recorded_base}, which is not the base {base.ref}: "
+        f"adapter {adapter.ref} was trained on {adapter_of(adapter).recorded_base}, which is not the base {base.ref}: "
         "use it with its own base, or correct base_model_name_or_path in its adapter_config.json"
     )

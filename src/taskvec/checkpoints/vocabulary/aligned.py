@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from blake3 import blake3
 
 from taskvec.checkpoints.checkpoint import Checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint, same_as
+from taskvec.checkpoints.derived import derived_table, same_as
 from taskvec.checkpoints.products import Stored
 from taskvec.checkpoints.quoting import quoted
 from taskvec.checkpoints.vocabulary.choosing import base_rows, described, model_rows, num_rows, union
@@ -104,9 +104,8 @@ def _aligned(
     base = views.pop("base")
     files = tokenizer_files(leading, [token for token in report.added if report.source == "union"], target)
     config = _config(checkpoints[0], total)
-    base.overlays = {**files, **config}
-    base.sidecars = tuple(path for path in base.sidecars if path.name not in TOKENIZER_FILES)
-    return AlignedVocabularies(base, views, report)
+    sidecars = tuple(path for path in base.sidecars if path.name not in TOKENIZER_FILES)
+    return AlignedVocabularies(replace(base, overlays={**files, **config}, sidecars=sidecars), views, report)
 
 
 def _view(
@@ -115,7 +114,7 @@ def _view(
     rows: Sequence[int],
     choice: RowChoice,
     report: VocabularyReport,
-) -> DerivedCheckpoint:
+) -> Checkpoint:
     sources = same_as(checkpoint)
     for name in _with_rows(checkpoint, rows[checkpoints.index(checkpoint)]):
         info = checkpoint.tensors[name]
@@ -125,12 +124,14 @@ def _view(
         sources[new] = GatheredRows(choice, tensors, info.dtype, row_width(info.shape))
     origins = [checkpoint, *(other for other in checkpoints if other is not checkpoint)]
     said = json.dumps([report.source, report.rows, report.tokens, list(report.added)])
-    view = DerivedCheckpoint(
-        checkpoint.ref, sources, origins, tied=checkpoint.tied, settings={**checkpoint.settings, "vocabulary": said}
+    return Checkpoint(
+        checkpoint.ref,
+        checkpoint.path.with_name(f"{checkpoint.path.name}#{blake3(said.encode()).hexdigest(length=8)}"),
+        derived_table(sources, origins, checkpoint.tied),
+        sidecars=checkpoint.sidecars,
+        settings={**checkpoint.settings, "vocabulary": said},
+        home=checkpoint.root,
     )
-    view.root, view.sidecars = checkpoint.root, checkpoint.sidecars
-    view.path = checkpoint.path.with_name(f"{checkpoint.path.name}#{blake3(said.encode()).hexdigest(length=8)}")
-    return view
 
 
 def _stored(other: Checkpoint, name: str, checkpoint: Checkpoint) -> Stored:

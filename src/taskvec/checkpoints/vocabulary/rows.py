@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.products import Stored
-from taskvec.numerics import rounding
+from taskvec.checkpoints.table import TensorSource
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
 from taskvec.types import DType
@@ -19,6 +19,9 @@ Rows = NDArray[np.int64]
 
 NOTHING = -1
 """The origin of a row of zeros."""
+
+_RUN = 1 << 16  # elements that are widened at once, at most a row more
+_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class RowChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class GatheredRows:
+class GatheredRows(TensorSource):
     """One tensor made of the rows of several of the same kind, one of each model.
 
     Attributes:
@@ -55,19 +58,26 @@ class GatheredRows:
     dtype: DType
     width: int
 
-    def warm_up(self) -> None:
-        """Load the compiled code that reading calls."""
-        rounding.warm_up("round_into")
-        for stored in self.tensors:
-            stored.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """What rounds, and what widens the rows of each model."""
+        return tuple(dict.fromkeys(["round_into", *(name for stored in self.tensors for name in stored.calls)]))
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
         raw = np.frombuffer(out, np.uint8)
         first, count = offset // self.dtype.itemsize, len(out) // self.dtype.itemsize
         for start, stop in self._runs(first, first + count):
-            values = self._values(start, stop)
-            round_into(values, dtype_code(self.dtype), start - first, raw)
+            round_into(self._values(start, stop), dtype_code(self.dtype), start - first, raw)
+
+    def scratch_bytes(self, count: int) -> int:
+        """Return the sum of a run of rows, and what widening one of them needs."""
+        size = min(count, _RUN + self.width)
+        return size * _FLOAT_BYTES + max(stored.scratch_bytes(size) for stored in self.tensors)
+
+    def held_bytes(self) -> int:
+        """Return what the tensors of all models hold."""
+        return sum(stored.source.held_bytes() for stored in self.tensors)
 
     def _runs(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """Cut elements at the ends of rows, and keep rows together that lie together where they come from."""
@@ -75,7 +85,7 @@ class GatheredRows:
         while start < stop:
             row = start // self.width
             end = row + 1
-            while end * self.width < stop and self._follows(end) and (end - row) * self.width < 1 << 16:
+            while end * self.width < stop and self._follows(end) and (end - row) * self.width < _RUN:
                 end += 1
             yield start, min(end * self.width, stop)
             start = min(end * self.width, stop)
