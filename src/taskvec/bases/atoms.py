@@ -15,7 +15,7 @@ from taskvec.errors import NonFiniteError
 from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, RunOptions, TensorSink, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
@@ -127,7 +127,7 @@ def atom_dtype(tensor: AlignedTensor) -> DType:
     return tensor.output_dtype or tensor.located[0].info.dtype
 
 
-class _AtomKernel(Kernel):
+class _AtomKernel(ChunkKernel):
     def __init__(
         self, backend: Backend, centered: NDArray[np.bool_], encoders: Mapping[str, NDArray[np.float32]]
     ) -> None:

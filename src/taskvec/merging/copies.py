@@ -6,11 +6,11 @@ import numpy as np
 
 from taskvec.errors import AlignmentError
 from taskvec.merging.inputs import MergeInputs
-from taskvec.streaming import Chunk, Job, Kernel
+from taskvec.streaming import Chunk, ChunkKernel, Job
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
 
-class CopyKernel(Kernel):
+class CopyKernel(ChunkKernel):
     """Checks that what is only copied is the base's; reduces nothing."""
 
     def __init__(self, inputs: MergeInputs) -> None:

@@ -118,7 +118,8 @@ class Measuring:
         kept = {tensor.name: self._kept(cuts, tensor, before) for tensor in tensors}
         nothing = np.zeros_like(next(iter(kept.values()), np.zeros((1, len(self.inputs.vectors)), np.int64)))
         scored = self._scored(cuts, before)
-        found = find_cuts(scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options)
+        counts = {t.name: kept.get(t.name, nothing).reshape(-1) for t in self.inputs.alignment.combinable}
+        found = find_cuts(scored, counts, options)
         return {name: _shaped(found[name], one) for name, one in kept.items()}
 
     def _model_cuts(self, cuts: Cuts, options: RunOptions) -> Mapping[str, Cut]:

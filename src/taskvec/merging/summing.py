@@ -16,7 +16,7 @@ from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
 from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
-from taskvec.streaming import AlignedTensor, Chunk, Job, Kernel
+from taskvec.streaming import AlignedTensor, Chunk, ChunkKernel, Job
 
 
 class _Running:
@@ -31,7 +31,7 @@ class _Running:
         self.total = sums if self.total is None else self.total + sums
 
 
-class SumsKernel(Kernel):
+class SumsKernel(ChunkKernel):
     """Adds terms up, tile by tile or row by row, so that no sum depends on the chunk size."""
 
     def __init__(self, inputs: MergeInputs, settings: Settings, sums: Sums, rule: Formula, before: Found) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar, TypeVar
 
@@ -24,7 +24,7 @@ class Executor(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:
+    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Generator[Outcome]:
         """Yield ``task(item)`` for every item, in order; the first exception ends the run and is raised."""
 
 
@@ -33,7 +33,7 @@ class SerialExecutor(Executor):
 
     name = "serial"
 
-    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:  # noqa: ARG002
+    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Generator[Outcome]:  # noqa: ARG002
         """Yield ``task(item)`` for every item, in order."""
         yield from map(task, items)
 
@@ -43,7 +43,7 @@ class ThreadExecutor(Executor):
 
     name = "threads"
 
-    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:
+    def run(self, task: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Generator[Outcome]:
         """Yield ``task(item)`` for every item, in order, with a bounded number under way."""
         pending: deque[Future[Outcome]] = deque()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="taskvec")

@@ -8,7 +8,8 @@ from blake3 import blake3
 
 from taskvec._version import __version__
 from taskvec.errors import CheckpointError, SourceChangedError
-from taskvec.streaming.job import AlignedTensor, Job
+from taskvec.streaming.aligned import AlignedTensor
+from taskvec.streaming.job import Job
 
 States = dict[Path, tuple[int, int, int]]
 """File → size, time of the last change of content, time of the last change of anything."""

@@ -111,7 +111,7 @@ class ExecutorContract:
 
         results = executor.run(task, range(1000), 2)
         next(results)
-        results.close()  # type: ignore[attr-defined]
+        results.close()
         seen = len(done)
         time.sleep(0.02)
         assert len(done) == seen < 50

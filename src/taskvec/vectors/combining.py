@@ -10,12 +10,12 @@ from taskvec.numerics import Backend, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
-from taskvec.streaming import Chunk, Kernel
+from taskvec.streaming import Chunk, ChunkKernel
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 from taskvec.vectors.coefficients import CoefficientTable
 
 
-class CombineKernel(Kernel):
+class CombineKernel(ChunkKernel):
     """θ + Σ coefficient · delta where arithmetic applies; elsewhere the base's bytes, which all sources must share."""
 
     def __init__(

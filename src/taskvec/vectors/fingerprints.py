@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint
 from taskvec.numerics import Backend, backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, Located, RunOptions, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, Located, RunOptions, run
 from taskvec.types import TensorInfo
 from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.inner_products import check_finite, symmetric
@@ -128,7 +128,7 @@ def tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
     return blake3(f"{info.dtype}{list(info.shape)}".encode() + blocks.tobytes()).hexdigest()
 
 
-class _ScanKernel(Kernel):
+class _ScanKernel(ChunkKernel):
     def __init__(self, backend: Backend, centered: NDArray[np.bool_]) -> None:
         self._backend = backend
         self._centered = centered

@@ -20,9 +20,9 @@ from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import (
     AlignedTensor,
     Chunk,
+    ChunkKernel,
     Job,
     Journal,
-    Kernel,
     PlannedPass,
     RunOptions,
     plan_pass,
@@ -118,7 +118,7 @@ def check_finite(tensor: AlignedTensor, products: Gram) -> None:
         )
 
 
-class _GramKernel(Kernel):
+class _GramKernel(ChunkKernel):
     def __init__(self, backend: Backend, centered: NDArray[np.bool_], num_rows: int) -> None:
         self._backend = backend
         self._centered = centered
