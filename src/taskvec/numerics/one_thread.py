@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import numpy as np
+
 
 @contextmanager
 def one_thread_each() -> Generator[None]:
@@ -17,3 +19,9 @@ def one_thread_each() -> Generator[None]:
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+def warm_up_linear_algebra() -> None:
+    """Let the linear algebra library take what it takes for itself, so that a plan knows it."""
+    square = np.eye(64)
+    np.linalg.eigh(square @ square)

@@ -71,7 +71,7 @@ def _run_units(
             done = sum(map(job.unit_bytes, units)) - sum(map(job.unit_bytes, waiting))
             options.listener(Resumed(job.label, done))
     executor = EXECUTORS[options.executor]
-    task = Task(job, planned.chunk_elements, max(1, options.workers // planned.workers), planned.forgets)
+    task = Task.of(job, planned, options)
     try:
         with closing(executor.run(task, waiting, planned.workers)) as results:
             for unit, parts in zip(waiting, results, strict=True):

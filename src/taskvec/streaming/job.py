@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 
 from taskvec.streaming.aligned import AlignedTensor
 from taskvec.streaming.kernel import ChunkKernel, TensorKernel
 from taskvec.streaming.sinks import TensorSink
 from taskvec.streaming.units import Unit, make_units
+from taskvec.types import Grain
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Job:
         return make_units([tensor.num_params for tensor in self.tensors], self.kernel.grain)
 
     def unit_bytes(self, unit: Unit) -> int:
-        """Return the bytes that are read and written for a unit."""
+        """Return the bytes that are read and written for a unit; of whole tensors those read, others being unknown."""
+        if self.kernel.grain is Grain.TENSOR:
+            return sum(starmap(self.kernel.read_bytes, self._counts(unit)))
         return sum(
             self.kernel.read_bytes(tensor, count) + self.kernel.written_bytes(tensor, count, len(self.writers))
             for tensor, count in self._counts(unit)

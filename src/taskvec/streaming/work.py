@@ -18,6 +18,7 @@ from taskvec.streaming.aligned import Arrays, Chunk, RawRow
 from taskvec.streaming.job import Job
 from taskvec.streaming.journal import Parts
 from taskvec.streaming.kernel import ChunkKernel, TensorKernel
+from taskvec.streaming.plan import PlannedPass, RunOptions
 from taskvec.streaming.units import Piece, Unit
 
 _NO_ROWS = np.empty((0, 0), np.uint8)
@@ -38,6 +39,11 @@ class Task:
     chunk_elements: int
     threads: int
     forgets: bool
+
+    @classmethod
+    def of(cls, job: Job, planned: PlannedPass, options: RunOptions) -> Task:
+        """Return the task of a planned pass; where fewer tensors than threads are at work, each has a share of them."""
+        return cls(job, planned.chunk_elements, max(1, options.workers // planned.workers), planned.forgets)
 
     def __call__(self, unit: Unit) -> Parts:
         """Return what the pieces of a unit were reduced to; of a whole tensor that comes with its last piece."""
