@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from taskvec.errors import AlignmentError
@@ -10,11 +12,15 @@ from taskvec.streaming import Chunk, ChunkKernel, Job
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
 
+@dataclass(frozen=True, eq=False)
 class CopyKernel(ChunkKernel):
-    """Checks that what is only copied is the base's; reduces nothing."""
+    """Checks that what is only copied is the base's; reduces nothing.
 
-    def __init__(self, inputs: MergeInputs) -> None:
-        self._inputs = inputs
+    Attributes:
+        inputs: The task vectors.
+    """
+
+    inputs: MergeInputs
 
     def process(self, chunk: Chunk, state: None) -> None:  # noqa: ARG002
         """Compare one chunk.
@@ -30,7 +36,7 @@ class CopyKernel(ChunkKernel):
 
     def parameters(self) -> bytes:
         """Return what is compared."""
-        return self._inputs.identity.encode()
+        return self.inputs.identity.encode()
 
 
 def copy_job(inputs: MergeInputs) -> Job | None:

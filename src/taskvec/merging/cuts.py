@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.merging.copies import copy_job
+from taskvec.merging.counts import Counts
 from taskvec.merging.inputs import MergeInputs
-from taskvec.merging.magnitudes import Counts, HighKernel, Kept, LowKernel
+from taskvec.merging.magnitudes import HighKernel, Kept, LowKernel
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import find_ends
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, PlannedPass, RunOptions, plan_pass, run
@@ -121,7 +122,17 @@ def _joined(cuts: Sequence[Cut]) -> Cut:
     thresholds, places, inside = (
         np.concatenate([getattr(cut, name) for cut in cuts]) for name in ("thresholds", "places", "inside")
     )
-    return Cut(thresholds, places, inside, lambda: np.concatenate([cut.look() for cut in cuts]))
+    return Cut(thresholds, places, inside, _Looks(tuple(cut.look for cut in cuts)))
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Looks for where the cuts of several groups of tasks end."""
+
+    looks: tuple[Callable[[], Counts], ...]
+
+    def __call__(self) -> Counts:
+        return np.concatenate([look() for look in self.looks])
 
 
 def spans(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Chunk]:
@@ -143,7 +154,7 @@ def cut_at(inputs: MergeInputs, tensor: AlignedTensor, low: Arrays) -> Cut:
     Args:
         inputs: The task vectors.
         tensor: The tensor.
-        low: From :func:`taskvec.merging.magnitudes.tied_ends`.
+        low: From :func:`taskvec.merging.counts.tied_ends`.
 
     Returns:
         The cut; where it ends is looked for when somebody asks.

@@ -11,15 +11,15 @@ kept, and of each piece what lies near the threshold as the pieces so far have i
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
+from taskvec.merging.counts import Counts, apart, coarse, counts_at, fine_ones, joined, pairs, select, tied_ends
 from taskvec.merging.inputs import MergeInputs
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import (
@@ -29,7 +29,6 @@ from taskvec.numerics.trimming import (
     NON_FINITE,
     count_high,
     count_low,
-    join,
     occurring,
     warm_up,
 )
@@ -37,13 +36,11 @@ from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Notes
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
-Counts = NDArray[np.int64]
 Kept = Mapping[str, Counts]
 """Tensor → how many of each task are kept, ``(T,)``."""
 
 _KEYS_APART = 1 << 19  # of the pieces of a tensor; beyond that they are added up
 _NEAR = 64  # bins on either side: a quarter of an octave
-_FINE_SHIFT = 32  # above it is the count of those whose low bits are not zero
 _NO_KEYS, _NO_COUNTS = np.zeros(0, np.int64), np.zeros((2, 0), np.int64)
 
 
@@ -158,13 +155,13 @@ class HighKernel(CountingKernel):
             thresholds should be, none while all are kept; then of each piece the keys and their counts.
         """
         keys, counts, near, *pieces = total or (_NO_KEYS, _NO_COUNTS, _NO_KEYS)
-        keys, counts = joined(keys, counts, *_apart(*part))
+        keys, counts = joined(keys, counts, *apart(*part))
         if self.kept is None:
             return keys, counts, near
         pieces += self._close(near, *part)
         if not near.size and sum(own.size for own in pieces[::2]) > _KEYS_APART:
             near = self._near(tensor, self.kept[tensor.name], keys, counts[0])
-            pieces = [array for piece in _pairs(pieces) for array in self._close(near, *piece)]
+            pieces = [array for piece in pairs(pieces) for array in self._close(near, *piece)]
         return (keys, counts, near, *pieces)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
@@ -186,9 +183,9 @@ class HighKernel(CountingKernel):
             return keys, counts
         bins, ranks = select(keys, counts, self.kept[tensor.name], self.bins)
         wanted = np.arange(len(bins)) * self.bins + bins
-        larger = _at(keys, fine, wanted)
-        equal = np.array([_at(own, _coarse(packed) - _fine(packed), wanted) for own, packed in _pairs(pieces)])
-        is_known = (ranks > larger) & (equal.sum(axis=0) == _at(keys, counts, wanted) - larger)
+        larger = counts_at(keys, fine, wanted)
+        equal = np.array([counts_at(own, coarse(packed) - fine_ones(packed), wanted) for own, packed in pairs(pieces)])
+        is_known = (ranks > larger) & (equal.sum(axis=0) == counts_at(keys, counts, wanted) - larger)
         if not (is_known | (ranks == 0)).all():
             return bins, ranks
         return tied_ends(bins << LOW_BITS, ranks - larger, equal)
@@ -252,7 +249,7 @@ class LowKernel(CountingKernel):
         """Keep the counts of every piece: which of them hold the threshold is known at the end."""
         if self.ranks is None:
             keys, counts = total or (_NO_KEYS, _NO_COUNTS)
-            return joined(keys, counts, *_apart(*part))
+            return joined(keys, counts, *apart(*part))
         return (*total, *part)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
@@ -268,11 +265,11 @@ class LowKernel(CountingKernel):
         if self.ranks is None:
             return total[0], total[1][0]
         keys, counts = _NO_KEYS, _NO_COUNTS
-        for piece in _pairs(total):
-            keys, counts = joined(keys, counts, *_apart(*piece))
+        for piece in pairs(total):
+            keys, counts = joined(keys, counts, *apart(*piece))
         lows, ranks = select(keys, counts[0], self.ranks[tensor.name], self.bins)
         wanted = np.arange(len(lows)) * self.bins + lows
-        equal = [_at(*piece, wanted) for piece in _pairs(total)]
+        equal = [counts_at(*piece, wanted) for piece in pairs(total)]
         return tied_ends((self.highs[tensor.name] << LOW_BITS) | lows, ranks, np.array(equal))
 
     def reduce_model(self, model: Arrays, own: Arrays) -> Arrays | None:
@@ -322,95 +319,3 @@ def _count_low(chunk: Chunk, state: State, inputs: MergeInputs, highs: Counts) -
         chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, chunk.count, state.mixing,
         highs.astype(np.uint32), state.counts,
     )  # fmt: skip
-
-
-def tied_ends(thresholds: Counts, ranks: Counts, equal: Counts) -> Arrays:
-    """Return where the last kept one of the magnitudes equal to the threshold is to be looked for.
-
-    Args:
-        thresholds: The k-th largest magnitude of each task, ``(T,)``.
-        ranks: How many equal ones are kept, ``(T,)``.
-        equal: How many there are in each piece of the tensor, ``(pieces, T)``.
-
-    Returns:
-        Each int64 ``(T,)``: thresholds; the first index of the piece to look in; how many equal ones of that piece are
-        kept, 0 where every equal one of the tensor is.
-    """
-    before = np.cumsum(equal, axis=0)
-    pieces = np.argmax(before >= ranks, axis=0)
-    inside = ranks - (before - equal)[pieces, np.arange(len(ranks))]
-    is_tied = (before[-1] > ranks) & (thresholds > 0)  # a zero is the same whether it is kept or not
-    return thresholds, pieces * BLOCK, np.where(is_tied, inside, 0)
-
-
-@dataclass(frozen=True)
-class _Bins:
-    """The sorted keys of one task, and their counts."""
-
-    keys: Counts
-    counts: Counts
-
-    def largest(self, wanted: int) -> tuple[int, int]:
-        """Return the bin of the ``wanted``-th largest, and which of that bin it is, counted from 1."""
-        if not wanted:
-            return 0, 0
-        from_above = np.cumsum(self.counts[::-1])
-        place = int(np.searchsorted(from_above, wanted))
-        own = self.counts.size - 1 - place
-        return int(self.keys[own]), wanted - int(from_above[place] - self.counts[own])
-
-
-def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Counts, Counts]:
-    """Return for each task the bin of its r-th largest element, and which of that bin it is.
-
-    Args:
-        keys: ``task · bins + bin``, sorted.
-        counts: How often each occurs.
-        ranks: r of each task, ``(T,)``; at most what the task has.
-        bins: Bins of a task.
-
-    Returns:
-        Bins and ranks within them, each ``(T,)``.
-    """
-    edges = np.searchsorted(keys, np.arange(len(ranks) + 1) * bins)
-    found = [
-        _Bins(keys[start:stop] - t * bins, counts[start:stop]).largest(int(ranks[t]))
-        for t, (start, stop) in enumerate(pairwise(edges))
-    ]
-    chosen = np.array(found, np.int64).reshape(-1, 2)
-    return chosen[:, 0], chosen[:, 1]
-
-
-def _pairs(arrays: Sequence[Counts]) -> Iterator[tuple[Counts, Counts]]:
-    return zip(arrays[::2], arrays[1::2], strict=True)
-
-
-def _coarse(packed: Counts) -> Counts:
-    return packed & ((1 << _FINE_SHIFT) - 1)
-
-
-def _fine(packed: Counts) -> Counts:
-    return packed >> _FINE_SHIFT
-
-
-def _apart(keys: Counts, packed: Counts) -> tuple[Counts, Counts]:
-    """Return the keys of a piece, and the counts of all and of those that are fine, ``(2, n)``."""
-    return keys, np.stack([_coarse(packed), _fine(packed)])
-
-
-def joined(keys: Counts, counts: Counts, more_keys: Counts, more_counts: Counts) -> tuple[Counts, Counts]:
-    """Return two sorted lists of keys as one, the counts of those in both, ``(2, n)``, added up."""
-    if not keys.size:
-        return more_keys, more_counts
-    most = keys.size + more_keys.size
-    all_keys, all_counts = np.empty(most, np.int64), np.empty((2, most), np.int64)
-    size = join(keys, counts, more_keys, more_counts, all_keys, all_counts)
-    return all_keys[:size].copy(), all_counts[:, :size].copy()
-
-
-def _at(keys: Counts, counts: Counts, wanted: Counts) -> Counts:
-    """Return the counts of the wanted keys, 0 where one does not occur."""
-    if not keys.size:
-        return np.zeros_like(wanted)
-    places = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-    return np.where(keys[places] == wanted, counts[places], 0)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from taskvec.merging.counts import Counts, select, tied_ends
 from taskvec.merging.cuts import Cut, cut_at
 from taskvec.merging.inputs import MergeInputs
-from taskvec.merging.magnitudes import CountingKernel, Counts, EqualKernel, HighKernel, LowKernel, select, tied_ends
+from taskvec.merging.magnitudes import CountingKernel, EqualKernel, HighKernel, LowKernel
 from taskvec.numerics.trimming import LOW_BITS
 from taskvec.streaming import MODEL, Job, PlannedPass, RunOptions, plan_pass, run
 

@@ -6,6 +6,7 @@ decomposition took thirty times as long on a busy machine), and how it divides a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -19,6 +20,14 @@ def one_thread_each() -> Generator[None]:
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def one_thread_from_now_on() -> None:
+    """Keep numpy's linear algebra to one thread a call in this process, which is one of several workers."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def warm_up_linear_algebra() -> None:

@@ -14,7 +14,7 @@ from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.table import TensorSource, calls_of
 from taskvec.numerics import load
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
-from taskvec.types import DType, Shape, TensorInfo
+from taskvec.types import DType, Grain, Shape, TensorInfo
 
 RawRow = NDArray[np.uint8]
 Array = NDArray[Any]
@@ -83,6 +83,11 @@ class AlignedTensor:
         """Bytes of the widest element read or written."""
         sizes = [located.info.dtype.itemsize for located in self.located]
         return max(sizes + ([self.output_dtype.itemsize] if self.output_dtype else []))
+
+    @cached_property
+    def grain(self) -> Grain:
+        """How much of it is made at once where its sources make it; any elements where they lie in files."""
+        return Grain.TENSOR if any(source.grain is Grain.TENSOR for source in self.read_from) else Grain.ELEMENTS
 
     def read_bytes(self, count: int) -> int:
         """Return the bytes read from files for ``count`` elements."""

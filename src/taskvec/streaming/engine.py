@@ -57,7 +57,7 @@ def _own_notes(job: Job, options: RunOptions) -> AbstractContextManager[Journal 
 
 def _threads(job: Job) -> AbstractContextManager[None]:
     """Keep linear algebra to one thread a worker, where a pass calls it."""
-    return one_thread_each() if job.kernel.grain is Grain.TENSOR else nullcontext()
+    return one_thread_each() if job.grain is Grain.TENSOR else nullcontext()
 
 
 def _run_units(
@@ -75,6 +75,8 @@ def _run_units(
     try:
         with closing(executor.run(task, waiting, planned.workers)) as results:
             for unit, parts in zip(waiting, results, strict=True):
+                if executor.is_elsewhere:
+                    job.skip(unit)  # these writers did not see it
                 options.listener(BytesDone(job.label, job.unit_bytes(unit)))
                 account.add(unit, parts)
     finally:

@@ -56,7 +56,7 @@ def job_key(job: Job, output: str = "") -> str:
     Returns:
         A hexadecimal key.
     """
-    key = blake3(f"{__version__}\0{type(job.kernel).__qualname__}\0{output}\0".encode())
+    key = blake3(f"{__version__}\0{type(job.kernel).__qualname__}\0{job.grain}\0{output}\0".encode())
     key.update(job.kernel.parameters())
     for path, state in source_states(job).items():
         key.update(f"\0{path}\0{state}".encode())

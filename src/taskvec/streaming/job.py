@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import starmap
 
 from taskvec.streaming.aligned import AlignedTensor
-from taskvec.streaming.kernel import ChunkKernel, TensorKernel
+from taskvec.streaming.kernel import ChunkKernel, TensorKernel, grain_of
 from taskvec.streaming.sinks import TensorSink
 from taskvec.streaming.units import Unit, make_units
 from taskvec.types import Grain
@@ -35,9 +35,14 @@ class Job:
         """S, the number of sources beside the base."""
         return max((len(tensor.sources) for tensor in self.tensors), default=0)
 
+    @cached_property
+    def grain(self) -> Grain:
+        """How much of a tensor one worker must have."""
+        return grain_of(self.kernel, self.tensors)
+
     def units(self) -> tuple[Unit, ...]:
         """Return what workers do in one go: blocks of elements, or whole tensors."""
-        return make_units([tensor.num_params for tensor in self.tensors], self.kernel.grain)
+        return make_units([tensor.num_params for tensor in self.tensors], self.grain)
 
     def unit_bytes(self, unit: Unit) -> int:
         """Return the bytes that are read and written for a unit; of whole tensors those read, others being unknown."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -168,3 +168,10 @@ class TensorKernel(Kernel):
     def written(self, tensor: AlignedTensor, count: int, writers: Sequence[TensorSink]) -> Written:  # noqa: ARG002
         """Yield nothing: what is written goes to files of its own."""
         yield from ()
+
+
+def grain_of(kernel: Kernel, tensors: Iterable[AlignedTensor]) -> Grain:
+    """Return how much of a tensor one worker must have: what the kernel asks, or whoever is read makes at once."""
+    if kernel.grain is Grain.TENSOR or any(tensor.grain is Grain.TENSOR for tensor in tensors):
+        return Grain.TENSOR
+    return kernel.grain

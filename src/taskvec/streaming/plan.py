@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from taskvec.checkpoints.local_files import files_in_use
-from taskvec.errors import MemoryLimitError, OutputError
+from taskvec.errors import MemoryLimitError, OutputError, TaskvecError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.aligned import AlignedTensor, warm_up_reading
 from taskvec.streaming.events import Listener, ignore
-from taskvec.streaming.kernel import Kernel
+from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming.kernel import Kernel, grain_of
 from taskvec.streaming.memory import available_bytes, format_size, resident_bytes
 from taskvec.streaming.units import make_units
 from taskvec.types import Grain
@@ -37,9 +38,9 @@ class RunOptions:
     """How to run: limits and ways, never what is computed.
 
     Attributes:
-        memory: Allowed bytes for the whole process. If not given 1 GiB, or half a GiB more than a process holds that
-            has imported much or holds a model.
-        workers: Threads that read and compute.
+        memory: Allowed bytes for the whole process, and for the processes that it starts. If not given 1 GiB, or half
+            a GiB more than a process holds that has imported much or holds a model.
+        workers: Threads, or processes, that read and compute.
         device: ``cpu``, or a torch device such as ``cuda``.
         executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
         max_chunk: Elements read at once at most; results do not depend on it.
@@ -60,6 +61,21 @@ class RunOptions:
     begun: int | None = None
     notes: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            TaskvecError: If there is no such executor, or its workers cannot have the device.
+        """
+        executor = EXECUTORS.get(self.executor)
+        if executor is None:
+            raise TaskvecError(f"unknown executor {self.executor!r}: use {', '.join(EXECUTORS)}")
+        if executor.is_elsewhere and self.device != "cpu":
+            raise TaskvecError(
+                f"{self.executor} compute on cpu alone, for each would hold {self.device} for itself: use --executor "
+                "threads"
+            )
+
     @property
     def reserved_bytes(self) -> int:
         """What is spoken for before a pass takes anything: the process, slack, and what is held beside the passes."""
@@ -75,7 +91,7 @@ class PlannedPass:
         read_bytes: Read from all sources.
         written_bytes: Written to all outputs.
         units: Units of work.
-        workers: Threads.
+        workers: Threads, or processes.
         chunk_elements: Elements that a worker reads at once from each source.
         projected_bytes: The most that the process will hold.
         forgets: Whether what was read is dropped from the page cache at once, because all of it would not fit.
@@ -137,7 +153,7 @@ def plan_pass(
     """
     kernel.warm_up()
     warm_up_reading(tensors)
-    units = make_units([tensor.num_params for tensor in tensors], kernel.grain)
+    units = make_units([tensor.num_params for tensor in tensors], grain_of(kernel, tensors))
     room = _Room.of(tensors, kernel, options, num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
     workers = max(1, min(options.workers, len(units)))
@@ -169,7 +185,7 @@ class _Room:
 
     Attributes:
         reserved: Whatever the number of workers.
-        scratch: For each worker.
+        scratch: For each worker; where it is a process, with what that is made of.
         width: For each worker and element of a chunk.
         computed: Tensors that take something beside rows to be read.
         whole: For each whole tensor that a worker holds, the largest first.
@@ -185,10 +201,12 @@ class _Room:
     def of(cls, tensors: Sequence[AlignedTensor], kernel: Kernel, options: RunOptions, num_outputs: int) -> _Room:
         num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
         rows = 0 if kernel.grain is Grain.TENSOR else 1 + num_sources + num_outputs
-        held = kernel.held_bytes() + max((tensor.held_bytes for tensor in tensors), default=0)
+        executor = EXECUTORS[options.executor]
+        held, own = max((tensor.held_bytes for tensor in tensors), default=0), _TENSOR_BYTES * len(tensors)
+        each = executor.worker_bytes + own + held if executor.is_elsewhere else 0
         return cls(
-            options.reserved_bytes + held + _TENSOR_BYTES * len(tensors),
-            kernel.scratch_bytes(num_sources),
+            options.reserved_bytes + kernel.held_bytes() + own + held,
+            kernel.scratch_bytes(num_sources) + each,
             rows * max((tensor.max_itemsize for tensor in tensors), default=4),
             [tensor for tensor in tensors if tensor.scratch_bytes(options.max_chunk)],
             sorted((kernel.unit_bytes(tensor) for tensor in tensors), reverse=True),
