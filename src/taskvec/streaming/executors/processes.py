@@ -31,7 +31,7 @@ class ProcessExecutor(Executor):
     """Workers that are fresh processes; what they write, they write to files that are there already."""
 
     name: ClassVar[str] = "processes"
-    worker_bytes: ClassVar[int] = 224 << 20
+    worker_bytes: ClassVar[int] = 240 << 20
     is_elsewhere: ClassVar[bool] = True
 
     def __init__(self) -> None:
