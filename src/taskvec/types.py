@@ -1,4 +1,4 @@
-"""The small vocabulary that every floor shares: dtypes and tensor descriptions."""
+"""The small vocabulary that every floor shares: dtypes, grains and tensor descriptions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from functools import cached_property
 import numpy as np
 
 Shape = tuple[int, ...]
+
+
+class Grain(StrEnum):
+    """How much of a tensor must be seen at once: any elements, whole rows, or all of it."""
+
+    ELEMENTS = "elements"
+    ROWS = "rows"
+    TENSOR = "tensor"
 
 
 class DType(StrEnum):

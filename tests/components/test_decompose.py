@@ -14,12 +14,13 @@ from taskvec import Edited, OutputOptions, RunOptions, Store, TaskVector, compre
 from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.local_files import use_files
 from taskvec.components.decompose import decompose, load_decomposition, plan_decompose
-from taskvec.components.matrix_pass import plan_splitting
-from taskvec.components.matrix_plan import with_threads
 from taskvec.components.request import Request
+from taskvec.components.splitting import split_job
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
 from taskvec.store.garbage import collect_garbage
-from taskvec.streaming.events import Event, Resumed
+from taskvec.streaming import plan_pass
+from taskvec.streaming.events import BytesDone, Event, Resumed
+from taskvec.streaming.work import Task
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import SavedFamily, make_family
 from taskvec.testing.files import FaultyFiles
@@ -340,17 +341,17 @@ def test_an_upper_bound_of_factors_is_no_reason_to_refuse(store: Store) -> None:
 
 
 def test_a_matrix_alone_gets_all_threads(store: Store) -> None:
-    request = Request.of(Store(store.path, RunOptions(workers=8)), rank=6)
+    options, job = RunOptions(workers=8), split_job(Request.of(store, rank=6), store.path)
+    planned = plan_pass(job.label, job.tensors, job.kernel, options)
     for at_once, threads in ((1, 8), (3, 2), (8, 1)):
-        planned = replace(plan_splitting(request), workers=at_once)
-        assert with_threads(request, planned).threads == threads
+        assert Task.of(job, replace(planned, workers=at_once), options).threads == threads
 
 
 def test_deltas_are_the_same_in_any_pieces(store: Store) -> None:
     request = Request.of(store, rank=8)
     for tensor in request.matrices:
-        whole = MatrixReader(tensor, request.forms).delta(1)
-        assert MatrixReader(tensor, request.forms, chunk=100).delta(1).tobytes() == whole.tobytes()
+        whole = MatrixReader(tensor, request.splitting.centered).delta(1)
+        assert MatrixReader(tensor, request.splitting.centered, chunk=100).delta(1).tobytes() == whole.tobytes()
 
 
 def _objects(store: Store) -> dict[str, bytes]:
@@ -370,9 +371,12 @@ def test_the_same_bits_for_any_workers_and_executor(family: SavedFamily, tmp_pat
 
 def test_a_killed_run_is_taken_up_and_gives_the_same_bits(store: Store, family: SavedFamily, tmp_path: Path) -> None:
     events: list[Event] = []
+    done: list[Event] = []
 
     def stop(event: Event) -> None:
-        if type(event).__name__ == "BytesDone":
+        if isinstance(event, BytesDone):
+            done.append(event)
+        if len(done) == 2:  # of the second matrix; the first is noted
             raise KeyboardInterrupt
 
     halting = Store(store.path, replace(store.options, listener=stop, executor="serial"))

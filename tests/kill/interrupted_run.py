@@ -99,6 +99,10 @@ def _merge(folder: Path, options: RunOptions) -> None:
     edit(_store(folder, options), expression, folder / "edited")
 
 
+def _merge_of_the_model(folder: Path, options: RunOptions) -> None:
+    edit(_store(folder, options), "base + 0.5*ties(a, b, c, density=0.3, trim=model)", folder / "edited")
+
+
 def _recipe(folder: Path, options: RunOptions) -> None:
     recipe = folder / "recipe.yaml"
     recipe.write_text(
@@ -128,6 +132,7 @@ IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
     "compress to int8": _compress_to_int8,
     "join": _join,
     "merge": _merge,
+    "merge of the model": _merge_of_the_model,
     "recipe": _recipe,
 }
 """What takes several passes before it is done."""

@@ -150,6 +150,22 @@ def test_merges_go_on_from_what_they_had_measured(folder: Path) -> None:
     assert 0 < 1.5 * taken_up[0] < taken_up[1], "what was measured before was measured again"
 
 
+def test_counts_of_a_whole_model_go_on_from_the_tensor_that_was_begun(folder: Path) -> None:
+    before = set(folder.rglob("*"))
+    assert _run("merge of the model", folder, NEVER).returncode == 0
+    undisturbed = _snapshot(folder)
+    units = len(make_units([math.prod(shape) for shape in SHAPES.values()]))
+    taken_up = []
+    for step in (units - 2, 2 * units - 2):  # in the count of high bits, and in that of low bits
+        _forget(folder, before)
+        assert _run("merge of the model", folder, step).returncode == -signal.SIGKILL
+        finished = _run("merge of the model", folder, NEVER)
+        assert finished.returncode == 0, finished.stderr
+        assert _snapshot(folder) == undisturbed
+        taken_up.append(int(finished.stdout))
+    assert 0 < 1.5 * taken_up[0] < taken_up[1], "what was counted before was counted again"
+
+
 def test_recipes_of_several_documents_go_on_with_the_one_that_was_killed(folder: Path) -> None:
     before = set(folder.rglob("*"))
     assert _run("recipe", folder, NEVER).returncode == 0

@@ -12,13 +12,14 @@ from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
 from taskvec.adapters import Targets
 from taskvec.bases.collection import add_tasks
 from taskvec.bases.compress import plan_compress
-from taskvec.bases.factored_atoms import FactoredAtoms
+from taskvec.bases.factored_atoms import FactorKernel
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import open_checkpoint
 from taskvec.editing.edit import Editing
 from taskvec.editing.lora_output import save_as_lora
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.streaming import AlignedTensor
+from taskvec.streaming.events import Event, Resumed
 from taskvec.testing.checkpoints import save_folder
 from taskvec.vectors.forms import LowRank
 
@@ -157,23 +158,31 @@ def _int8() -> object:
 
 def test_an_interrupted_run_goes_on_with_the_same_bits(wide: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [atom.fingerprint for atom in compress(wide, "whole", num_atoms=3).document.atoms]
-    done: list[int] = []
-    untouched = FactoredAtoms._factors
+    done: list[str] = []
+    untouched = FactorKernel.factors
 
-    def interrupted(self: FactoredAtoms, tensor: AlignedTensor, atom: int) -> dict[str, np.ndarray]:
-        if len(done) == len(LARGE) + 1:
+    def interrupted(self: FactorKernel, tensor: AlignedTensor, atom: int) -> dict[str, np.ndarray]:
+        if len(done) == 3 + 1:
             raise KeyboardInterrupt
-        done.append(atom)
+        done.append(tensor.name)
         return untouched(self, tensor, atom)
 
-    one = Store(wide.path, RunOptions(executor="serial"))
-    monkeypatch.setattr(FactoredAtoms, "_factors", interrupted)
+    def noted(self: FactorKernel, tensor: AlignedTensor, atom: int) -> dict[str, np.ndarray]:
+        done.append(tensor.name)
+        return untouched(self, tensor, atom)
+
+    events: list[Event] = []
+    one = Store(wide.path, RunOptions(executor="serial", listener=events.append))
+    monkeypatch.setattr(FactorKernel, "factors", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compress(one, "cut", num_atoms=3)
     first = len(done)
-    monkeypatch.setattr(FactoredAtoms, "_factors", lambda *given: done.append(given[2]) or untouched(*given))
+    monkeypatch.setattr(FactorKernel, "factors", noted)
     assert [atom.fingerprint for atom in compress(one, "cut", num_atoms=3).document.atoms] == whole
-    assert 0 not in done[first:]  # the first atom was there already
+    assert done[0] not in done[first:]  # all atoms had the first tensor already
+    assert set(done[first:]) == set(LARGE_NAMES[1:])
+    (resumed,) = [event for event in events if isinstance(event, Resumed)]
+    assert resumed.count > 0
 
 
 def test_an_adapter_of_a_recovered_vector_comes_from_the_factors(wide: Store, tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from taskvec.editing.edit import Editing
 from taskvec.errors import AlignmentError
 from taskvec.merging import cuts, magnitudes
 from taskvec.merging.computed import Computed
-from taskvec.merging.cuts import Span
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, ties
-from taskvec.streaming import AlignedTensor
+from taskvec.streaming import AlignedTensor, Chunk
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.checkpoints import save_folder
@@ -80,7 +79,7 @@ def test_equal_magnitudes_are_looked_for_only_where_they_must_be_known_beforehan
     read: list[int] = []
     spans = cuts.spans
 
-    def recorded(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Span]:
+    def recorded(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Chunk]:
         read.append(len(tensor.sources))
         return spans(tensor, first, stop)
 

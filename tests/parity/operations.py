@@ -29,6 +29,7 @@ WAYS: Mapping[str, RunOptions] = {
     "chunks larger than a block": RunOptions(memory=4 << 30, workers=2, max_chunk=4 * BLOCK),
     "more threads than units": RunOptions(memory=4 << 30, workers=16),
     "serial": RunOptions(memory=4 << 30, workers=4, executor="serial"),
+    "two processes": RunOptions(memory=4 << 30, workers=2, executor="processes", max_chunk=16 * TILE),
 }
 """How the same is run; a new executor is a row."""
 
@@ -124,6 +125,18 @@ def merge_by_ties(saved: SavedFamily, folder: Path, options: RunOptions) -> Byte
     return _files(folder / "out")
 
 
+def merge_whole_tensors(saved: SavedFamily, folder: Path, options: RunOptions) -> Bytes:
+    """Of tensors small enough; one merge reads another."""
+    small = make_family(
+        "abc", seed=2, layout={"w": np.empty((40, 30), np.float32), "v": np.empty((30, 50), np.float32)}
+    )
+    models = small.save(folder / "small")
+    store = Store.init(folder / "store", models.base, options)
+    store.add(models.finetuned)
+    edit(store, "base + 0.5*iso_c(a, ties(b, c, density=0.4)) + 0.25*linear(tsv(a, b), c)", folder / "out")
+    return _files(folder / "out")
+
+
 OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "inner products": gram,
     "add to a store": add,
@@ -133,4 +146,5 @@ OPERATIONS: Mapping[str, Callable[[SavedFamily, Path, RunOptions], Bytes]] = {
     "compress and edit from atoms": compress_and_edit,
     "decompose and edit from parts": decompose_and_edit,
     "merge by ties": merge_by_ties,
+    "merge whole tensors": merge_whole_tensors,
 }

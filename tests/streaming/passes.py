@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.table import TensorSource
-from taskvec.streaming import AlignedTensor, Chunk, Kernel, Located
+from taskvec.streaming import AlignedTensor, Chunk, ChunkKernel, Located
 from taskvec.testing.checkpoints import Array, raw_bits, tensor_info
 
 
@@ -79,7 +79,7 @@ class HeldSink:
         return b"".join(parts[start] for start in sorted(parts))
 
 
-class CopyAndCount(Kernel):
+class CopyAndCount(ChunkKernel):
     """Copies the base to every output and counts elements."""
 
     def begin(self, tensor: AlignedTensor) -> NDArray[np.int64]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from taskvec.adapters.whole_tensors import WholeTensors
 from taskvec.checkpoints import Checkpoint, CheckpointWriter, write_json_atomic
 from taskvec.checkpoints.lora.opening import CONFIG, WEIGHTS
 from taskvec.checkpoints.safetensors_file import safetensors_table
-from taskvec.linalg.truncation import Truncated
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
 from taskvec.streaming import RunOptions
@@ -36,26 +34,18 @@ class Joined:
     num_bytes: int
 
 
-def is_done(folder: Path, index: int) -> bool:
-    """Say whether a matrix was finished, by this run or an earlier one."""
-    return _note(folder, index).exists()
+def factors_path(folder: Path, index: int) -> Path:
+    """Return the file of the factors of a matrix."""
+    return folder / f".matrix_{index:05d}.safetensors"
 
 
-def write_matrix(folder: Path, index: int, layout: PeftLayout, info: TensorInfo, found: Truncated) -> None:
-    """Keep the factors of one matrix, and a note of what they lost."""
-    factors = layout.factors(info, found) if found.rank else {}
-    path = _part(folder, index)
+def write_factors(path: Path, factors: Mapping[str, NDArray[np.float32]]) -> None:
+    """Keep the factors of one matrix until all are there."""
     path.unlink(missing_ok=True)  # of a run that was killed
     infos = [TensorInfo(name, DType.F32, array.shape) for name, array in factors.items()]
-    with CheckpointWriter(folder, infos, filename=path.name) as writer:
+    with CheckpointWriter(path.parent, infos, filename=path.name) as writer:
         for name, array in factors.items():
             writer.write(name, 0, array.reshape(-1))
-    write_json_atomic(_note(folder, index), asdict(LoraMatrix(info.name, found.rank, found.energy, found.lost)))
-
-
-def finished(folder: Path, index: int) -> LoraMatrix:
-    """Return the note of a finished matrix."""
-    return LoraMatrix(**json.loads(_note(folder, index).read_bytes()))
 
 
 def join(
@@ -87,7 +77,7 @@ def join(
         What lies there now.
     """
     with ExitStack() as stack:
-        parts = [stack.enter_context(_opened(_part(folder, index))) for index in range(len(matrices))]
+        parts = [stack.enter_context(_opened(factors_path(folder, index))) for index in range(len(matrices))]
         infos = [TensorInfo(i.name, dtype, i.shape) for part in parts for i in part.tensors.values()]
         shapes = {name: edited.vector.base.checkpoint.tensors[name] for name in whole.names}
         infos += [TensorInfo(own, shapes[name].dtype, shapes[name].shape) for name, own in whole.names.items()]
@@ -100,8 +90,7 @@ def join(
                 writer.write(own, 0, _rounded(values, shapes[name].dtype))
     write_json_atomic(folder / CONFIG, peft_config(base, {m.name: m.rank for m in matrices if m.rank}, layout, whole))
     for index in range(len(matrices)):
-        _part(folder, index).unlink()
-        _note(folder, index).unlink()
+        factors_path(folder, index).unlink()
     return Joined((WEIGHTS, CONFIG), sum(i.num_params for i in infos), sum(i.nbytes for i in infos))
 
 
@@ -119,11 +108,3 @@ def _rounded(values: NDArray[np.float32], dtype: DType) -> NDArray[Any]:
 
 def _opened(path: Path) -> Checkpoint:
     return Checkpoint(str(path), path, safetensors_table(path))
-
-
-def _part(folder: Path, index: int) -> Path:
-    return folder / f".matrix_{index:05d}.safetensors"
-
-
-def _note(folder: Path, index: int) -> Path:
-    return folder / f".matrix_{index:05d}.json"

@@ -1,14 +1,11 @@
 """From a task vector to an adapter: every matrix at the rank that was asked for, the rest accounted for.
 
-Where all that makes up a matrix is low-rank already, its factors are put side by side and recompressed; a dense change
-is read whole, one matrix a worker, and cut to its leading singular directions. What is finished is kept beside the
-output until all is, so that an interrupted run goes on from there.
+What is finished is kept beside the output until all is, so that an interrupted run goes on from there.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,28 +14,22 @@ from typing import Any
 from blake3 import blake3
 
 from taskvec._version import __version__
-from taskvec.adapters.adapter_output import finished, is_done, join, write_matrix
-from taskvec.adapters.cost import plan_extraction, read_bytes
-from taskvec.adapters.deltas import truncated_delta
+from taskvec.adapters.adapter_output import factors_path, join
 from taskvec.adapters.peft_folder import PeftLayout
 from taskvec.adapters.result import LoraMatrix, LoraResult
 from taskvec.adapters.targets import Targets, has_transposed_layers, left_out
+from taskvec.adapters.truncating import TruncateKernel
 from taskvec.adapters.whole_tensors import WholeTensors, check_memory, whole_tensors
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics import rounding
-from taskvec.numerics.one_thread import one_thread_each
-from taskvec.streaming import AlignedTensor, Plan, PlannedPass, RunOptions, make_plan
-from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
-from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming import AlignedTensor, Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import align
 from taskvec.vectors.forms import Form
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.task_vector import Ref, TaskVector, products_of
-
-Numbered = tuple[int, AlignedTensor]
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,8 @@ class Extraction:
         if self.with_rest:
             self.vector.apply_to().warm_up()
             rounding.warm_up("widen")
-        planned = self._planned
+        job = self._job(Path(out))
+        planned = plan_pass(job.label, job.tensors, job.kernel, self.options)
         if self.with_rest:
             check_memory(self.vector.base.checkpoint, self._infos, self.options)
         passes = (planned, *self._rest.plan(self.options))
@@ -86,7 +78,7 @@ class Extraction:
         self.plan(out)
         base = self.vector.base.checkpoint
         with StagedOutput(Path(out), resume_key=self._key) as staged:
-            matrices = self._matrices(staged.directory)
+            matrices = self._matrices(staged)
             changed = self._left_out()
             factored = [matrix.name for matrix in matrices if matrix.rank]
             whole = whole_tensors(base, changed, factored) if self.with_rest else WholeTensors()
@@ -118,10 +110,12 @@ class Extraction:
     def _tensors(self) -> list[AlignedTensor]:
         return [self._aligned[info.name] for info in self._infos if info.name in self._aligned]
 
-    @cached_property
-    def _planned(self) -> PlannedPass:
-        label = f"cut {len(self._tensors)} matrices to {self.rule}"
-        return plan_extraction(label, self._tensors, self._forms, self.rule, self.options)
+    def _job(self, folder: Path) -> Job:
+        """Describe the pass that cuts all matrices, for running or for planning."""
+        files = {tensor.name: factors_path(folder, index) for index, tensor in enumerate(self._tensors)}
+        terms = tuple((form, self.vector.terms[form]) for form in self._forms)
+        kernel = TruncateKernel(terms, self.rule, self._layout, self.options.device, files)
+        return Job(f"cut {len(self._tensors)} matrices to {self.rule}", self._tensors, kernel)
 
     @property
     def _layout(self) -> PeftLayout:
@@ -147,23 +141,13 @@ class Extraction:
         said += ["with the rest"] if self.with_rest else []
         return blake3(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
-    def _matrices(self, folder: Path) -> tuple[LoraMatrix, ...]:
-        planned, listener, started = self._planned, self.options.listener, time.perf_counter()
-        items = list(enumerate(self._tensors))
-        waiting = [item for item in items if not is_done(folder, item[0])]
-        listener(PassStarted(planned.label, sum(read_bytes(tensor, self._forms) for _, tensor in waiting)))
-
-        def work(item: Numbered) -> int:
-            index, tensor = item
-            found = truncated_delta(tensor, self._forms, self.vector.terms, self.rule, self.options.device)
-            write_matrix(folder, index, self._layout, tensor.located[0].info, found)
-            return read_bytes(tensor, self._forms)
-
-        with one_thread_each():
-            for size in EXECUTORS[self.options.executor].run(work, waiting, planned.workers):
-                listener(BytesDone(planned.label, size))
-        listener(PassFinished(planned.label, time.perf_counter() - started))
-        return tuple(finished(folder, index) for index, _ in items)
+    def _matrices(self, staged: StagedOutput) -> tuple[LoraMatrix, ...]:
+        """Write the factors of every matrix to a staged folder; what a killed run left there is taken up."""
+        job = self._job(staged.directory)
+        with Journal(staged.journal_path, job_key(job)) as journal:
+            found = run(job, self.options, journal)
+        numbers = [(tensor.name, *found[tensor.name][0].tolist()) for tensor in self._tensors]
+        return tuple(LoraMatrix(name, int(rank), energy, lost) for name, rank, energy, lost in numbers)
 
 
 def extract_lora(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import starmap
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import CheckpointWriter
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import Backend, backend_for, warm_up
+from taskvec.numerics import backend_for, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, RunOptions, TensorSink, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, RunOptions, TensorSink, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.fingerprints import Digests, tensor_digest
 from taskvec.vectors.forms import Form
@@ -61,9 +62,7 @@ def atom_job(
     """
     centered = np.array([form.is_centered for form in forms], np.bool_)
     shared = {id(encoder): np.ascontiguousarray(encoder.T, np.float32) for encoder in encoders.values()}
-    kernel = _AtomKernel(
-        backend_for(options.device), centered, {name: shared[id(encoder)] for name, encoder in encoders.items()}
-    )
+    kernel = AtomKernel(options.device, centered, {name: shared[id(encoder)] for name, encoder in encoders.items()})
     label = f"write {kernel.num_atoms} atoms of {len(forms)} task vectors"
     return Job(label, [tensor for tensor in tensors if tensor.name in encoders], kernel, writers)
 
@@ -127,27 +126,47 @@ def atom_dtype(tensor: AlignedTensor) -> DType:
     return tensor.output_dtype or tensor.located[0].info.dtype
 
 
-class _AtomKernel(Kernel):
-    def __init__(
-        self, backend: Backend, centered: NDArray[np.bool_], encoders: Mapping[str, NDArray[np.float32]]
-    ) -> None:
-        self._backend = backend
-        self._centered = centered
-        self._encoders = encoders
-        self.num_atoms = max((len(encoder) for encoder in encoders.values()), default=0)
+@dataclass(frozen=True, eq=False)
+class AtomKernel(ChunkKernel):
+    """Rounded combinations of T deltas to as many outputs, their digests, and their products with each other and all.
+
+    Attributes:
+        device: Where to compute.
+        centered: Whether each delta is a difference from the base, ``(T,)``.
+        encoders: Tensor → its group's Bᵀ, float32 ``(K_g, T)``.
+    """
+
+    device: str
+    centered: NDArray[np.bool_]
+    encoders: Mapping[str, NDArray[np.float32]]
+
+    def __post_init__(self) -> None:
+        backend_for(self.device)  # a device that is not there is refused before anything is done
+
+    @cached_property
+    def num_atoms(self) -> int:
+        """M, of the group that has most."""
+        return max((len(encoder) for encoder in self.encoders.values()), default=0)
 
     def warm_up(self) -> None:
+        """Load the kernel."""
         warm_up("project")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
-        rows = len(self._encoders[tensor.name])
+        """Open the hashes and sums of a piece."""
+        rows = len(self.encoders[tensor.name])
         return HashedProducts(rows, (padded(rows), padded(rows + len(tensor.sources))))
 
     def process(self, chunk: Chunk, state: HashedProducts) -> None:
+        """Compute one chunk of every atom.
+
+        Raises:
+            NonFiniteError: If an atom is not finite.
+        """
         tensor = chunk.tensor
-        encoder = self._encoders[tensor.name]
-        is_finite = self._backend.project(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
+        encoder = self.encoders[tensor.name]
+        is_finite = backend_for(self.device).project(
+            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
             encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
         )  # fmt: skip
         if not is_finite:
@@ -159,19 +178,24 @@ class _AtomKernel(Kernel):
         state.hash(list(chunk.outputs[: len(encoder)]), [size] * len(encoder))
 
     def finish(self, state: HashedProducts) -> Arrays:
+        """Return digests and products of a piece."""
         rows = state.num_rows
-        return state.finish((rows, rows + len(self._centered)))
+        return state.finish((rows, rows + len(self.centered)))
 
     def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
+        """Join digests, add products."""
         return fold_hashed(total, part)
 
     def parameters(self) -> bytes:
-        encoders = [name.encode() + b"\0" + encoder.tobytes() for name, encoder in self._encoders.items()]
-        return self._centered.tobytes() + b"".join(encoders)
+        """Return what is combined, and how."""
+        encoders = [name.encode() + b"\0" + encoder.tobytes() for name, encoder in self.encoders.items()]
+        return self.centered.tobytes() + b"".join(encoders)
 
     def num_outputs(self, tensor: AlignedTensor, writers: int) -> int:  # noqa: ARG002
-        return len(self._encoders[tensor.name])
+        """Return the atoms of the tensor's group."""
+        return len(self.encoders[tensor.name])
 
     def scratch_bytes(self, num_sources: int) -> int:
+        """Return the bytes of the kernel's tiles and of the sums."""
         rows = padded(self.num_atoms + num_sources)
         return (rows + 1) * TILE * 4 + 2 * 8 * rows * padded(self.num_atoms)

@@ -10,29 +10,39 @@ Cost for R = Σ_t r_t columns: O((m + n)·R²) for each matrix and atom, (m + n)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.adapters.cost import plan_extraction, read_bytes
+from taskvec.adapters.truncating import factor_bytes, recompressed, recompressing_bytes
 from taskvec.bases.atoms import atom_filename
 from taskvec.checkpoints import CheckpointWriter
 from taskvec.checkpoints.factored import LEFT, RIGHT, factored_layout
-from taskvec.checkpoints.products import Product
 from taskvec.linalg.subspaces.rank_rule import RankRule
-from taskvec.linalg.truncation import Truncated, truncated_products
+from taskvec.numerics import rounding, warm_up
 from taskvec.numerics.codes import dtype_code
-from taskvec.numerics.one_thread import one_thread_each
+from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.numerics.rounding import round_into
-from taskvec.streaming import AlignedTensor, PlannedPass, RunOptions
-from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
-from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming import (
+    AlignedTensor,
+    Arrays,
+    Job,
+    Journal,
+    PlannedPass,
+    RunOptions,
+    TensorKernel,
+    TensorSink,
+    plan_pass,
+    run,
+)
+from taskvec.streaming.kernel import Written
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.forms import Form, LowRank
+from taskvec.vectors.factored_products import num_columns
+from taskvec.vectors.forms import Form
 from taskvec.vectors.matrix import matrix_shape
 
 Matrix = NDArray[np.float64]
@@ -53,7 +63,7 @@ def atom_ranks(
     """
     ranks = {}
     for tensor in tensors:
-        columns = sum(product.rank for form in forms for product in _products(form, tensor.name))
+        columns = num_columns(tensor, forms)
         most = columns if rank is None else min(rank, columns)
         info = TensorInfo(tensor.name, DType.F32, tensor.shape)
         ranks[info] = min(most, *matrix_shape(tensor)) if columns else 0
@@ -61,26 +71,92 @@ def atom_ranks(
     return ranks if numbers < sum(info.num_params for info in ranks) else None
 
 
+@dataclass(frozen=True)
+class FactorKernel(TensorKernel):
+    """Writes the two factors of every atom in every tensor; reduces nothing.
+
+    Attributes:
+        forms: The T forms.
+        encoders: Tensor → its group's B, ``(T, K_g)``.
+        ranks: Tensor → the rank of atoms in it.
+        dtype: The dtype of the factors.
+    """
+
+    remedy: ClassVar[str] = "compress fewer adapters at once (--tasks)"
+    forms: tuple[Form, ...]
+    encoders: Mapping[str, Matrix]
+    ranks: Mapping[str, int]
+    dtype: DType
+
+    def warm_up(self) -> None:
+        """Load what is called: here, and to measure what was written."""
+        warm_up("gram")
+        rounding.warm_up("round_into")
+        warm_up_linear_algebra()
+
+    def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
+        """Write one tensor of every atom that has it."""
+        for atom in range(self._count(tensor)):
+            for name, values in self.factors(tensor, atom).items():
+                writers[atom].write(name, 0, _rounded(values, self.dtype))
+        return ()
+
+    def factors(self, tensor: AlignedTensor, atom: int) -> dict[str, Matrix]:
+        """Return the two factors, filled up with zeros where fewer directions are left than were planned."""
+        rank, weights = self.ranks[tensor.name], self.encoders[tensor.name][:, atom].tolist()
+        found = recompressed(tensor, self.forms, weights, RankRule(rank=rank))
+        rows, columns = matrix_shape(tensor)
+        left, right = np.zeros((rows, rank)), np.zeros((rank, columns))
+        left[:, : found.rank], right[: found.rank] = found.left, found.right
+        return {LEFT + tensor.name: left, RIGHT + tensor.name: right}
+
+    def unit_bytes(self, tensor: AlignedTensor) -> int:
+        """Return what one atom takes; they are made one after another."""
+        return recompressing_bytes(tensor, self.forms)
+
+    def read_bytes(self, tensor: AlignedTensor, count: int) -> int:  # noqa: ARG002
+        """Count the factors of all forms, once for every atom."""
+        return self._count(tensor) * factor_bytes(tensor, num_columns(tensor, self.forms))
+
+    def written_bytes(self, tensor: AlignedTensor, count: int, writers: int) -> int:  # noqa: ARG002
+        """Count the factors of every atom."""
+        return self._count(tensor) * factor_bytes(tensor, self.ranks[tensor.name], self.dtype.itemsize)
+
+    def written(self, tensor: AlignedTensor, count: int, writers: Sequence[TensorSink]) -> Written:  # noqa: ARG002
+        """Yield the factors of every atom."""
+        rows, columns = matrix_shape(tensor)
+        rank = self.ranks[tensor.name]
+        for writer in writers[: self._count(tensor)]:
+            yield writer, LEFT + tensor.name, rows * rank
+            yield writer, RIGHT + tensor.name, rank * columns
+
+    def parameters(self) -> bytes:
+        """Return what is added up, and at which ranks."""
+        encoders = [name.encode() + encoder.tobytes() for name, encoder in self.encoders.items()]
+        said = repr(([form.identity for form in self.forms], dict(self.ranks), self.dtype))
+        return b"\0".join([said.encode(), *encoders])
+
+    def _count(self, tensor: AlignedTensor) -> int:
+        return int(self.encoders[tensor.name].shape[1])
+
+
+@dataclass(frozen=True)
 class FactoredAtoms:
     """The low-rank atoms of one design, to be planned or written.
 
     Attributes:
+        tensors: The combinable tensors, aligned over the forms.
+        forms: The T forms.
         encoders: Tensor → its group's B, ``(T, K_g)``.
+        ranks: Tensor → the rank of atoms in it; those of rank 0 are in no atom.
+        dtype: The dtype of the factors.
     """
 
-    def __init__(
-        self,
-        tensors: Sequence[AlignedTensor],
-        forms: Sequence[Form],
-        encoders: Mapping[str, Matrix],
-        ranks: Mapping[TensorInfo, int],
-        dtype: DType,
-    ) -> None:
-        self.encoders = encoders
-        self._forms = forms
-        self._dtype = dtype
-        self._ranks = {info.name: (info, rank) for info, rank in ranks.items() if rank}
-        self._tensors = [tensor for tensor in tensors if tensor.name in self._ranks]
+    tensors: Sequence[AlignedTensor]
+    forms: tuple[Form, ...]
+    encoders: Mapping[str, Matrix]
+    ranks: Mapping[TensorInfo, int]
+    dtype: DType
 
     @property
     def count(self) -> int:
@@ -89,72 +165,44 @@ class FactoredAtoms:
 
     def layout(self, atom: int) -> list[TensorInfo]:
         """Return the tensors of the file of an atom."""
-        return factored_layout(dict(self._ranks[tensor.name] for tensor in self._held(atom)), self._dtype)
+        held = {info: rank for info, rank in self.ranks.items() if rank and self._has(info, atom)}
+        return factored_layout(held, self.dtype)
+
+    def _has(self, tensor: TensorInfo, atom: int) -> bool:
+        return bool(self.encoders[tensor.name].shape[1] > atom)
+
+    def job(self, writers: tuple[TensorSink, ...] = ()) -> Job:
+        """Describe the pass, for running or for planning."""
+        ranks = {info.name: rank for info, rank in self.ranks.items() if rank}
+        kernel = FactorKernel(self.forms, self.encoders, ranks, self.dtype)
+        label = f"write {self.count} low-rank atoms of {len(self.forms)} task vectors"
+        return Job(label, [tensor for tensor in self.tensors if tensor.name in ranks], kernel, writers)
 
     def plan(self, options: RunOptions) -> PlannedPass:
-        """Return what writing all atoms costs; they are written one after another."""
-        most = max((rank for _, rank in self._ranks.values()), default=1)
-        remedy = "compress fewer adapters at once (--tasks)"
-        label = f"write {self.count} low-rank atoms of {len(self._forms)} task vectors"
-        return plan_extraction(
-            label, self._tensors, self._forms, RankRule(rank=most), options, times=self.count, remedy=remedy
-        )
+        """Return what writing all atoms costs."""
+        job = self.job()
+        return plan_pass(job.label, job.tensors, job.kernel, options)
 
-    def write(self, folder: Path, options: RunOptions) -> list[Path]:
-        """Write every atom to its own file, unless that was done.
+    def write(self, folder: Path, options: RunOptions, journal: Journal, *, resume: bool = False) -> list[Path]:
+        """Write every atom to its own file.
 
         Args:
             folder: Where to write.
             options: The limits.
+            journal: Where to note what is finished.
+            resume: Keep the files that a killed run of the same job left there.
 
         Returns:
             The files.
         """
-        planned, started = self.plan(options), time.perf_counter()
-        options.listener(PassStarted(planned.label, planned.read_bytes))
-        paths = [self._write(atom, folder, options, planned) for atom in range(self.count)]
-        options.listener(PassFinished(planned.label, time.perf_counter() - started))
-        return paths
-
-    def _held(self, atom: int) -> list[AlignedTensor]:
-        return [tensor for tensor in self._tensors if self.encoders[tensor.name].shape[1] > atom]
-
-    def _write(self, atom: int, folder: Path, options: RunOptions, planned: PlannedPass) -> Path:
-        target = folder / atom_filename(atom)
-        if target.exists():
-            return target
-        unfinished = folder / f".{target.name}"
-        unfinished.unlink(missing_ok=True)
-        with one_thread_each(), CheckpointWriter(folder, self.layout(atom), filename=unfinished.name) as writer:
-
-            def work(tensor: AlignedTensor) -> int:
-                for name, values in self._factors(tensor, atom).items():
-                    writer.write(name, 0, _rounded(values, self._dtype))
-                return read_bytes(tensor, self._forms)
-
-            for size in EXECUTORS[options.executor].run(work, self._held(atom), planned.workers):
-                options.listener(BytesDone(planned.label, size))
-        unfinished.rename(target)
-        return target
-
-    def _factors(self, tensor: AlignedTensor, atom: int) -> dict[str, Matrix]:
-        """Return the two factors, filled up with zeros where fewer directions are left than were planned."""
-        _, rank = self._ranks[tensor.name]
-        weights = self.encoders[tensor.name][:, atom].tolist()
-        terms = [
-            (weight, product)
-            for weight, form in zip(weights, self._forms, strict=True)
-            for product in _products(form, tensor.name)
-        ]
-        found: Truncated = truncated_products(terms, RankRule(rank=rank))
-        rows, columns = matrix_shape(tensor)
-        left, right = np.zeros((rows, rank)), np.zeros((rank, columns))
-        left[:, : found.rank], right[: found.rank] = found.left, found.right
-        return {LEFT + tensor.name: left, RIGHT + tensor.name: right}
-
-
-def _products(form: Form, tensor: str) -> tuple[Product, ...]:
-    return (form.products(tensor) or ()) if isinstance(form, LowRank) else ()
+        names = [atom_filename(atom) for atom in range(self.count)]
+        writers = tuple(
+            CheckpointWriter(folder, self.layout(atom), filename=name, resume=resume) for atom, name in enumerate(names)
+        )
+        run(self.job(writers), options, journal)
+        for writer in writers:
+            writer.close()
+        return [folder / name for name in names]
 
 
 def _rounded(values: Matrix, dtype: DType) -> NDArray[Any]:

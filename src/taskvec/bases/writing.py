@@ -71,7 +71,7 @@ def write_measured(request: Request, design: Design, staged: StagedOutput) -> Me
         Digests and inner products of the atoms as written.
     """
     if request.ranks is not None:
-        return _write_factored(request, factored_atoms(request, design.encoders()), staged)
+        return _write_factored(request, design, staged)
     if request.is_quantized:
         return _write_quantized(request, design, staged)
     written = _write_plain(request, design, staged, staged.directory)
@@ -107,9 +107,11 @@ def factored_atoms(request: Request, encoders: Mapping[str, Matrix]) -> Factored
     return FactoredAtoms(request.alignment.tensors, request.forms, encoders, ranks, request.factor_dtype)
 
 
-def _write_factored(request: Request, atoms: FactoredAtoms, staged: StagedOutput) -> MeasuredAtoms:
+def _write_factored(request: Request, design: Design, staged: StagedOutput) -> MeasuredAtoms:
     """Write atoms as factors, and take inner products from these."""
-    paths, base = atoms.write(staged.directory, request.store.options), request.store.base.checkpoint
+    atoms, base = factored_atoms(request, design.encoders()), request.store.base.checkpoint
+    with Journal(staged.journal_path, design_key(request, design)) as journal:
+        paths = atoms.write(staged.directory, request.store.options, journal, resume=staged.is_resumed)
     opened = [LowRank(Source(path.name, open_factored(open_checkpoint(path), base.tensors))) for path in paths]
     products = atom_products(base, opened, request.forms, request.allow).compute(request.store.options)
     return MeasuredAtoms(_digests(request, paths), split_products(products, len(paths)))

@@ -13,7 +13,7 @@ from taskvec.checkpoints.products import Stored, Values
 from taskvec.checkpoints.table import TensorSource, TensorTable, calls_of
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
-from taskvec.types import DType, TensorInfo
+from taskvec.types import DType, Grain, TensorInfo
 
 _PIECE = 1 << 16  # elements widened at once
 _FLOAT_BYTES = 4
@@ -67,6 +67,11 @@ class Same(TensorSource):
     def calls(self) -> tuple[str, ...]:
         """Those of the tensor."""
         return self._source.calls
+
+    @property
+    def grain(self) -> Grain:
+        """That of the tensor."""
+        return self._source.grain
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""

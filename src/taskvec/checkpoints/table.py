@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from taskvec.checkpoints.files import PinnedFile
-from taskvec.types import TensorInfo
+from taskvec.types import Grain, TensorInfo
 
 RawArray = NDArray[Any]
 """An array of a dtype's ``storage``: the raw bits."""
@@ -36,6 +36,11 @@ class TensorSource(ABC):
     def is_stored(self) -> bool:
         """Whether bytes are read from a file, rather than made."""
         return True
+
+    @property
+    def grain(self) -> Grain:
+        """How much of the tensor is made at once: where that is all of it, one worker should read it whole."""
+        return Grain.ELEMENTS
 
     @abstractmethod
     def read_into(self, offset: int, out: memoryview) -> None:

@@ -237,7 +237,8 @@ class Running(Reporting):
 
     Attributes:
         memory: SIZE that is allowed for the whole process; that of :class:`RunOptions` if not given.
-        workers: Threads; one a processor if not given.
+        workers: Threads, or processes; one a processor if not given.
+        executor: Where they are; that of :class:`RunOptions` if not given.
         device: Where to compute.
         dry_run: Plan, and do nothing.
     """
@@ -248,7 +249,16 @@ class Running(Reporting):
     ] = None
     workers: Annotated[
         int | None,
-        typer.Option("-j", min=1, metavar="N", help="Threads that read and compute; one a processor if not given."),
+        typer.Option("-j", min=1, metavar="N", help="Workers that read and compute; one a processor if not given."),
+    ] = None
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor",
+            metavar="serial|threads|processes",
+            help="Where workers are: in this process, or in ones that it starts and that take their own memory; "
+            "threads if not given. Results are the same.",
+        ),
     ] = None
     device: Annotated[
         str, typer.Option("--device", metavar="DEVICE", help="Where to compute: cpu, or a torch device such as cuda.")
@@ -262,6 +272,17 @@ class Running(Reporting):
         from taskvec.streaming.plan import RunOptions
 
         options = RunOptions(device=self.device, listener=listener)
+        if self.executor is not None:
+            options = _with_executor(options, self.executor)
         if self.memory is not None:
             options = replace(options, memory=size_option(self.memory, "--memory"))
         return options if self.workers is None else replace(options, workers=self.workers)
+
+
+def _with_executor(options: RunOptions, executor: str) -> RunOptions:
+    from taskvec.errors import TaskvecError
+
+    try:
+        return replace(options, executor=executor)
+    except TaskvecError as error:
+        raise typer.BadParameter(str(error), param_hint="--executor") from None

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
-from taskvec.components.matrix_pass import Numbered, over_matrices
-from taskvec.components.matrix_plan import base_bytes, plan_matrices, task_bytes, with_threads
-from taskvec.components.request import Request, Wanted
-from taskvec.components.splitting import read_factors
+from taskvec.components.request import Request, Splitting, Wanted
+from taskvec.components.splitting import TaskMatrices
 from taskvec.errors import DecompositionError
-from taskvec.linalg.subspaces.attribution import SharesOfMatrix, shares_of
+from taskvec.linalg.subspaces.attribution import shares_of
 from taskvec.linalg.subspaces.sides import Side
+from taskvec.numerics import warm_up
+from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.store.store import Store
-from taskvec.streaming import AlignedTensor, Plan, make_plan
+from taskvec.streaming import AlignedTensor, Arrays, Job, Plan, TensorKernel, TensorSink, make_plan, plan_pass, run
 from taskvec.vectors.alignment import align
-from taskvec.vectors.forms import Form
 from taskvec.vectors.matrix import MatrixReader, matrix_shape
 from taskvec.vectors.saved_vectors import form_of
 from taskvec.vectors.task_vector import Ref
-
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,51 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class _Unknown:
-    tensor: AlignedTensor
-    form: Form
+class ShareKernel(TensorKernel):
+    """Measures an unknown matrix, the last source of a tensor, against the spaces of the tasks before it.
+
+    A matrix is reduced to the energies of the unknown and of its shared part ``(2,)``, and for every task of its unique
+    part and what chance would give ``(2, T)``.
+
+    Attributes:
+        splitting: How the tasks' matrices are split.
+        is_centered: Whether the unknown delta is its difference from the base.
+    """
+
+    remedy: ClassVar[str] = "use --rank with less"
+    splitting: Splitting
+    is_centered: bool
+
+    def warm_up(self) -> None:
+        """Load what is called."""
+        warm_up("deltas", "gram")
+        warm_up_linear_algebra()
+
+    def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
+        """Read the tasks one after another, and then the unknown; the base is let go between the two."""
+        how = self.splitting
+        known, unknown = (replace(tensor, sources=part) for part in (tensor.sources[:-1], tensor.sources[-1:]))
+        matrices = TaskMatrices(MatrixReader(known, how.centered), how, threads)
+        bases = {task: how.side.basis(matrices.factors(t)) for t, task in enumerate(how.tasks)}
+        del matrices
+        shared = how.sharing.share(list(bases.values()), how.side.dimension(matrix_shape(tensor))).directions.vectors
+        matrix = MatrixReader(unknown, [self.is_centered]).finite_delta(0)
+        found = shares_of(matrix if how.side is Side.LEFT else np.ascontiguousarray(matrix.T), bases, shared)
+        by_task = [[shares[task] for task in how.tasks] for shares in (found.unique, found.chance)]
+        return np.array([found.energy, found.shared]), np.array(by_task)
+
+    def unit_bytes(self, tensor: AlignedTensor) -> int:
+        """Return the most that splitting the tasks' matrices holds at once."""
+        return self.splitting.unit_bytes(tensor)
+
+    def read_bytes(self, tensor: AlignedTensor, count: int) -> int:
+        """Count the base twice, every task and the unknown once."""
+        own = count * tensor.base.info.dtype.itemsize if tensor.base else 0
+        return tensor.read_bytes(count) + own
+
+    def parameters(self) -> bytes:
+        """Return how matrices are split."""
+        return f"{self.splitting} {self.is_centered}".encode()
 
 
 def attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Attribution:
@@ -85,23 +123,16 @@ def attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Attribution:
     """
     request = _request(store, wanted)
     with open_checkpoint(ref) as unknown:
-        tensors = _unknown_tensors(unknown, store)
-        sizes = _read_bytes(request, tensors)
-
-        def work(item: Numbered) -> SharesOfMatrix:
-            return _shares(item, tensors[item[1].name], threaded)
-
-        planned = plan_matrices(request, _label(ref, request), sizes)
-        threaded = with_threads(request, planned)
-        found = list(over_matrices(work, list(enumerate(request.matrices)), request, planned, sizes))
-    energy = sum(shares.energy for shares in found)
+        found = run(_job(request, ref, unknown), store.options)
+    energy, shared = np.add.reduce([arrays[0] for arrays in found.values()]).tolist()
     if energy <= 0:
         raise DecompositionError(f"{ref}: equals the base {store.base} in every matrix: there is nothing to attribute")
+    unique, chance = (np.add.reduce([arrays[1] for arrays in found.values()]) / energy).tolist()
     return Attribution(
         ref=str(ref),
-        shared=sum(shares.shared for shares in found) / energy,
-        unique={task: sum(shares.unique[task] for shares in found) / energy for task in request.tasks},
-        chance={task: sum(shares.chance[task] for shares in found) / energy for task in request.tasks},
+        shared=shared / energy,
+        unique=dict(zip(request.tasks, unique, strict=True)),
+        chance=dict(zip(request.tasks, chance, strict=True)),
     )
 
 
@@ -118,8 +149,8 @@ def plan_attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Plan:
     """
     request = _request(store, wanted)
     with open_checkpoint(ref) as unknown:
-        sizes = _read_bytes(request, _unknown_tensors(unknown, store))
-    return make_plan([plan_matrices(request, _label(ref, request), sizes)], store.options)
+        job = _job(request, ref, unknown)
+        return make_plan([plan_pass(job.label, job.tensors, job.kernel, store.options)], store.options)
 
 
 def _request(store: Store, wanted: Wanted) -> Request:
@@ -129,36 +160,17 @@ def _request(store: Store, wanted: Wanted) -> Request:
         DecompositionError: If both sides, groups or a control are asked for.
     """
     request = Request.of(store, **wanted)
-    if request.side is Side.BOTH or len(request.tree) > 1 or request.control:
+    how = request.splitting
+    if how.side is Side.BOTH or len(how.tree) > 1 or how.control:
         raise DecompositionError("attribution looks at one side of all tasks: use left or right, no groups, no control")
     return request
 
 
-def _unknown_tensors(unknown: Checkpoint, store: Store) -> Mapping[str, _Unknown]:
+def _job(request: Request, ref: Ref, unknown: Checkpoint) -> Job:
+    """Describe the pass: the matrices of all tasks, with that of the unknown behind them."""
+    store = request.store
     form = form_of(unknown, store.base, store.options)
-    return {tensor.name: _Unknown(tensor, form) for tensor in align(store.base.checkpoint, [form]).combinable}
-
-
-def _read_bytes(request: Request, unknown: Mapping[str, _Unknown]) -> list[int]:
-    """Return what is read for each matrix: the base twice, every task and the unknown once."""
-    return [
-        2 * base_bytes(tensor) + task_bytes(tensor) + task_bytes(unknown[tensor.name].tensor)
-        for tensor in request.matrices
-    ]
-
-
-def _label(ref: Ref, request: Request) -> str:
-    return f"attribute {ref} to {len(request.tasks)} task vectors in {len(request.matrices)} matrices"
-
-
-def _shares(item: Numbered, unknown: _Unknown, request: Request) -> SharesOfMatrix:
-    bases = _bases(MatrixReader(item[1], request.forms), request)
-    dimension = request.side.dimension(matrix_shape(item[1]))
-    shared = request.sharing.share(list(bases.values()), dimension).directions.vectors
-    matrix = MatrixReader(unknown.tensor, [unknown.form]).finite_delta(0)
-    return shares_of(matrix if request.side is Side.LEFT else np.ascontiguousarray(matrix.T), bases, shared)
-
-
-def _bases(reader: MatrixReader, request: Request) -> dict[str, Matrix]:
-    """Return the singular directions of every task; the base is let go before the unknown is read."""
-    return {task: request.side.basis(read_factors(reader, t, request)) for t, task in enumerate(request.tasks)}
+    own = {tensor.name: tensor.sources for tensor in align(store.base.checkpoint, [form]).combinable}
+    tensors = tuple(replace(tensor, sources=(*tensor.sources, *own[tensor.name])) for tensor in request.matrices)
+    label = f"attribute {ref} to {len(request.tasks)} task vectors in {len(request.matrices)} matrices"
+    return Job(label, tensors, ShareKernel(request.splitting, form.is_centered))

@@ -13,8 +13,8 @@ from typing import Unpack
 
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.components.decomposition import Decomposition
-from taskvec.components.matrix_pass import factor_filename, forget_notes, plan_splitting, run_matrices
 from taskvec.components.request import Request, Wanted
+from taskvec.components.splitting import document_of, factor_filename, split_job
 from taskvec.errors import DecompositionError
 from taskvec.store.document import SourceDocument
 from taskvec.store.kinds.decompositions import (
@@ -27,7 +27,7 @@ from taskvec.store.kinds.decompositions import (
 from taskvec.store.linked import describe_source
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.store.store import Store
-from taskvec.streaming import Plan, PlannedPass, make_plan
+from taskvec.streaming import Journal, Plan, job_key, make_plan, plan_pass, run
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint
 
 
@@ -48,16 +48,14 @@ def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
     there = _already_there(request)
     if there is not None:
         return Decomposition(store, request.tasks, there)
-    planned = plan_splitting(request)
-    _plan(request, planned)
+    _plan(request)
     key = request.key()
     folder = store.documents.free_object(key[:32])
     with StagedOutput(folder, resume_key=key) as staged:
-        matrices = run_matrices(request, planned, staged.directory)
+        matrices = _split(request, staged)
         weight_map = _weight_map(matrices)
         if weight_map:
             digests = _indexed(store, staged.directory, weight_map)
-            forget_notes(staged.directory)
             staged.publish()
     document = _described(request, matrices, _factors(store, folder, digests) if weight_map else None)
     publish_newest(store.documents.of(DECOMPOSITIONS), document)
@@ -77,15 +75,24 @@ def plan_decompose(store: Store, **wanted: Unpack[Wanted]) -> Plan:
     request = Request.of(store, **wanted)
     if _already_there(request) is not None:
         return make_plan([], store.options)
-    return _plan(request, plan_splitting(request))
+    return _plan(request)
 
 
-def _plan(request: Request, planned: PlannedPass) -> Plan:
+def _plan(request: Request) -> Plan:
     """Check memory and disk; where a share of the energy is given, factors are far smaller than they could be."""
-    is_bounded = request.rule.rank is not None
-    needed = planned.written_bytes if is_bounded else 0
-    plan = make_plan([planned], request.store.options, target=request.store.path, output_bytes=needed)
+    store, job = request.store, split_job(request, request.store.path)
+    planned = plan_pass(job.label, job.tensors, job.kernel, store.options)
+    needed = planned.written_bytes if request.splitting.rule.rank is not None else 0
+    plan = make_plan([planned], store.options, target=store.path, output_bytes=needed)
     return replace(plan, output_bytes=planned.written_bytes)
+
+
+def _split(request: Request, staged: StagedOutput) -> tuple[MatrixDocument, ...]:
+    """Write the factors of every matrix to a staged folder; what a killed run left there is taken up."""
+    job = split_job(request, staged.directory)
+    with Journal(staged.journal_path, job_key(job)) as journal:
+        found = run(job, request.store.options, journal)
+    return tuple(document_of(found[tensor.name]) for tensor in request.matrices)
 
 
 def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:
@@ -148,9 +155,9 @@ def _described(
 ) -> DecompositionDocument:
     return DecompositionDocument(
         wanted=dict(request.wanted),
-        side=request.side.value,
+        side=request.splitting.side.value,
         tasks=request.task_documents(),
-        groups=tuple(TaskGroupDocument(name=group.name, tasks=group.tasks) for group in request.tree),
+        groups=tuple(TaskGroupDocument(name=group.name, tasks=group.tasks) for group in request.splitting.tree),
         matrices=matrices,
         factors=factors,
         nbytes=sum(state.size for state in factors.files) if factors else 0,

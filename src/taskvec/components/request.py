@@ -13,18 +13,21 @@ from taskvec._version import __version__
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.controls import Control
 from taskvec.linalg.subspaces.nested import TaskGroup, task_tree
+from taskvec.linalg.subspaces.precise import WIDENED_BYTES
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
+from taskvec.linalg.subspaces.singular import search_bytes
 from taskvec.linalg.subspaces.subspaces import SubspaceRule
 from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.forms import Form
-from taskvec.vectors.matrix import matrix_shape
+from taskvec.vectors.matrix import base_bytes, matrix_shape
 
 Choice = TypeVar("Choice", Side, Control)
+
+_SINGLE, _DOUBLE = 4, 8  # bytes of a number
 
 
 class Wanted(TypedDict, total=False):
@@ -56,38 +59,74 @@ class Wanted(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Request:
-    """What was asked for, checked.
+class Splitting:
+    """How the matrices of T task vectors are looked at: plain data, all that one matrix needs to be split.
 
     Attributes:
-        store: The store.
         tasks: The T names.
-        documents: What the store knows of them.
-        forms: The T forms.
-        matrices: The tensors to be split, aligned over the forms.
+        centered: Whether each delta is a difference from the base.
         rule: How many singular directions count.
         sharing: How the shared subspace is found.
         side: Which spaces are looked at.
         tree: All tasks, then the groups within them.
         control: What stands in place of the shared directions.
         seed: The key of what is random.
-        wanted: What was asked for, as keywords.
-        threads: How many may work at one matrix.
+        device: Where to multiply.
     """
 
-    store: Store
     tasks: tuple[str, ...]
-    documents: tuple[VectorDocument, ...]
-    forms: tuple[Form, ...]
-    matrices: tuple[AlignedTensor, ...]
+    centered: tuple[bool, ...]
     rule: RankRule
     sharing: SubspaceRule
     side: Side
     tree: tuple[TaskGroup, ...]
     control: Control | None
     seed: int
+    device: str
+
+    def unit_bytes(self, tensor: AlignedTensor) -> int:
+        """Return the most that splitting one matrix holds at once."""
+        shape = matrix_shape(tensor)
+        short, both = min(shape), sum(shape)
+        rank, tasks = self.rule.most(short), len(self.tasks)
+        copies = _SINGLE * tensor.num_params * (2 if self.control else 1)
+        factors = 2 * _DOUBLE * both * rank
+        widths = [space.dimension(shape) for space in self.side.spaces]
+        bases = 3 * _DOUBLE * tasks * rank * sum(widths)
+        meeting = 4 * _DOUBLE * min(tasks * rank, max(widths)) ** 2
+        search = search_bytes(shape, rank)
+        return base_bytes(tensor) + copies + factors + bases + max(search, meeting) + 3 * WIDENED_BYTES
+
+    def factor_bytes(self, tensor: AlignedTensor) -> int:
+        """Return the most that the factors of one matrix take: all that a rank, or the matrix, lets be shared."""
+        height, width = matrix_shape(tensor)
+        rank = self.rule.most(min(height, width))
+        common, own = (width, height) if self.side is Side.RIGHT else (height, width)
+        return _SINGLE * rank * (len(self.tree) * common + len(self.tasks) * own)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, checked.
+
+    Attributes:
+        store: The store.
+        documents: What the store knows of the T task vectors.
+        matrices: The tensors to be split, aligned over their forms.
+        splitting: How.
+        wanted: What was asked for, as keywords.
+    """
+
+    store: Store
+    documents: tuple[VectorDocument, ...]
+    matrices: tuple[AlignedTensor, ...]
+    splitting: Splitting
     wanted: Mapping[str, Any]
-    threads: int = 1
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The T names."""
+        return self.splitting.tasks
 
     @classmethod
     def of(cls, store: Store, **wanted: Unpack[Wanted]) -> Request:
@@ -122,10 +161,12 @@ class Request:
         aligned = align(store.base.checkpoint, forms, allow).combinable
         least = 1 if wanted.get("one_dimensional") else 2
         matrices = tuple(t for t in aligned if len(t.shape) >= least and t.num_params)
-        request = cls(
-            store, names, documents, forms, matrices, rule, sharing, side, tree, control, wanted.get("seed", 0),
-            _plain({key: value for key, value in wanted.items() if key != "tasks" and value is not None}),
+        splitting = Splitting(
+            names, tuple(form.is_centered for form in forms), rule, sharing, side, tree, control,
+            wanted.get("seed", 0), store.options.device,
         )  # fmt: skip
+        plain = _plain({key: value for key, value in wanted.items() if key != "tasks" and value is not None})
+        request = cls(store, documents, matrices, splitting, plain)
         request._check_rank()
         return request
 
@@ -150,10 +191,11 @@ class Request:
         """
         if not self.matrices:
             raise DecompositionError(f"{self.store.path} holds no matrices: there is nothing to split")
-        widest = max(self.side.dimension(matrix_shape(tensor)) for tensor in self.matrices)
-        if self.rule.rank is not None and self.rule.rank >= widest:
+        widest = max(self.splitting.side.dimension(matrix_shape(tensor)) for tensor in self.matrices)
+        rank = self.splitting.rule.rank
+        if rank is not None and rank >= widest:
             raise DecompositionError(
-                f"rank {self.rule.rank} is the full rank of every matrix (the largest has {widest} directions), and "
+                f"rank {rank} is the full rank of every matrix (the largest has {widest} directions), and "
                 f"at full rank everything is shared: use a smaller --rank, such as {max(1, widest // 6)}"
             )
 

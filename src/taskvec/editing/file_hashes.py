@@ -11,15 +11,29 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from taskvec.checkpoints import write_json_atomic
+import numpy as np
+
+from taskvec.checkpoints import Checkpoint, write_json_atomic
+from taskvec.checkpoints.local_files import files_in_use
 from taskvec.checkpoints.strict_json import parse_object
-from taskvec.errors import CheckpointError, OutputError
-from taskvec.streaming import PlannedPass, RunOptions
-from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
-from taskvec.streaming.executors import EXECUTORS
-from taskvec.streaming.memory import resident_bytes
+from taskvec.checkpoints.table import FileSpan, TensorTable
+from taskvec.errors import OutputError
+from taskvec.streaming import (
+    AlignedTensor,
+    Arrays,
+    Job,
+    Located,
+    PlannedPass,
+    RunOptions,
+    TensorKernel,
+    TensorSink,
+    plan_pass,
+    run,
+)
+from taskvec.types import DType, TensorInfo
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BUFFER = 1 << 20
@@ -41,12 +55,11 @@ def known_hash(path: Path) -> str | None:
 
 def plan_hashes(paths: Iterable[Path], options: RunOptions) -> tuple[PlannedPass, ...]:
     """Plan what :func:`hash_files` has to read; nothing where all hashes are known."""
-    unknown = [path for path in paths if known_hash(path) is None]
+    unknown = [path for path in dict.fromkeys(paths) if known_hash(path) is None]
     if not unknown:
         return ()
-    workers = min(options.workers, len(unknown))
-    projected = resident_bytes() + workers * _BUFFER
-    return (PlannedPass(_label(unknown), _size(unknown), 0, len(unknown), workers, _BUFFER, projected, forgets=False),)
+    job = _job(unknown)
+    return (plan_pass(job.label, job.tensors, job.kernel, options),)
 
 
 def hash_files(paths: Iterable[Path], options: RunOptions) -> Mapping[Path, str]:
@@ -61,44 +74,52 @@ def hash_files(paths: Iterable[Path], options: RunOptions) -> Mapping[Path, str]
 
     Raises:
         CheckpointError: If a file cannot be read.
+        SourceChangedError: If one changed meanwhile.
     """
     every = list(dict.fromkeys(paths))
     known = {path: value for path in every if (value := known_hash(path)) is not None}
     unknown = sorted(set(every) - set(known), key=lambda path: (-path.stat().st_size, str(path)))
-    return {**known, **(_read_all(unknown, options) if unknown else {})}
+    found = run(_job(unknown), options) if unknown else {}
+    return {**known, **{path: found[str(path)][0].tobytes().hex() for path in unknown}}
 
 
-def _read_all(paths: Sequence[Path], options: RunOptions) -> dict[Path, str]:
-    label, began = _label(paths), time.perf_counter()
-    options.listener(PassStarted(label, _size(paths)))
-
-    def read(path: Path) -> str:
-        value = _sha256(path)
-        options.listener(BytesDone(label, path.stat().st_size))
-        return value
-
-    found = EXECUTORS[options.executor].run(read, paths, options.workers)
-    hashes = dict(zip(paths, found, strict=True))
-    options.listener(PassFinished(label, time.perf_counter() - began))
-    return hashes
+def _job(paths: Sequence[Path]) -> Job:
+    """Describe the pass that hashes files, each as a tensor of bytes."""
+    label = f"hash {len(paths)} file{'s' if len(paths) > 1 else ''} (SHA-256)"
+    return Job(label, [_bytes_of(path) for path in paths], HashKernel())
 
 
-def _sha256(path: Path) -> str:
-    """Read a file and remember what was found.
+def _bytes_of(path: Path) -> AlignedTensor:
+    file = files_in_use().pin(path)
+    info = TensorInfo(str(path), DType.U8, (file.size,))
+    table = TensorTable({info.name: info}, {info.name: FileSpan(file, 0)}, (file,))
+    return AlignedTensor(info.name, info.shape, None, (Located(Checkpoint(str(path), path, table), info),))
 
-    Raises:
-        CheckpointError: If it cannot be read.
-    """
-    record = _record(path)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-        is_at_rest = time.time_ns() - path.stat().st_mtime_ns > _REST_NS
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
-    if is_at_rest and record == _record(path):
-        _remember(record, path, digest.hexdigest())
-    return digest.hexdigest()
+
+@dataclass(frozen=True)
+class HashKernel(TensorKernel):
+    """SHA-256 of a tensor of bytes, as 32 of them; remembered where the file was at rest."""
+
+    def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
+        """Read a file and remember what was found."""
+        (located,), path = tensor.sources, Path(tensor.name)
+        record, is_at_rest = _record(path), time.time_ns() - path.stat().st_mtime_ns > _REST_NS
+        digest, buffer = hashlib.sha256(), np.empty(min(_BUFFER, tensor.num_params), np.uint8)
+        for start in range(0, tensor.num_params, _BUFFER):
+            count = min(_BUFFER, tensor.num_params - start)
+            located.read_into(start, count, buffer)
+            digest.update(buffer[:count].data)
+        if is_at_rest and record == _record(path):
+            _remember(record, path, digest.hexdigest())
+        return (np.frombuffer(digest.digest(), np.uint8),)
+
+    def unit_bytes(self, tensor: AlignedTensor) -> int:  # noqa: ARG002
+        """Return the bytes that are read at once."""
+        return _BUFFER
+
+    def parameters(self) -> bytes:
+        """Return nothing: there is one way to hash."""
+        return b""
 
 
 def _remember(record: Path, path: Path, value: str) -> None:
@@ -115,11 +136,3 @@ def _record(path: Path) -> Path:
     state = f"{path.absolute()}|{stat.st_dev}|{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "taskvec" / "sha256" / f"{hashlib.sha256(state.encode()).hexdigest()}.json"
-
-
-def _label(paths: Sequence[Path]) -> str:
-    return f"hash {len(paths)} file{'s' if len(paths) > 1 else ''} (SHA-256)"
-
-
-def _size(paths: Iterable[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -26,12 +25,14 @@ from taskvec.merging.reading import (
     stored_bytes,
     stored_elements,
 )
-from taskvec.methods.method import Fused
+from taskvec.methods.method import Formula, Fused, Method
 from taskvec.methods.part import Array, Grain, Part
 from taskvec.methods.settings import Settings
+from taskvec.methods.statistic import Cuts
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.one_thread import one_thread_each
 from taskvec.streaming import AlignedTensor, RunOptions, calls_of_reading
+from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.units import BLOCK
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Source
@@ -39,14 +40,13 @@ from taskvec.vectors.forms import Dense, Source
 Found = Mapping[str, tuple[Any, ...]]
 """Tensor → what a method's statistics found in it, one of each."""
 
-_WHOLE_BYTES = 200  # of an element while a whole tensor is merged: factors, what finds them, the last results
+_WHOLE_BYTES = 192  # of an element while a whole tensor is merged: factors, and what finds them
 _MORE_TILES = 8  # of a kernel that merges what is stored, beside those of the vectors: signs, sums and shares
 _NO_ROW = np.empty(0, np.float32)
-_KEPT = 2  # whole results that are kept: that of the tensor being read, and that of the one before it
 
 
 class _Own(threading.local):
-    """What a thread has of its own: room that it reads to again and again, and the block that it merged last."""
+    """What a thread has of its own: room that it reads to again and again, and the block or tensor it merged last."""
 
     def __init__(self, size: int) -> None:
         self.space: Raw = np.empty(size, np.uint8)
@@ -55,30 +55,56 @@ class _Own(threading.local):
 
 
 @dataclass(frozen=True)
+class Known:
+    """What was measured, as it travels."""
+
+    values: Found
+
+    def __call__(self) -> Found:
+        """Return it."""
+        return self.values
+
+
+@dataclass(frozen=True)
 class Computed:
-    """A formula over T task vectors.
+    """A formula over T task vectors; a value, which travels with what was measured and without what is kept of it.
 
     Attributes:
         name: What it is called.
-        merge: From a part and options to one row, ``(n,)``.
-        grain: How much of a tensor a part must hold.
+        method: The method whose formula it is.
         inputs: The task vectors.
         settings: The options.
         found: What was measured.
-        fused: A faster way to the same, of whatever the options are for all tensors.
-        number_bytes: The most that the formula makes at once of each number of a part.
-        own_calls: The kernels that the formula calls beside those of every merge.
+        scores: Which of the method's statistics is meant, whose scores are computed in place of the merge.
     """
 
     name: str
-    merge: Callable[[Part, Any], Array]
-    grain: Grain
+    method: Method
     inputs: MergeInputs
     settings: Settings
     found: Callable[[], Found]
-    fused: Fused | None = None
-    number_bytes: int = 0
-    own_calls: tuple[str, ...] = ()
+    scores: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def rule(self) -> Formula:
+        """What the method computes with these options."""
+        return formula_of(self.method, self.inputs, self.settings)
+
+    @property
+    def grain(self) -> Grain:
+        """How much of a tensor a part must hold."""
+        return self.rule.grain
+
+    @cached_property
+    def _row(self) -> Callable[[Part, Any], Array]:
+        """From a part and options to one row, ``(n,)``."""
+        if self.scores is None:
+            return self.rule.merge
+        cuts = cast("Cuts", self.rule.statistics[self.scores])
+        return lambda part, options: cuts.scores(part, options)[0]
 
     @property
     def form(self) -> Dense:
@@ -95,21 +121,23 @@ class Computed:
     @cached_property
     def calls(self) -> tuple[str, ...]:
         """The kernels that reading it calls, the inputs' too: found once, though every tensor asks for them."""
-        return (*CALLS, *self.own_calls, *calls_of_reading(self.inputs.alignment.combinable))
+        return (*CALLS, *self.rule.calls, *calls_of_reading(self.inputs.alignment.combinable))
 
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
         if self.grain is not Grain.TENSOR:
             tiles = (len(self.inputs.forms) + len(self.inputs.vectors) + _MORE_TILES) * TILE
             at_once = stored_bytes(self.inputs) + _NO_ROW.itemsize * (BLOCK + tiles)
-            in_parts = part_bytes(self.inputs, self.grain, self.number_bytes)
+            in_parts = part_bytes(self.inputs, self.grain, self.rule.number_bytes)
             return options.workers * (at_once if self._is_always_fused else in_parts)
-        return _WHOLE_BYTES * max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
+        longest = max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
+        at_once = options.workers if EXECUTORS[options.executor].is_elsewhere else 1
+        return (at_once * _WHOLE_BYTES + options.workers * _NO_ROW.itemsize) * longest
 
     def row(self, part: Part) -> Array:
         """Return the merged elements of a part."""
         known = replace(part, found=self.found().get(part.tensor, ()))
-        return self.merge(known, self.settings.at(part.tensor))
+        return self._row(known, self.settings.at(part.tensor))
 
     def merged(self, tensor: AlignedTensor, first: int, stop: int) -> Iterator[tuple[int, Array]]:
         """Yield merged elements that cover at least ``first … stop``, and where each array of them begins."""
@@ -145,32 +173,28 @@ class Computed:
         return _Own(stored_bytes(self.inputs))
 
     def _fused_at(self, tensor: str) -> Fused | None:
-        return self.fused if self.fused and self.fused.wanted(self.settings.at(tensor)) else None
+        fused = self.rule.fused if self.scores is None else None
+        return fused if fused and fused.wanted(self.settings.at(tensor)) else None
 
     @property
     def _is_always_fused(self) -> bool:
         return all(self._fused_at(tensor.name) for tensor in self.inputs.alignment.combinable)
 
     def whole(self, tensor: AlignedTensor) -> Array:
-        """Return a whole merged tensor; one is merged at a time, with one thread, and the last ones are kept."""
-        with self._lock:
-            if tensor.name not in self._kept:
+        """Return a whole merged tensor; one is merged at a time, with one thread, and each thread keeps its last."""
+        own = self._own
+        if own.place != (tensor.name, 0):
+            own.place, own.row = None, _NO_ROW
+            with self._lock, one_thread_each():
                 rows = cast("Array", _Rows(self._singles, tensor.name))  # methods on whole tensors take one at a time
                 base = read_part(MergeInputs(self.inputs.base, ()), replace(tensor, sources=()), 0, tensor.num_params)
-                with one_thread_each():
-                    merged = self.row(replace(base, rows=rows, names=self.inputs.names))
-                self._kept[tensor.name] = np.asarray(merged, np.float32)
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[tensor.name]
+                own.row = np.asarray(self.row(replace(base, rows=rows, names=self.inputs.names)), np.float32)
+            own.place = (tensor.name, 0)
+        return own.row
 
     @cached_property
     def _lock(self) -> threading.Lock:
         return threading.Lock()
-
-    @cached_property
-    def _kept(self) -> OrderedDict[str, Array]:
-        return OrderedDict()
 
     @cached_property
     def _singles(self) -> list[MergeInputs]:
@@ -182,6 +206,12 @@ class Computed:
         for tensor in self.inputs.alignment.combinable:
             key.update(f"{tensor.name} {self.settings.at(tensor.name)}".encode())
         return key.hexdigest()
+
+
+def formula_of(method: Method, inputs: MergeInputs, settings: Settings) -> Formula:
+    """Return the formula that given options ask for, the same for all tensors."""
+    first = next((tensor.name for tensor in inputs.alignment.combinable), "")
+    return cast("Formula", method.rule_for(settings.at(first)))
 
 
 class _Rows:
@@ -221,6 +251,11 @@ class _MergedTensor(TensorSource):
         """Those of the merge."""
         return self.computed.calls
 
+    @property
+    def grain(self) -> Grain:
+        """That of its inputs, which may be merges of whole tensors."""
+        return self.tensor.grain
+
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""
         values, computed = np.frombuffer(out, np.float32), self.computed
@@ -247,6 +282,11 @@ class _WholeTensor(TensorSource):
     def calls(self) -> tuple[str, ...]:
         """Those of the merge."""
         return self.computed.calls
+
+    @property
+    def grain(self) -> Grain:
+        """All of it."""
+        return Grain.TENSOR
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

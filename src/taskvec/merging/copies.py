@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from taskvec.errors import AlignmentError
 from taskvec.merging.inputs import MergeInputs
-from taskvec.streaming import Chunk, Job, Kernel
+from taskvec.streaming import Chunk, ChunkKernel, Job
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
 
-class CopyKernel(Kernel):
-    """Checks that what is only copied is the base's; reduces nothing."""
+@dataclass(frozen=True, eq=False)
+class CopyKernel(ChunkKernel):
+    """Checks that what is only copied is the base's; reduces nothing.
 
-    def __init__(self, inputs: MergeInputs) -> None:
-        self._inputs = inputs
+    Attributes:
+        inputs: The task vectors.
+    """
+
+    inputs: MergeInputs
 
     def process(self, chunk: Chunk, state: None) -> None:  # noqa: ARG002
         """Compare one chunk.
@@ -30,7 +36,7 @@ class CopyKernel(Kernel):
 
     def parameters(self) -> bytes:
         """Return what is compared."""
-        return self._inputs.identity.encode()
+        return self.inputs.identity.encode()
 
 
 def copy_job(inputs: MergeInputs) -> Job | None:

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.merging.copies import copy_job
+from taskvec.merging.counts import Counts
 from taskvec.merging.inputs import MergeInputs
-from taskvec.merging.magnitudes import Counts, HighKernel, Kept, LowKernel
+from taskvec.merging.magnitudes import HighKernel, Kept, LowKernel
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import find_ends
-from taskvec.streaming import AlignedTensor, Arrays, Job, Located, PlannedPass, RunOptions, plan_pass, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, PlannedPass, RunOptions, plan_pass, run
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.task_vector import TaskVector
 
 _AT_ONCE = 8  # vectors whose magnitudes are counted together
 _SPAN_BYTES = 1 << 21  # raw bytes read at once from all sources together
-
-Raw = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -41,29 +40,12 @@ class Cut:
     look: Callable[[], Counts]
 
 
-@dataclass(frozen=True)
-class Span:
-    """Raw elements of one tensor from all its inputs.
-
-    Attributes:
-        first: Index of the first element.
-        count: Number of elements.
-        base: Raw bytes of the base.
-        raw: Raw bytes of the sources, ``(S, W)``.
-    """
-
-    first: int
-    count: int
-    base: Raw
-    raw: Raw
-
-
 def plan_cuts(inputs: MergeInputs, options: RunOptions) -> tuple[PlannedPass, ...]:
     """Plan the passes of :func:`find_cuts`; the second is needed only where numbers have more than half precision."""
     copies = _copies(inputs)
     planned = [plan_pass(copies.label, copies.tensors, copies.kernel, options)] if copies else []
     for group in _groups(inputs):
-        high, low = HighKernel(group.inputs, _none), LowKernel(group.inputs, {})
+        high, low = HighKernel(group.inputs, {}), LowKernel(group.inputs, {}, {})
         planned += [
             plan_pass(_label(group.inputs, "high"), group.tensors, high, options),
             plan_pass(_label(group.inputs, "low"), group.combinable, low, options),
@@ -76,7 +58,7 @@ def find_cuts(inputs: MergeInputs, kept: Kept, options: RunOptions) -> Mapping[s
 
     Args:
         inputs: The task vectors.
-        kept: From a tensor to how many of each task are kept, ``(T,)``.
+        kept: How many of each task are kept in each tensor, ``(T,)``.
         options: The limits.
 
     Returns:
@@ -126,15 +108,12 @@ def _copies(inputs: MergeInputs) -> Job | None:
 
 def _find(group: _Group, kept: Kept, options: RunOptions) -> Mapping[str, Cut]:
     inputs, size = group.inputs, len(group.inputs.vectors)
-
-    def own(tensor: AlignedTensor) -> Counts:
-        return kept(tensor)[group.first : group.first + size]
-
+    own = {tensor: counts[group.first : group.first + size] for tensor, counts in kept.items()}
     found = run(Job(_label(inputs, "high"), group.tensors, HighKernel(inputs, own)), options)
     coarse = [tensor for tensor in group.combinable if len(found[tensor.name]) == 2]
     if coarse:
-        found |= run(Job(_label(inputs, "low"), coarse, LowKernel(inputs, found)), options)
-
+        highs, ranks = ({tensor.name: found[tensor.name][which] for tensor in coarse} for which in range(2))
+        found |= run(Job(_label(inputs, "low"), coarse, LowKernel(inputs, highs, ranks)), options)
     return {tensor.name: cut_at(inputs, tensor, found[tensor.name]) for tensor in group.combinable}
 
 
@@ -143,25 +122,26 @@ def _joined(cuts: Sequence[Cut]) -> Cut:
     thresholds, places, inside = (
         np.concatenate([getattr(cut, name) for cut in cuts]) for name in ("thresholds", "places", "inside")
     )
-    return Cut(thresholds, places, inside, lambda: np.concatenate([cut.look() for cut in cuts]))
+    return Cut(thresholds, places, inside, _Looks(tuple(cut.look for cut in cuts)))
 
 
-def spans(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Span]:
+@dataclass(frozen=True)
+class _Looks:
+    """Looks for where the cuts of several groups of tasks end."""
+
+    looks: tuple[Callable[[], Counts], ...]
+
+    def __call__(self) -> Counts:
+        return np.concatenate([look() for look in self.looks])
+
+
+def spans(tensor: AlignedTensor, first: int, stop: int) -> Iterator[Chunk]:
     """Yield elements ``first … stop`` of a tensor, as many at once as fit in a small buffer, which is reused."""
     width = sum(located.info.dtype.itemsize for located in tensor.located)
     step = max(_SPAN_BYTES // width // TILE, 1) * TILE
-    longest = min(step, stop - first)
-    base = np.empty(longest * tensor.max_itemsize, np.uint8)
-    raw = np.empty((len(tensor.sources), base.size), np.uint8)
+    space = np.empty((1 + len(tensor.sources)) * min(step, stop - first) * tensor.max_itemsize, np.uint8)
     for start in range(first, stop, step):
-        count = min(step, stop - start)
-        for located, row in zip(tensor.located, [base, *raw] if tensor.base else [*raw], strict=True):
-            _read(located, start, count, row)
-        yield Span(start, count, base, raw)
-
-
-def _none(tensor: AlignedTensor) -> Counts:  # noqa: ARG001
-    return np.zeros(0, np.int64)
+        yield Chunk.read(tensor, start, min(start + step, stop), space)
 
 
 def _label(inputs: MergeInputs, bits: str) -> str:
@@ -174,7 +154,7 @@ def cut_at(inputs: MergeInputs, tensor: AlignedTensor, low: Arrays) -> Cut:
     Args:
         inputs: The task vectors.
         tensor: The tensor.
-        low: From :func:`taskvec.merging.magnitudes.tied_ends`.
+        low: From :func:`taskvec.merging.counts.tied_ends`.
 
     Returns:
         The cut; where it ends is looked for when somebody asks.
@@ -196,15 +176,10 @@ def _ends(
         own, waiting, found = np.ascontiguousarray(mixing[np.ix_(tasks, used)]), inside[tasks], ends[tasks]
         for span in spans(narrow, place, min(place + BLOCK, tensor.num_params)):
             find_ends(
-                span.base, narrow.base_code, span.raw, narrow.codes, inputs.centered[used], span.count, own, span.first,
+                span.base, narrow.base_code, span.raw, narrow.codes, inputs.centered[used], span.count, own, span.start,
                 thresholds[tasks], waiting, found,
             )  # fmt: skip
             if not waiting.any():
                 break
         ends[tasks] = found
     return ends
-
-
-def _read(located: Located, start: int, count: int, row: Raw) -> None:
-    storage = located.info.dtype.storage
-    located.checkpoint.read_into(located.info.name, start, row[: count * storage.itemsize].view(storage))

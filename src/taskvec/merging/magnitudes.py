@@ -11,15 +11,15 @@ kept, and of each piece what lies near the threshold as the pieces so far have i
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
+from taskvec.merging.counts import Counts, apart, coarse, counts_at, fine_ones, joined, pairs, select, tied_ends
 from taskvec.merging.inputs import MergeInputs
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import (
@@ -29,22 +29,18 @@ from taskvec.numerics.trimming import (
     NON_FINITE,
     count_high,
     count_low,
-    join,
     occurring,
     warm_up,
 )
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Kernel, Notes
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Notes
 from taskvec.streaming.units import BLOCK
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 
-Counts = NDArray[np.int64]
-Kept = Callable[[AlignedTensor], Counts]
-Highs = Mapping[str, Arrays]
-"""Tensor → the bin of each task's k-th largest magnitude, and which of that bin it is; each int64 ``(T,)``."""
+Kept = Mapping[str, Counts]
+"""Tensor → how many of each task are kept, ``(T,)``."""
 
 _KEYS_APART = 1 << 19  # of the pieces of a tensor; beyond that they are added up
 _NEAR = 64  # bins on either side: a quarter of an octave
-_FINE_SHIFT = 32  # above it is the count of those whose low bits are not zero
 _NO_KEYS, _NO_COUNTS = np.zeros(0, np.int64), np.zeros((2, 0), np.int64)
 
 
@@ -56,14 +52,17 @@ class State(NamedTuple):
     counts: NDArray[np.uint64]
 
 
-class CountingKernel(Kernel):
-    """Counts bins of magnitudes; a piece's result is the sorted keys ``task · bins + bin`` and their counts."""
+@dataclass(frozen=True, eq=False)
+class CountingKernel(ChunkKernel):
+    """Counts bins of magnitudes; a piece's result is the sorted keys ``task · bins + bin`` and their counts.
 
-    notes = Notes.TENSORS
-    bins: int
+    Attributes:
+        inputs: The task vectors.
+    """
 
-    def __init__(self, inputs: MergeInputs) -> None:
-        self.inputs = inputs
+    notes: ClassVar[Notes] = Notes.TENSORS
+    bins: ClassVar[int]
+    inputs: MergeInputs
 
     def warm_up(self) -> None:
         """Load the kernels."""
@@ -108,6 +107,13 @@ class CountingKernel(Kernel):
         """Return what is counted."""
         return self.inputs.identity.encode()
 
+    def _added(self, model: Arrays, own: Arrays) -> Arrays:
+        """Return the counts of every key over the tensors so far, ``(T · bins,)``."""
+        (total,) = model or (np.zeros(len(self.inputs.vectors) * self.bins, np.int64),)
+        keys, counts = own
+        total[keys] += counts
+        return (total,)
+
     def _check_copy(self, chunk: Chunk) -> None:
         tensor = chunk.tensor
         size = chunk.count * tensor.located[0].info.dtype.itemsize
@@ -116,22 +122,21 @@ class CountingKernel(Kernel):
                 raise AlignmentError(describe_changed_copy(located, tensor.name))
 
 
+@dataclass(frozen=True, eq=False)
 class HighKernel(CountingKernel):
     """The first count: which bin of 16 high bits the k-th largest magnitude is in.
 
     Attributes:
-        kept: From a tensor to k of each task, ``(T,)``; 0 finds nothing of use.
+        kept: k of each task in each tensor; 0 finds nothing of use. None where the model is cut as one vector: the
+            pass then returns the counts of each key over all tensors.
     """
 
-    bins = HIGH_BINS
-
-    def __init__(self, inputs: MergeInputs, kept: Kept) -> None:
-        super().__init__(inputs)
-        self.kept = kept
+    bins: ClassVar[int] = HIGH_BINS
+    kept: Kept | None = None
 
     def parameters(self) -> bytes:
         """Return what is counted, and how many are kept."""
-        kept = [self.kept(tensor).tobytes() for tensor in self.inputs.alignment.combinable]
+        kept = [f"{name} {counts.tolist()}".encode() for name, counts in (self.kept or {}).items()]
         return b"\0".join([super().parameters(), *kept])
 
     def count(self, chunk: Chunk, state: State) -> None:
@@ -150,41 +155,49 @@ class HighKernel(CountingKernel):
             thresholds should be, none while all are kept; then of each piece the keys and their counts.
         """
         keys, counts, near, *pieces = total or (_NO_KEYS, _NO_COUNTS, _NO_KEYS)
-        keys, counts = joined(keys, counts, *_apart(*part))
+        keys, counts = joined(keys, counts, *apart(*part))
+        if self.kept is None:
+            return keys, counts, near
         pieces += self._close(near, *part)
         if not near.size and sum(own.size for own in pieces[::2]) > _KEYS_APART:
-            near = self._near(tensor, keys, counts[0])
-            pieces = [array for piece in _pairs(pieces) for array in self._close(near, *piece)]
+            near = self._near(tensor, self.kept[tensor.name], keys, counts[0])
+            pieces = [array for piece in pairs(pieces) for array in self._close(near, *piece)]
         return (keys, counts, near, *pieces)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
-        """Return the thresholds where they are known, else what the second count needs.
+        """Return the thresholds where they are known, else what the second count needs; of a part of a model, counts.
 
         Args:
             tensor: The tensor.
             total: Its counts.
 
         Returns:
-            As :func:`tied_ends`, or bins and ranks, each int64 ``(T,)``.
+            As :func:`tied_ends`, or bins and ranks, each int64 ``(T,)``; or keys and their counts.
 
         Raises:
             NonFiniteError: If a task's vector holds infinity or NaN.
         """
         keys, (counts, fine), _, *pieces = total
-        self.check_finite(tensor, keys)
-        bins, ranks = select(keys, counts, self.kept(tensor), self.bins)
+        self._check_finite(tensor, keys)
+        if self.kept is None:
+            return keys, counts
+        bins, ranks = select(keys, counts, self.kept[tensor.name], self.bins)
         wanted = np.arange(len(bins)) * self.bins + bins
-        larger = _at(keys, fine, wanted)
-        equal = np.array([_at(own, _coarse(packed) - _fine(packed), wanted) for own, packed in _pairs(pieces)])
-        is_known = (ranks > larger) & (equal.sum(axis=0) == _at(keys, counts, wanted) - larger)
+        larger = counts_at(keys, fine, wanted)
+        equal = np.array([counts_at(own, coarse(packed) - fine_ones(packed), wanted) for own, packed in pairs(pieces)])
+        is_known = (ranks > larger) & (equal.sum(axis=0) == counts_at(keys, counts, wanted) - larger)
         if not (is_known | (ranks == 0)).all():
             return bins, ranks
         return tied_ends(bins << LOW_BITS, ranks - larger, equal)
 
-    def _near(self, tensor: AlignedTensor, keys: Counts, counts: Counts) -> Counts:
+    def reduce_model(self, model: Arrays, own: Arrays) -> Arrays | None:
+        """Add the counts of a tensor to those of the tensors before it."""
+        return self._added(model, own) if self.kept is None else None
+
+    def _near(self, tensor: AlignedTensor, kept: Counts, keys: Counts, counts: Counts) -> Counts:
         """Return the keys at which tasks would be cut if the rest of a tensor were like its pieces so far, ``(T,)``."""
         seen = int(counts[: np.searchsorted(keys, self.bins)].sum())
-        bins, _ = select(keys, counts, -(-self.kept(tensor) * seen // tensor.num_params), self.bins)
+        bins, _ = select(keys, counts, -(-kept * seen // tensor.num_params), self.bins)
         near: Counts = np.arange(len(bins)) * self.bins + bins
         return near
 
@@ -195,12 +208,8 @@ class HighKernel(CountingKernel):
         is_close = np.abs(keys - near[keys // self.bins]) <= _NEAR
         return keys[is_close], packed[is_close]
 
-    def check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
+    def _check_finite(self, tensor: AlignedTensor, keys: Counts) -> None:
         """Refuse counts of what is not finite.
-
-        Args:
-            tensor: The tensor.
-            keys: What occurred in it.
 
         Raises:
             NonFiniteError: If a task's vector holds infinity or NaN.
@@ -213,142 +222,100 @@ class HighKernel(CountingKernel):
             )
 
 
+@dataclass(frozen=True, eq=False)
 class LowKernel(CountingKernel):
     """The second count: the 15 low bits of the k-th largest magnitude, and in which piece the last kept equal one is.
 
     Attributes:
-        highs: What the first count found.
+        highs: The high bits that are counted within, of each task in each tensor.
+        ranks: Which of these bins each task's is. None where the model is cut as one vector: the pass then returns the
+            counts of each key over all tensors.
     """
 
-    bins = LOW_BINS
-
-    def __init__(self, inputs: MergeInputs, highs: Highs) -> None:
-        super().__init__(inputs)
-        self.highs = highs
+    bins: ClassVar[int] = LOW_BINS
+    highs: Mapping[str, Counts]
+    ranks: Mapping[str, Counts] | None = None
 
     def parameters(self) -> bytes:
         """Return what is counted, and within which bins."""
-        return b"\0".join([super().parameters(), *(array.tobytes() for part in self.highs.values() for array in part)])
+        within = [array.tobytes() for array in (*self.highs.values(), *(self.ranks or {}).values())]
+        return b"\0".join([super().parameters(), *within])
 
     def count(self, chunk: Chunk, state: State) -> None:
         """Count one chunk."""
-        tensor = state.tensor
-        count_low(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.inputs.centered, chunk.count, state.mixing,
-            self.highs[tensor.name][0].astype(np.uint32), state.counts,
-        )  # fmt: skip
+        _count_low(chunk, state, self.inputs, self.highs[state.tensor.name])
 
     def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Keep the counts of every piece: which of them hold the threshold is known at the end."""
+        if self.ranks is None:
+            keys, counts = total or (_NO_KEYS, _NO_COUNTS)
+            return joined(keys, counts, *apart(*part))
         return (*total, *part)
 
     def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:
-        """Return the thresholds, as :func:`tied_ends` does.
+        """Return the thresholds, as :func:`tied_ends` does; of a part of a model, counts.
 
         Args:
             tensor: The tensor.
-            total: Keys and counts of its pieces, in order.
+            total: Keys and counts of its pieces, in order; or of all.
 
         Returns:
-            Each int64 ``(T,)``.
+            Each int64 ``(T,)``; or keys and their counts.
         """
+        if self.ranks is None:
+            return total[0], total[1][0]
         keys, counts = _NO_KEYS, _NO_COUNTS
-        for piece in _pairs(total):
-            keys, counts = joined(keys, counts, *_apart(*piece))
-        highs, ranks = self.highs[tensor.name]
-        lows, ranks = select(keys, counts[0], ranks, self.bins)
+        for piece in pairs(total):
+            keys, counts = joined(keys, counts, *apart(*piece))
+        lows, ranks = select(keys, counts[0], self.ranks[tensor.name], self.bins)
         wanted = np.arange(len(lows)) * self.bins + lows
-        equal = [_at(*piece, wanted) for piece in _pairs(total)]
-        return tied_ends((highs << LOW_BITS) | lows, ranks, np.array(equal))
+        equal = [counts_at(*piece, wanted) for piece in pairs(total)]
+        return tied_ends((self.highs[tensor.name] << LOW_BITS) | lows, ranks, np.array(equal))
+
+    def reduce_model(self, model: Arrays, own: Arrays) -> Arrays | None:
+        """Add the counts of a tensor to those of the tensors before it."""
+        return self._added(model, own) if self.ranks is None else None
 
 
-def tied_ends(thresholds: Counts, ranks: Counts, equal: Counts) -> Arrays:
-    """Return where the last kept one of the magnitudes equal to the threshold is to be looked for.
+@dataclass(frozen=True, eq=False)
+class EqualKernel(CountingKernel):
+    """The last count, of a model that is cut as one vector: how many equal the threshold in every piece.
 
-    Args:
-        thresholds: The k-th largest magnitude of each task, ``(T,)``.
-        ranks: How many equal ones are kept, ``(T,)``.
-        equal: How many there are in each piece of the tensor, ``(pieces, T)``.
-
-    Returns:
-        Each int64 ``(T,)``: thresholds; the first index of the piece to look in; how many equal ones of that piece are
-        kept, 0 where every equal one of the tensor is.
+    Attributes:
+        highs: The high bits of each task's threshold, ``(T,)``.
+        lows: The low bits.
     """
-    before = np.cumsum(equal, axis=0)
-    pieces = np.argmax(before >= ranks, axis=0)
-    inside = ranks - (before - equal)[pieces, np.arange(len(ranks))]
-    is_tied = (before[-1] > ranks) & (thresholds > 0)  # a zero is the same whether it is kept or not
-    return thresholds, pieces * BLOCK, np.where(is_tied, inside, 0)
+
+    bins: ClassVar[int] = LOW_BINS
+    highs: Counts
+    lows: Counts
+
+    def parameters(self) -> bytes:
+        """Return what is counted, and which thresholds."""
+        return b"\0".join([super().parameters(), self.highs.tobytes(), self.lows.tobytes()])
+
+    def count(self, chunk: Chunk, state: State) -> None:
+        """Count one chunk."""
+        _count_low(chunk, state, self.inputs, self.highs)
+
+    def finish(self, state: State | None) -> Arrays:
+        """Return how many of a piece equal each threshold, ``(1, T)``."""
+        if state is None:
+            return ()
+        return (state.counts[np.arange(len(self.lows)), self.lows].astype(np.int64)[None],)
+
+    def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
+        """Keep the pieces apart, ``(pieces, T)``."""
+        return (np.concatenate([*total, *part]),)
+
+    def conclude(self, tensor: AlignedTensor, total: Arrays) -> Arrays:  # noqa: ARG002
+        """Return them."""
+        return total
 
 
-@dataclass(frozen=True)
-class _Bins:
-    """The sorted keys of one task, and their counts."""
-
-    keys: Counts
-    counts: Counts
-
-    def largest(self, wanted: int) -> tuple[int, int]:
-        """Return the bin of the ``wanted``-th largest, and which of that bin it is, counted from 1."""
-        if not wanted:
-            return 0, 0
-        from_above = np.cumsum(self.counts[::-1])
-        place = int(np.searchsorted(from_above, wanted))
-        own = self.counts.size - 1 - place
-        return int(self.keys[own]), wanted - int(from_above[place] - self.counts[own])
-
-
-def select(keys: Counts, counts: Counts, ranks: Counts, bins: int) -> tuple[Counts, Counts]:
-    """Return for each task the bin of its r-th largest element, and which of that bin it is.
-
-    Args:
-        keys: ``task · bins + bin``, sorted.
-        counts: How often each occurs.
-        ranks: r of each task, ``(T,)``; at most what the task has.
-        bins: Bins of a task.
-
-    Returns:
-        Bins and ranks within them, each ``(T,)``.
-    """
-    edges = np.searchsorted(keys, np.arange(len(ranks) + 1) * bins)
-    found = [
-        _Bins(keys[start:stop] - t * bins, counts[start:stop]).largest(int(ranks[t]))
-        for t, (start, stop) in enumerate(pairwise(edges))
-    ]
-    chosen = np.array(found, np.int64).reshape(-1, 2)
-    return chosen[:, 0], chosen[:, 1]
-
-
-def _pairs(arrays: Sequence[Counts]) -> Iterator[tuple[Counts, Counts]]:
-    return zip(arrays[::2], arrays[1::2], strict=True)
-
-
-def _coarse(packed: Counts) -> Counts:
-    return packed & ((1 << _FINE_SHIFT) - 1)
-
-
-def _fine(packed: Counts) -> Counts:
-    return packed >> _FINE_SHIFT
-
-
-def _apart(keys: Counts, packed: Counts) -> tuple[Counts, Counts]:
-    """Return the keys of a piece, and the counts of all and of those that are fine, ``(2, n)``."""
-    return keys, np.stack([_coarse(packed), _fine(packed)])
-
-
-def joined(keys: Counts, counts: Counts, more_keys: Counts, more_counts: Counts) -> tuple[Counts, Counts]:
-    """Return two sorted lists of keys as one, the counts of those in both, ``(2, n)``, added up."""
-    if not keys.size:
-        return more_keys, more_counts
-    most = keys.size + more_keys.size
-    all_keys, all_counts = np.empty(most, np.int64), np.empty((2, most), np.int64)
-    size = join(keys, counts, more_keys, more_counts, all_keys, all_counts)
-    return all_keys[:size].copy(), all_counts[:, :size].copy()
-
-
-def _at(keys: Counts, counts: Counts, wanted: Counts) -> Counts:
-    """Return the counts of the wanted keys, 0 where one does not occur."""
-    if not keys.size:
-        return np.zeros_like(wanted)
-    places = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-    return np.where(keys[places] == wanted, counts[places], 0)
+def _count_low(chunk: Chunk, state: State, inputs: MergeInputs, highs: Counts) -> None:
+    tensor = state.tensor
+    count_low(
+        chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, chunk.count, state.mixing,
+        highs.astype(np.uint32), state.counts,
+    )  # fmt: skip

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from taskvec.merging.computed import Computed, Found
+from taskvec.merging.computed import Computed, Found, Known, formula_of
 from taskvec.merging.copies import copy_job
+from taskvec.merging.counts import Counts
 from taskvec.merging.cuts import Cut as FoundCut
 from taskvec.merging.cuts import find_cuts, plan_cuts
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.model_cuts import find_model_cuts, plan_model_cuts
 from taskvec.merging.reading import part_bytes
 from taskvec.merging.summing import of_model, sums_job
-from taskvec.methods.method import Formula
+from taskvec.methods.method import Formula, Method
 from taskvec.methods.part import Array
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, Ties, magnitudes
 from taskvec.numerics.trimming import warm_up
 from taskvec.streaming import AlignedTensor, Job, PlannedPass, RunOptions, plan_pass, run
 from taskvec.vectors.task_vector import TaskVector
+
+
+class Measured:
+    """What a merge needs to know, measured when it is first asked for; travels as what was measured."""
+
+    def __init__(self, measuring: Measuring, options: RunOptions) -> None:
+        self._measuring = measuring
+        self._options = options
+        self._found: Found | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, options: RunOptions | None = None) -> Found:
+        """Return what the statistics found."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._measuring.measure(options or self._options)
+            return self._found
+
+    def __reduce__(self) -> tuple[type[Known], tuple[Found]]:
+        return Known, (self(),)
 
 
 @dataclass(frozen=True)
@@ -32,12 +55,17 @@ class Measuring:
     Attributes:
         inputs: The task vectors.
         settings: The options.
-        rule: What the merge computes.
+        method: The method.
     """
 
     inputs: MergeInputs
     settings: Settings
-    rule: Formula
+    method: Method
+
+    @cached_property
+    def rule(self) -> Formula:
+        """What the merge computes."""
+        return formula_of(self.method, self.inputs, self.settings)
 
     def warm_up(self) -> None:
         """Load the compiled code that these passes call beside what reading a merge does."""
@@ -105,7 +133,7 @@ class Measuring:
         return replace(options, held=options.held + options.workers * one)
 
     def _sums_job(self, sums: Sums, before: Found) -> Job:
-        return sums_job(self.inputs, self.settings, sums, self.rule, before)
+        return sums_job(self.inputs, self.settings, self.method, self.rule.statistics.index(sums), before)
 
     def _is_of_model(self, statistic: Statistic) -> bool:
         tensors = self.inputs.alignment.combinable
@@ -118,7 +146,8 @@ class Measuring:
         kept = {tensor.name: self._kept(cuts, tensor, before) for tensor in tensors}
         nothing = np.zeros_like(next(iter(kept.values()), np.zeros((1, len(self.inputs.vectors)), np.int64)))
         scored = self._scored(cuts, before)
-        found = find_cuts(scored, lambda tensor: kept.get(tensor.name, nothing).reshape(-1), options)
+        counts = {t.name: kept.get(t.name, nothing).reshape(-1) for t in self.inputs.alignment.combinable}
+        found = find_cuts(scored, counts, options)
         return {name: _shaped(found[name], one) for name, one in kept.items()}
 
     def _model_cuts(self, cuts: Cuts, options: RunOptions) -> Mapping[str, Cut]:
@@ -136,17 +165,26 @@ class Measuring:
         vectors = self.inputs.vectors
         if cuts.scores is not magnitudes:
             name = f"scores of {self.settings.method}"
-            scores = Computed(
-                name, lambda part, options: cuts.scores(part, options)[0], self.rule.grain, self.inputs, self.settings,
-                lambda: before, own_calls=self.rule.calls,
-            )  # fmt: skip
+            which = self.rule.statistics.index(cuts)
+            scores = Computed(name, self.method, self.inputs, self.settings, Known(before), which)
             vectors = ((name, TaskVector.from_terms(self.inputs.base, {scores.form: 1.0})),)
         return MergeInputs(self.inputs.base, vectors * cuts.number)
 
 
+@dataclass(frozen=True, eq=False)
+class _ShapedLook:
+    """Looks for where cuts end, as a method sees them; a cut that keeps nothing ends at 0."""
+
+    look: Callable[[], Counts]
+    kept: Array
+
+    def __call__(self) -> Counts:
+        return np.where(self.kept == 0, 0, self.look().reshape(self.kept.shape))
+
+
 def _shaped(found: FoundCut, kept: Array) -> Cut:
     """Return the cuts as a method sees them; above a cut that keeps nothing is nothing."""
-    is_none, shape = kept == 0, kept.shape
-    least = np.where(is_none, np.float32(np.inf), found.thresholds.view(np.float32).reshape(shape))
+    shape = kept.shape
+    least = np.where(kept == 0, np.float32(np.inf), found.thresholds.view(np.float32).reshape(shape))
     ties = Ties(found.places.reshape(shape), found.inside.reshape(shape))
-    return Cut(least, lambda: np.where(is_none, 0, found.look().reshape(shape)), ties)
+    return Cut(least, _ShapedLook(found.look, kept), ties)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from taskvec.merging.combining import CombinedVectors, KnownProducts
-from taskvec.merging.computed import Computed, Found
+from taskvec.merging.computed import Computed
 from taskvec.merging.inputs import MergeInputs
-from taskvec.merging.measuring import Measuring
+from taskvec.merging.measuring import Measured, Measuring
 from taskvec.methods import Method, find_method
-from taskvec.methods.method import Combination, Formula
+from taskvec.methods.method import Combination
 from taskvec.methods.settings import Given, Settings
 from taskvec.numerics import load
 from taskvec.streaming import PlannedPass, RunOptions
@@ -102,20 +101,16 @@ def _work(
     rule = method.rule_for(settings.at(tensors[0] if tensors else ""))
     if isinstance(rule, Combination):
         return CombinedVectors(name, rule, settings, inputs, options, known)
-    return ComputedVectors(name, rule, settings, inputs, options)
+    return ComputedVectors(name, method, settings, inputs, options)
 
 
 class ComputedVectors:
     """The way of a formula: statistics first, then every element as it is read."""
 
-    def __init__(self, name: str, rule: Formula, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
-        self._measuring = Measuring(inputs, settings, rule)
-        self._computed = Computed(
-            name, rule.merge, rule.grain, inputs, settings, self.found, rule.fused, rule.number_bytes, rule.calls
-        )
-        self._options = options
-        self._found: Found | None = None
-        self._lock = threading.Lock()
+    def __init__(self, name: str, method: Method, settings: Settings, inputs: MergeInputs, options: RunOptions) -> None:
+        self._measuring = Measuring(inputs, settings, method)
+        self._found = Measured(self._measuring, options)
+        self._computed = Computed(name, method, inputs, settings, self._found)
 
     def warm_up(self) -> None:
         """Load the compiled code that the statistics and the formula call."""
@@ -128,14 +123,7 @@ class ComputedVectors:
 
     def prepare(self, options: RunOptions) -> None:
         """Measure the statistics, unless they are known."""
-        self.found(options)
-
-    def found(self, options: RunOptions | None = None) -> Found:
-        """Return what the statistics found; measured when it is first asked for."""
-        with self._lock:
-            if self._found is None:
-                self._found = self._measuring.measure(options or self._options)
-            return self._found
+        self._found(options)
 
     def held_bytes(self, options: RunOptions) -> int:
         """Return the memory that reading the merge takes."""

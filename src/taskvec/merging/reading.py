@@ -16,7 +16,7 @@ from taskvec.numerics.codes import NONE
 from taskvec.numerics.consensus import mixed_deltas
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
-from taskvec.streaming import AlignedTensor, Chunk, Located
+from taskvec.streaming import AlignedTensor, Chunk
 from taskvec.streaming.plan import MAX_CHUNK
 
 PART_NUMBERS = 1 << 18
@@ -91,7 +91,7 @@ def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, gra
     step = _step(tensor.shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
     last = -(-stop // unit) * unit
     for start in range(first // unit * unit, last, step):
-        yield from chunk_parts(inputs, _read_chunk(tensor, start, min(start + step, last)), grain)
+        yield from chunk_parts(inputs, Chunk.read(tensor, start, min(start + step, last)), grain)
 
 
 def read_stored(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, space: Raw) -> Iterator[Chunk]:
@@ -109,12 +109,12 @@ def read_stored(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: in
     """
     step = _stored_step(inputs)
     for start in range(first, stop, step):
-        yield _read_chunk(tensor, start, min(start + step, stop), space)
+        yield Chunk.read(tensor, start, min(start + step, stop), space)
 
 
 def read_part(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int) -> Part:
     """Read the elements ``first … stop`` of all vectors and of the base."""
-    return chunk_part(inputs, _read_chunk(tensor, first, stop), first, stop)
+    return chunk_part(inputs, Chunk.read(tensor, first, stop), first, stop)
 
 
 def chunk_parts(inputs: MergeInputs, chunk: Chunk, grain: Grain = Grain.ELEMENTS) -> Iterator[Part]:
@@ -167,15 +167,6 @@ def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array
     )
 
 
-def _read_chunk(tensor: AlignedTensor, first: int, stop: int, space: Raw | None = None) -> Chunk:
-    count = stop - first
-    shape = (1 + len(tensor.sources), count * tensor.max_itemsize)
-    raw = np.empty(shape, np.uint8) if space is None else space[: shape[0] * shape[1]].reshape(shape)
-    for located, row in zip(tensor.located, raw if tensor.base else raw[1:], strict=True):
-        _read(located, first, count, row)
-    return Chunk(tensor, first, stop, raw[0], raw[1:], raw[:0])
-
-
 def _stored_step(inputs: MergeInputs) -> int:
     """Return how many elements are read where they are merged as they are stored; a pass asks for no more at once."""
     return min(_step((), len(inputs.vectors), Grain.ELEMENTS) * _STORED_PARTS, MAX_CHUNK)
@@ -188,8 +179,3 @@ def _step(shape: tuple[int, ...], num_vectors: int, grain: Grain) -> int:
     wanted = max(PART_NUMBERS // max(num_vectors, 1), 1)
     unit = TILE if grain is Grain.ELEMENTS else row_length(shape)
     return max(wanted // unit, 1) * unit
-
-
-def _read(located: Located, first: int, count: int, row: Array) -> None:
-    storage = located.info.dtype.storage
-    located.checkpoint.read_into(located.info.name, first, row[: count * storage.itemsize].view(storage))

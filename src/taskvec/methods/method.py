@@ -165,6 +165,10 @@ class Method:
     def __repr__(self) -> str:
         return f"<Method {self.name}: {self.summary}>"
 
+    def __reduce__(self) -> tuple[Callable[[str], Method], tuple[str]]:
+        """Travel as a name: functions stay where they are defined."""
+        return _named, (self.name,)
+
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Its options, in order."""
@@ -258,3 +262,9 @@ class Method:
             found = statistic.of(part, options) if statistic.wanted(options) else None
             part = replace(part, found=(*part.found, found))
         return np.asarray(rule.merge(part, options), np.float64)
+
+
+def _named(name: str) -> Method:
+    from taskvec.methods import METHODS
+
+    return METHODS[name]

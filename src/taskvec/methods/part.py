@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.types import Grain
+
+__all__ = ["Array", "Doubles", "Grain", "Part", "Stored", "row_length"]
+
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
-
-
-class Grain(StrEnum):
-    """How much of a tensor a method must see at once."""
-
-    ELEMENTS = "elements"
-    ROWS = "rows"
-    TENSOR = "tensor"
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class CpuBackend:
     project = staticmethod(kernels.project)
 
 
+@functools.cache
 def backend_for(device: str) -> Backend:
     """Return the backend of a device: ``cpu`` is compiled code, anything else a torch device such as ``cuda``.
 

@@ -6,8 +6,11 @@ decomposition took thirty times as long on a busy machine), and how it divides a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from contextlib import contextmanager
+
+import numpy as np
 
 
 @contextmanager
@@ -17,3 +20,17 @@ def one_thread_each() -> Generator[None]:
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def one_thread_from_now_on() -> None:
+    """Keep numpy's linear algebra to one thread a call in this process, which is one of several workers."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
+
+
+def warm_up_linear_algebra() -> None:
+    """Let the linear algebra library take what it takes for itself, so that a plan knows it."""
+    square = np.eye(64)
+    np.linalg.eigh(square @ square)

@@ -8,7 +8,8 @@ from blake3 import blake3
 
 from taskvec._version import __version__
 from taskvec.errors import CheckpointError, SourceChangedError
-from taskvec.streaming.job import AlignedTensor, Job
+from taskvec.streaming.aligned import AlignedTensor
+from taskvec.streaming.job import Job
 
 States = dict[Path, tuple[int, int, int]]
 """File → size, time of the last change of content, time of the last change of anything."""
@@ -55,7 +56,7 @@ def job_key(job: Job, output: str = "") -> str:
     Returns:
         A hexadecimal key.
     """
-    key = blake3(f"{__version__}\0{type(job.kernel).__qualname__}\0{output}\0".encode())
+    key = blake3(f"{__version__}\0{type(job.kernel).__qualname__}\0{job.grain}\0{output}\0".encode())
     key.update(job.kernel.parameters())
     for path, state in source_states(job).items():
         key.update(f"\0{path}\0{state}".encode())

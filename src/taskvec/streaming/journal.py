@@ -13,7 +13,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -21,7 +21,7 @@ from typing import BinaryIO, Self
 import numpy as np
 
 from taskvec.errors import OutputError
-from taskvec.streaming.job import Arrays
+from taskvec.streaming.aligned import Arrays
 
 Parts = list[Arrays]
 """What a unit's pieces were reduced to."""
@@ -35,12 +35,13 @@ class Journal:
 
     Attributes:
         path: The file.
-        done: Unit → its small arrays, as found when the journal was opened.
+        done: Unit → its small arrays, as found when the journal was opened; read when they are asked for, so that notes
+            may be more than memory holds.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
-        self.done: dict[int, Parts] = {}
+        self.done: Mapping[int, Parts] = {}
         self._sync: Callable[[], None] = _nothing
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
@@ -112,6 +113,24 @@ class Journal:
             os.fsync(self._file.fileno())
 
 
+class _Noted(Mapping[int, Parts]):
+    """The notes of a journal that is open, by unit."""
+
+    def __init__(self, file: BinaryIO, places: Mapping[int, tuple[int, int]]) -> None:
+        self._descriptor = file.fileno()
+        self._places = places
+
+    def __getitem__(self, unit: int) -> Parts:
+        place, length = self._places[unit]
+        return _decode(os.pread(self._descriptor, length, place))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 def _nothing() -> None:
     """Bring nothing to the disk."""
 
@@ -131,30 +150,31 @@ def _locked(path: Path) -> BinaryIO | None:
     return file
 
 
-def _load(file: BinaryIO, header: bytes) -> dict[int, Parts]:
-    """Read the whole records of a journal with this header; leave the file at their end, with nothing behind it."""
-    done: dict[int, Parts] = {}
+def _load(file: BinaryIO, header: bytes) -> Mapping[int, Parts]:
+    """Find the whole records of a journal with this header; leave the file at their end, with nothing behind it."""
+    places: dict[int, tuple[int, int]] = {}
     file.seek(0)
     is_ours = file.read(len(header)) == header
     end = len(header) if is_ours else 0
     while is_ours and (record := _read_record(file)):
-        unit, payload = record
-        done[unit] = _decode(payload)
+        unit, length = record
         end = file.tell()
+        places[unit] = end - length, length
     file.seek(end)
     file.truncate()
     if not is_ours:
         file.write(header)
-    return done
+    return _Noted(file, places)
 
 
-def _read_record(file: BinaryIO) -> tuple[int, bytes] | None:
+def _read_record(file: BinaryIO) -> tuple[int, int] | None:
+    """Read a record; returns its unit and the length of its payload, or None where it is not whole."""
     frame = file.read(_FRAME.size)
     if len(frame) < _FRAME.size:
         return None
     unit, length, checksum = _FRAME.unpack(frame)
     payload = file.read(length)
-    return (unit, payload) if len(payload) == length and zlib.crc32(payload) == checksum else None
+    return (unit, length) if len(payload) == length and zlib.crc32(payload) == checksum else None
 
 
 def _encode(parts: Parts) -> bytes:

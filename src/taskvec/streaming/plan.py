@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from taskvec.checkpoints.local_files import files_in_use
-from taskvec.errors import MemoryLimitError, OutputError
+from taskvec.errors import MemoryLimitError, OutputError, TaskvecError
 from taskvec.numerics.kernels import TILE
+from taskvec.streaming.aligned import AlignedTensor, warm_up_reading
 from taskvec.streaming.events import Listener, ignore
-from taskvec.streaming.job import AlignedTensor, Kernel, warm_up_reading
+from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming.kernel import Kernel, grain_of
 from taskvec.streaming.memory import available_bytes, format_size, resident_bytes
 from taskvec.streaming.units import make_units
+from taskvec.types import Grain
 
 MAX_CHUNK = 1 << 18
 """Elements read at once at most: large enough that calls cost nothing, small enough to stay in the last cache."""
@@ -35,9 +38,9 @@ class RunOptions:
     """How to run: limits and ways, never what is computed.
 
     Attributes:
-        memory: Allowed bytes for the whole process. If not given 1 GiB, or half a GiB more than a process holds that
-            has imported much or holds a model.
-        workers: Threads that read and compute.
+        memory: Allowed bytes for the whole process, and for the processes that it starts. If not given 1 GiB, or half
+            a GiB more than a process holds that has imported much or holds a model.
+        workers: Threads, or processes, that read and compute.
         device: ``cpu``, or a torch device such as ``cuda``.
         executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
         max_chunk: Elements read at once at most; results do not depend on it.
@@ -58,6 +61,21 @@ class RunOptions:
     begun: int | None = None
     notes: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            TaskvecError: If there is no such executor, or its workers cannot have the device.
+        """
+        executor = EXECUTORS.get(self.executor)
+        if executor is None:
+            raise TaskvecError(f"unknown executor {self.executor!r}: use {', '.join(EXECUTORS)}")
+        if executor.is_elsewhere and self.device != "cpu":
+            raise TaskvecError(
+                f"{self.executor} compute on cpu alone, for each would hold {self.device} for itself: use --executor "
+                "threads"
+            )
+
     @property
     def reserved_bytes(self) -> int:
         """What is spoken for before a pass takes anything: the process, slack, and what is held beside the passes."""
@@ -73,7 +91,7 @@ class PlannedPass:
         read_bytes: Read from all sources.
         written_bytes: Written to all outputs.
         units: Units of work.
-        workers: Threads.
+        workers: Threads, or processes.
         chunk_elements: Elements that a worker reads at once from each source.
         projected_bytes: The most that the process will hold.
         forgets: Whether what was read is dropped from the page cache at once, because all of it would not fit.
@@ -117,6 +135,8 @@ def plan_pass(
 ) -> PlannedPass:
     """Choose chunk size and workers of one pass so that the whole process stays within the allowed memory.
 
+    Where tensors are held whole, as many workers as may hold the largest at once.
+
     Args:
         label: What the pass does.
         tensors: What it reads.
@@ -131,43 +151,79 @@ def plan_pass(
         MemoryLimitError: If even one worker with the smallest chunk needs more; the message says the least that would
             do.
     """
-    units = make_units([tensor.num_params for tensor in tensors])
-    num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
-    width = max((tensor.max_itemsize for tensor in tensors), default=4) * (1 + num_sources + num_outputs)
-    longest = max((tensor.num_params for tensor in tensors), default=1)
     kernel.warm_up()
     warm_up_reading(tensors)
-    reserved = options.reserved_bytes + kernel.held_bytes() + _TENSOR_BYTES * len(tensors)
-    reserved += max((tensor.held_bytes for tensor in tensors), default=0)
-    scratch = kernel.scratch_bytes(num_sources)
+    units = make_units([tensor.num_params for tensor in tensors], grain_of(kernel, tensors))
+    room = _Room.of(tensors, kernel, options, num_outputs)
+    longest = max((tensor.num_params for tensor in tensors), default=1)
     workers = max(1, min(options.workers, len(units)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
-    computed = [tensor for tensor in tensors if tensor.scratch_bytes(chunk)]
-
-    def needed(workers: int, chunk: int) -> int:
-        reading = max((tensor.scratch_bytes(chunk) for tensor in computed), default=0)
-        return reserved + workers * (scratch + reading + width * chunk)
-
-    while needed(workers, chunk) > options.memory and (workers, chunk) != (1, TILE):
-        if chunk > TILE:
+    least_chunk = chunk if kernel.grain is Grain.TENSOR else TILE
+    while room.bytes(workers, chunk) > options.memory and (workers, chunk) != (1, least_chunk):
+        if chunk > least_chunk:
             chunk = TILE * max(1, chunk // 2 // TILE)
         else:
             workers -= 1
-    projected = needed(workers, chunk)
+    projected = room.bytes(workers, chunk)
     if projected > options.memory:
         least = -(-(projected + _HEADROOM_BYTES) >> 20)
         raise MemoryLimitError(
-            f"{label}: {format_size(options.memory)} of memory is not enough for {num_sources} sources; "
-            f"the least that would do is {least}MiB: raise --memory",
+            f"{label}: {format_size(options.memory)} of memory is not enough for {_most(tensors, kernel)}; the least "
+            f"that would do is {least}MiB: raise --memory{kernel.remedy and f', or {kernel.remedy}'}",
             least << 20,
         )
-    read = sum(tensor.read_bytes(tensor.num_params) for tensor in tensors)
-    written = sum(
-        t.num_params * t.output_dtype.itemsize * kernel.num_outputs(t, num_outputs) for t in tensors if t.output_dtype
-    )
+    read = sum(kernel.read_bytes(tensor, tensor.num_params) for tensor in tensors)
+    written = sum(kernel.written_bytes(tensor, tensor.num_params, num_outputs) for tensor in tensors)
     available = available_bytes()
     forgets = available is not None and read > available // 2
     return PlannedPass(label, read, written, len(units), workers, chunk, projected, forgets)
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What a pass takes.
+
+    Attributes:
+        reserved: Whatever the number of workers.
+        scratch: For each worker; where it is a process, with what that is made of.
+        width: For each worker and element of a chunk.
+        computed: Tensors that take something beside rows to be read.
+        whole: For each whole tensor that a worker holds, the largest first.
+    """
+
+    reserved: int
+    scratch: int
+    width: int
+    computed: Sequence[AlignedTensor]
+    whole: Sequence[int]
+
+    @classmethod
+    def of(cls, tensors: Sequence[AlignedTensor], kernel: Kernel, options: RunOptions, num_outputs: int) -> _Room:
+        num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
+        rows = 0 if kernel.grain is Grain.TENSOR else 1 + num_sources + num_outputs
+        executor = EXECUTORS[options.executor]
+        held, own = max((tensor.held_bytes for tensor in tensors), default=0), _TENSOR_BYTES * len(tensors)
+        each = executor.worker_bytes + own + held if executor.is_elsewhere else 0
+        return cls(
+            options.reserved_bytes + kernel.held_bytes() + own + held,
+            kernel.scratch_bytes(num_sources) + each,
+            rows * max((tensor.max_itemsize for tensor in tensors), default=4),
+            [tensor for tensor in tensors if tensor.scratch_bytes(options.max_chunk)],
+            sorted((kernel.unit_bytes(tensor) for tensor in tensors), reverse=True),
+        )
+
+    def bytes(self, workers: int, chunk: int) -> int:
+        """Return what so many workers hold, those of the largest tensors at the same time."""
+        reading = max((tensor.scratch_bytes(chunk) for tensor in self.computed), default=0)
+        return self.reserved + workers * (self.scratch + reading + self.width * chunk) + sum(self.whole[:workers])
+
+
+def _most(tensors: Sequence[AlignedTensor], kernel: Kernel) -> str:
+    """Say what takes most of the memory."""
+    if kernel.grain is not Grain.TENSOR:
+        return f"{max((len(tensor.sources) for tensor in tensors), default=0)} sources"
+    largest = max(tensors, key=kernel.unit_bytes)
+    return f"tensor {largest.name} {list(largest.shape)} and its factors"
 
 
 def make_plan(

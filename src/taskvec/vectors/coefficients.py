@@ -79,6 +79,11 @@ class Deferred:
     def __bool__(self) -> bool:
         return True
 
+    def __reduce__(self) -> tuple[type[PerTensor], tuple[Mapping[str, float], float]]:
+        """Travel as what was promised."""
+        kept = self.keep()
+        return PerTensor, (kept.values, kept.otherwise)
+
     def __repr__(self) -> str:
         return self.name
 

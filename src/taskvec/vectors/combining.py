@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.numerics import Backend, warm_up
+from taskvec.numerics import backend_for, warm_up
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
-from taskvec.streaming import Chunk, Kernel
+from taskvec.streaming import Chunk, ChunkKernel
 from taskvec.vectors.alignment import Rule, describe_changed_copy
 from taskvec.vectors.coefficients import CoefficientTable
 
 
-class CombineKernel(Kernel):
-    """θ + Σ coefficient · delta where arithmetic applies; elsewhere the base's bytes, which all sources must share."""
+@dataclass(frozen=True, eq=False)
+class CombineKernel(ChunkKernel):
+    """θ + Σ coefficient · delta where arithmetic applies; elsewhere the base's bytes, which all sources must share.
 
-    def __init__(
-        self,
-        backend: Backend,
-        centered: NDArray[np.bool_],
-        coefficients: CoefficientTable,
-        base_coefficient: np.float32,
-        allow: frozenset[Rule],
-    ) -> None:
-        self._backend = backend
-        self._centered = centered
-        self._coefficients = coefficients
-        self._base_coefficient = base_coefficient
-        self._allow = allow
+    Attributes:
+        device: Where to compute.
+        centered: Whether each delta is a difference from the base, ``(S,)``.
+        coefficients: Of each delta.
+        base_coefficient: Of the base.
+        allow: The rules that may cover what is otherwise an error.
+    """
+
+    device: str
+    centered: NDArray[np.bool_]
+    coefficients: CoefficientTable
+    base_coefficient: np.float32
+    allow: frozenset[Rule]
+
+    def __post_init__(self) -> None:
+        backend_for(self.device)  # a device that is not there is refused before anything is done
 
     def warm_up(self) -> None:
         """Load the kernel."""
@@ -45,19 +51,19 @@ class CombineKernel(Kernel):
 
     def _combine(self, chunk: Chunk) -> None:
         tensor = chunk.tensor
-        is_finite = self._backend.combine(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
-            self._coefficients.row(tensor.name), self._base_coefficient, dtype_code(tensor.output_dtype),
+        is_finite = backend_for(self.device).combine(
+            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
+            self.coefficients.row(tensor.name), self.base_coefficient, dtype_code(tensor.output_dtype),
             chunk.outputs[0],
         )  # fmt: skip
-        if not is_finite and Rule.NON_FINITE not in self._allow:
+        if not is_finite and Rule.NON_FINITE not in self.allow:
             raise NonFiniteError(_describe_non_finite(chunk))
 
     def _copy(self, chunk: Chunk) -> None:
         tensor = chunk.tensor
         size = chunk.count * tensor.located[0].info.dtype.itemsize
         chunk.outputs[0, :size] = chunk.base[:size]
-        if Rule.INTEGERS in self._allow:
+        if Rule.INTEGERS in self.allow:
             return
         for located, row in zip(tensor.sources, chunk.raw, strict=True):
             if not np.array_equal(row[:size], chunk.base[:size]):
@@ -65,8 +71,8 @@ class CombineKernel(Kernel):
 
     def parameters(self) -> bytes:
         """Return coefficients and rules."""
-        numbers = (self._centered.tobytes(), self._coefficients.tobytes(), self._base_coefficient.tobytes())
-        return b"\0".join([*numbers, ",".join(sorted(self._allow)).encode()])
+        numbers = (self.centered.tobytes(), self.coefficients.tobytes(), self.base_coefficient.tobytes())
+        return b"\0".join([*numbers, ",".join(sorted(self.allow)).encode()])
 
     def scratch_bytes(self, num_sources: int) -> int:
         """Return the bytes of the kernel's tiles."""

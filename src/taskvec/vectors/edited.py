@@ -17,7 +17,7 @@ from taskvec._version import __version__
 from taskvec.checkpoints import CheckpointWriter, StagedOutput
 from taskvec.checkpoints.pipeline_writer import writer_like
 from taskvec.errors import AlignmentError, OutputError
-from taskvec.numerics import backend_for, warm_up
+from taskvec.numerics import warm_up
 from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run, warm_up_reading
 from taskvec.types import TensorInfo
 from taskvec.vectors.alignment import Alignment, align
@@ -163,8 +163,7 @@ class Edited:
 
     def _kernel(self, options: RunOptions) -> CombineKernel:
         centered = np.array([form.is_centered for form in self._forms], np.bool_)
-        backend = backend_for(options.device)
-        return CombineKernel(backend, centered, self._coefficients, self._base_coefficient, self.vector.allow)
+        return CombineKernel(options.device, centered, self._coefficients, self._base_coefficient, self.vector.allow)
 
     def _written(self, alignment: Alignment) -> list[TensorInfo]:
         tensors = alignment.tensors if self.target else alignment.combinable

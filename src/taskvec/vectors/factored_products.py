@@ -28,6 +28,16 @@ def is_factored(tensor: AlignedTensor, forms: Sequence[Form]) -> bool:
     return all(isinstance(form, LowRank) and form.products(tensor.name) is not None for form in forms)
 
 
+def factors_of(form: Form, tensor: str) -> tuple[Product, ...]:
+    """Return the products that a form is the sum of in a tensor, where it is one; else nothing."""
+    return (form.products(tensor) or ()) if isinstance(form, LowRank) else ()
+
+
+def num_columns(tensor: AlignedTensor, forms: Sequence[Form]) -> int:
+    """Return the columns of the factors of some forms side by side."""
+    return sum(product.rank for form in forms for product in factors_of(form, tensor.name))
+
+
 def factored_products(tensor: AlignedTensor, forms: Sequence[Form], num_rows: int) -> Matrix:
     """Return the inner products of the first R of S forms with all, in one tensor.
 
@@ -39,7 +49,7 @@ def factored_products(tensor: AlignedTensor, forms: Sequence[Form], num_rows: in
     Returns:
         Float64 ``(R, S)``.
     """
-    terms = [form.products(tensor.name) or () if isinstance(form, LowRank) else () for form in forms]
+    terms = [factors_of(form, tensor.name) for form in forms]
     total = np.zeros((num_rows, len(forms)))
     rows, columns = list(_blocks(terms[:num_rows])), list(_blocks(terms))
     with one_thread_each():

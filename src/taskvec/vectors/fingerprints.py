@@ -14,9 +14,9 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.numerics import Backend, backend_for, warm_up
+from taskvec.numerics import backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, Journal, Kernel, Located, RunOptions, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, Located, RunOptions, run
 from taskvec.types import TensorInfo
 from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.inner_products import check_finite, symmetric
@@ -84,7 +84,7 @@ def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bo
     Returns:
         The job.
     """
-    return Job(label, tensors, _ScanKernel(backend_for(options.device), np.array(centered, np.bool_)))
+    return Job(label, tensors, ScanKernel(options.device, np.array(centered, np.bool_)))
 
 
 def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Digests:
@@ -128,36 +128,53 @@ def tensor_digest(info: TensorInfo, blocks: NDArray[np.uint8]) -> str:
     return blake3(f"{info.dtype}{list(info.shape)}".encode() + blocks.tobytes()).hexdigest()
 
 
-class _ScanKernel(Kernel):
-    def __init__(self, backend: Backend, centered: NDArray[np.bool_]) -> None:
-        self._backend = backend
-        self._centered = centered
+@dataclass(frozen=True, eq=False)
+class ScanKernel(ChunkKernel):
+    """Digests of S sources, and the inner products of their deltas where arithmetic applies.
+
+    Attributes:
+        device: Where to compute.
+        centered: Whether each delta is a difference from the base, ``(S,)``.
+    """
+
+    device: str
+    centered: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        backend_for(self.device)  # a device that is not there is refused before anything is done
 
     def warm_up(self) -> None:
+        """Load the kernel."""
         warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
+        """Open the hashes and sums of a piece."""
         side = padded(len(tensor.sources))
         return HashedProducts(len(tensor.sources), (side, side))
 
     def process(self, chunk: Chunk, state: HashedProducts) -> None:
+        """Hash one chunk and add its products."""
         tensor = chunk.tensor
         state.hash(list(chunk.raw), [chunk.count * located.info.dtype.itemsize for located in tensor.sources])
         if tensor.is_combinable:
-            self._backend.gram(
-                chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count,
+            backend_for(self.device).gram(
+                chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
                 len(tensor.sources), state.products,
             )  # fmt: skip
 
     def finish(self, state: HashedProducts) -> Arrays:
-        count = len(self._centered)
+        """Return digests and products of a piece."""
+        count = len(self.centered)
         return state.finish((count, count))
 
     def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
+        """Join digests, add products."""
         return fold_hashed(total, part)
 
     def parameters(self) -> bytes:
-        return self._centered.tobytes()
+        """Return what is a difference."""
+        return self.centered.tobytes()
 
     def scratch_bytes(self, num_sources: int) -> int:
+        """Return the bytes of the kernel's tiles and of the sums."""
         return (padded(num_sources) + 1) * TILE * 4 + 2 * 8 * padded(num_sources) ** 2

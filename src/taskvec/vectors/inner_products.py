@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import Backend, backend_for, warm_up
+from taskvec.numerics import backend_for, warm_up
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import (
     AlignedTensor,
     Chunk,
+    ChunkKernel,
     Job,
     Journal,
-    Kernel,
     PlannedPass,
     RunOptions,
     plan_pass,
@@ -57,7 +57,7 @@ class MissingProducts:
     def job(self, options: RunOptions) -> Job:
         """Describe the pass over the streamed tensors, for running or for planning."""
         centered = np.array([form.is_centered for form in self.forms], np.bool_)
-        kernel = _GramKernel(backend_for(options.device), centered, self.num_rows)
+        kernel = GramKernel(options.device, centered, self.num_rows)
         return Job(f"inner products of {len(self.forms)} task vectors", self.streamed, kernel)
 
     def compute(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
@@ -118,26 +118,42 @@ def check_finite(tensor: AlignedTensor, products: Gram) -> None:
         )
 
 
-class _GramKernel(Kernel):
-    def __init__(self, backend: Backend, centered: NDArray[np.bool_], num_rows: int) -> None:
-        self._backend = backend
-        self._centered = centered
-        self._num_rows = num_rows
+@dataclass(frozen=True, eq=False)
+class GramKernel(ChunkKernel):
+    """Inner products of the first R of S deltas with all S, added up in float64.
+
+    Attributes:
+        device: Where to compute.
+        centered: Whether each delta is a difference from the base, ``(S,)``.
+        num_rows: R.
+    """
+
+    device: str
+    centered: NDArray[np.bool_]
+    num_rows: int
+
+    def __post_init__(self) -> None:
+        backend_for(self.device)  # a device that is not there is refused before anything is done
 
     def warm_up(self) -> None:
+        """Load the kernel."""
         warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> Gram:
-        return np.zeros((padded(self._num_rows), padded(len(tensor.sources))))
+        """Open the sums of a piece."""
+        return np.zeros((padded(self.num_rows), padded(len(tensor.sources))))
 
     def process(self, chunk: Chunk, state: Gram) -> None:
+        """Add the products of one chunk."""
         tensor = chunk.tensor
-        self._backend.gram(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self._centered, chunk.count, self._num_rows, state
+        backend_for(self.device).gram(
+            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count, self.num_rows, state
         )
 
     def parameters(self) -> bytes:
-        return self._centered.tobytes() + str(self._num_rows).encode()
+        """Return what is multiplied."""
+        return self.centered.tobytes() + str(self.num_rows).encode()
 
     def scratch_bytes(self, num_sources: int) -> int:
-        return (padded(num_sources) + 1) * TILE * 4 + 8 * padded(num_sources) * padded(self._num_rows)
+        """Return the bytes of the kernel's tiles and of the sums."""
+        return (padded(num_sources) + 1) * TILE * 4 + 8 * padded(num_sources) * padded(self.num_rows)

@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from taskvec.errors import NonFiniteError
 from taskvec.linalg.subspaces.precise import squared_norm
 from taskvec.numerics.kernels import deltas_of
-from taskvec.streaming import AlignedTensor, Located
-from taskvec.vectors.forms import Form
+from taskvec.streaming import AlignedTensor
+from taskvec.streaming.plan import MAX_CHUNK
 
 Single = NDArray[np.float32]
-
-CHUNK = 1 << 18
-"""Elements read at once."""
 
 
 def matrix_shape(tensor: AlignedTensor) -> tuple[int, int]:
     """Return a tensor's shape as a matrix: outputs × everything else; a vector is a column."""
     return tensor.shape[0], math.prod(tensor.shape[1:])
+
+
+def base_bytes(tensor: AlignedTensor) -> int:
+    """Return the bytes of the base's tensor; 0 where there is no base."""
+    return tensor.base.info.nbytes if tensor.base else 0
 
 
 class MatrixReader:
@@ -34,12 +36,21 @@ class MatrixReader:
         chunk: Elements read at once; no bit depends on it.
     """
 
-    def __init__(self, tensor: AlignedTensor, forms: Sequence[Form], *, chunk: int = CHUNK) -> None:
+    def __init__(self, tensor: AlignedTensor, centered: Sequence[bool], *, chunk: int = MAX_CHUNK) -> None:
+        """Read the base.
+
+        Args:
+            tensor: The tensor.
+            centered: For each source, whether its delta is its difference from the base.
+            chunk: Elements read at once.
+        """
         self.tensor = tensor
         self.chunk = chunk
         self.shape = matrix_shape(tensor)
-        self._centered = np.array([form.is_centered for form in forms], np.bool_)
-        self._base = _raw(tensor.base, 0, tensor.num_params) if tensor.base else np.zeros(0, np.uint8)
+        self._centered = np.array(centered, np.bool_)
+        self._base = np.empty(base_bytes(tensor), np.uint8)
+        if tensor.base:
+            tensor.base.read_into(0, tensor.num_params, self._base)
 
     def delta(self, task: int) -> Single:
         """Return the delta of a task, float32 ``(m, n)``, subtracted in float32.
@@ -52,10 +63,11 @@ class MatrixReader:
         """
         values = np.empty(self.tensor.num_params, np.float32)
         itemsize = self.tensor.base.info.dtype.itemsize if self.tensor.base else 0
-        one = slice(task, task + 1)
+        one, source = slice(task, task + 1), self.tensor.sources[task]
+        raw = np.empty((1, min(self.chunk, values.size) * source.info.dtype.itemsize), np.uint8)
         for start in range(0, values.size, self.chunk):
             count = min(self.chunk, values.size - start)
-            raw = _raw(self.tensor.sources[task], start, count)[None]
+            source.read_into(start, count, raw[0])
             base = self._base[start * itemsize : (start + count) * itemsize]
             out = values[None, start : start + count]
             deltas_of(base, self.tensor.base_code, raw, self.tensor.codes[one], self._centered[one], count, out)
@@ -80,9 +92,3 @@ class MatrixReader:
                 "or infinity: the checkpoint is broken, fetch or save it again"
             )
         return matrix
-
-
-def _raw(located: Located, start: int, count: int) -> NDArray[np.uint8]:
-    values = np.empty(count, located.info.dtype.storage)
-    located.checkpoint.read_into(located.info.name, start, values)
-    return values.view(np.uint8)

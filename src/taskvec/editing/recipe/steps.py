@@ -140,7 +140,11 @@ def _values(settings: Sequence[Setting], names: LayerNames, what: str, tensor: s
 def _of_tensor(setting: Setting, names: LayerNames, what: str) -> Given:
     if is_constant(setting):
         return setting
-    return lambda tensor: value_at(setting, tensor, names, what)
+    return partial(_value, setting, names, what)
+
+
+def _value(setting: Setting, names: LayerNames, what: str, tensor: str) -> Scalar:
+    return value_at(setting, tensor, names, what)
 
 
 def defaults_of(recipe: Recipe) -> Mapping[str, float | str]:
