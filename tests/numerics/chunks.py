@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.numerics.codes import BF16, F16, F32, NONE
+from taskvec.numerics.rows import Rows
 
 NUMPY = {F32: np.dtype(np.float32), F16: np.dtype(np.float16), BF16: np.dtype(ml_dtypes.bfloat16)}
 
@@ -39,9 +39,9 @@ CASES = {
 
 @dataclass(frozen=True)
 class Chunk:
-    """The arguments that all kernels begin with, and the exact deltas ``(S, count)`` and base ``(count,)``."""
+    """What all kernels are given, and the exact deltas ``(S, count)`` and base ``(count,)``."""
 
-    inputs: tuple[Any, ...]
+    rows: Rows
     anchor: NDArray[np.float64]
     deltas: NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def make_chunk(case: ChunkCase, seed: int = 0) -> Chunk:
         change = 0.1 * rng.standard_normal(case.count)
         deltas[s] = _store(raw[s], values + change if is_centered else change, code) - anchor * is_centered
     arrays = (np.array(case.codes, np.int64), np.array(case.centered, np.bool_))
-    return Chunk((base, case.base_code, raw, *arrays, case.count), anchor, deltas)
+    return Chunk(Rows(base, case.base_code, raw, *arrays, 0, case.count), anchor, deltas)
 
 
 def _store(row: NDArray[np.uint8], values: NDArray[np.float64], code: int) -> NDArray[np.float64]:

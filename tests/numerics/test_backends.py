@@ -14,6 +14,7 @@ from oracles import assert_close, assert_rounded_once
 from taskvec.numerics.backends import Backend, backend_for
 from taskvec.numerics.codes import BF16, F32
 from taskvec.numerics.kernels import LANES, TILE, padded
+from taskvec.numerics.rows import Rows
 
 
 def torch_backend() -> Backend:
@@ -40,7 +41,7 @@ class TestEveryBackend:
         weights = COEFFICIENTS[: len(case.codes)]
         dtype = NUMPY[case.out_code]
         out = np.zeros(case.count * dtype.itemsize + 4, np.uint8)
-        assert backend.combine(*chunk.inputs, weights, np.float32(1), case.out_code, out)
+        assert backend.combine(chunk.rows, weights, np.float32(1), case.out_code, out)
         weighted = weights.astype(np.float64)[:, None] * chunk.deltas
         magnitude = np.abs(chunk.anchor) * (1 + 2 * np.abs(weights).sum()) + np.abs(weighted).sum(axis=0)
         assert_rounded_once(out[:-4].view(dtype), chunk.anchor + weighted.sum(axis=0), magnitude, what=name)
@@ -51,7 +52,7 @@ class TestEveryBackend:
         case, chunk = CASES[name], make_chunk(CASES[name])
         weights = COEFFICIENTS[: len(case.codes)]
         out = np.zeros(case.count * 4, np.uint8)
-        backend.combine(*chunk.inputs, weights, np.float32(0), 0, out)
+        backend.combine(chunk.rows, weights, np.float32(0), 0, out)
         assert_close(out.view(np.float32), weights.astype(np.float64) @ chunk.deltas, relative=1e-6, what=name)
 
     @pytest.mark.parametrize("name", WITH_SOURCES)
@@ -60,7 +61,7 @@ class TestEveryBackend:
         for num_rows in range(1, len(case.codes) + 1):
             size = len(case.codes)
             total = np.full((padded(num_rows), padded(size)), 3.0)
-            backend.gram(*chunk.inputs, num_rows, total)
+            backend.gram(chunk.rows, num_rows, total)
             found = total[:num_rows, :size] - 3
             expected = chunk.deltas[:num_rows] @ chunk.deltas.T
             if num_rows == size:  # the upper triangle is left to the caller
@@ -75,7 +76,7 @@ class TestEveryBackend:
         dtype = NUMPY[case.out_code]
         out = np.zeros((num_atoms, case.count * dtype.itemsize), np.uint8)
         total = np.full((padded(num_atoms), padded(num_atoms + size)), 3.0)
-        assert backend.project(*chunk.inputs, encoder, case.out_code, out, total)
+        assert backend.project(chunk.rows, encoder, case.out_code, out, total)
         atoms = out.view(dtype).astype(np.float64)
         epsilon = {4: 1e-6, 2: 2**-8}[dtype.itemsize]
         assert_close(atoms, encoder.astype(np.float64) @ chunk.deltas, relative=epsilon, what=name)
@@ -91,42 +92,59 @@ class TestEveryBackend:
         position = case.count - 1
         source = len(case.codes) - 1
         typed = NUMPY[case.codes[source]]
-        row: Any = chunk.inputs[2][source]
+        row: Any = chunk.rows.raw[source]
         row[position * typed.itemsize : (position + 1) * typed.itemsize] = np.array(value, typed).reshape(1).view("u1")
         out = np.zeros((1, case.count * 4), np.uint8)
         ones = np.ones(len(case.codes), np.float32)
-        assert not backend.combine(*chunk.inputs, ones, np.float32(1), 0, out[0])
+        assert not backend.combine(chunk.rows, ones, np.float32(1), 0, out[0])
         total = np.zeros((LANES, padded(1 + len(case.codes))))
-        assert not backend.project(*chunk.inputs, ones[None], 0, out, total)
+        assert not backend.project(chunk.rows, ones[None], 0, out, total)
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("cut", [4096, 8192])
 def test_the_compiled_sums_do_not_depend_on_where_a_chunk_is_cut(name: str, cut: int) -> None:
     case, chunk = CASES[name], make_chunk(CASES[name])
-    base, base_code, raw, codes, centered, count = chunk.inputs
-    size = padded(len(case.codes))
-    whole, pieces = np.zeros((size, size)), np.zeros((size, size))
+    rows, size = chunk.rows, padded(len(case.codes))
+    whole, pieces, within = np.zeros((3, size, size))
     cpu = backend_for("cpu")
-    cpu.gram(*chunk.inputs, len(case.codes), whole)
-    for start in range(0, count, cut):
-        shifted = np.zeros_like(raw)
+    cpu.gram(rows, len(case.codes), whole)
+    for start in range(0, rows.count, cut):
+        shifted = np.zeros_like(rows.raw)
         for s, code in enumerate(case.codes):
-            tail = raw[s, start * NUMPY[code].itemsize :]
+            tail = rows.raw[s, start * NUMPY[code].itemsize :]
             shifted[s, : tail.size] = tail
-        anchor = base if base_code < 0 else base[start * NUMPY[base_code].itemsize :]
-        cpu.gram(anchor, base_code, shifted, codes, centered, min(cut, count - start), len(case.codes), pieces)
-    assert whole.tobytes() == pieces.tobytes()
+        anchor = rows.base if rows.base_code < 0 else rows.base[start * NUMPY[rows.base_code].itemsize :]
+        piece = rows._replace(base=anchor, raw=shifted, count=min(cut, rows.count - start))
+        cpu.gram(piece, len(case.codes), pieces)
+        cpu.gram(rows._replace(first=start, count=piece.count), len(case.codes), within)
+    assert whole.tobytes() == pieces.tobytes() == within.tobytes()
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+@pytest.mark.parametrize("name", CASES)
+def test_elements_may_be_some_of_the_buffers(device: str, name: str) -> None:
+    case, chunk, backend = CASES[name], make_chunk(CASES[name]), backend_for(device)
+    weights, itemsize = np.linspace(-1, 1, len(case.codes), dtype=np.float32), NUMPY[case.out_code].itemsize
+    whole = np.zeros(case.count * 4, np.uint8)
+    assert backend.combine(chunk.rows, weights, np.float32(1), case.out_code, whole)
+    first = case.count // 3
+    rest = np.zeros_like(whole)
+    assert backend.combine(
+        chunk.rows._replace(first=first, count=case.count - first), weights, np.float32(1), case.out_code, rest
+    )
+    length = (case.count - first) * itemsize
+    assert rest[:length].tobytes() == whole[first * itemsize : first * itemsize + length].tobytes()
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 0, 1, 2, 3], [2, 4, 3, 1, 0]])
 @pytest.mark.parametrize("num_rows", [1, 3, 5])
 def test_a_product_has_the_same_bits_whatever_it_is_taken_with(order: list[int], num_rows: int) -> None:
-    base, base_code, raw, codes, centered, count = make_chunk(ChunkCase(BF16, (BF16,) * 5, (True,) * 5, 5000)).inputs
-    whole, found = (np.zeros((padded(rows), padded(5))) for rows in (5, num_rows))
+    rows = make_chunk(ChunkCase(BF16, (BF16,) * 5, (True,) * 5, 5000)).rows
+    whole, found = (np.zeros((padded(count), padded(5))) for count in (5, num_rows))
     cpu = backend_for("cpu")
-    cpu.gram(base, base_code, raw, codes, centered, count, 5, whole)
-    cpu.gram(base, base_code, raw[order], codes, centered, count, num_rows, found)
+    cpu.gram(rows, 5, whole)
+    cpu.gram(rows._replace(raw=rows.raw[order]), num_rows, found)
     for i, j in itertools.product(range(num_rows), range(5)):
         if num_rows < 5 or j <= i:
             assert found[i, j] == whole[max(order[i], order[j]), min(order[i], order[j])]
@@ -141,7 +159,7 @@ def test_atoms_add_their_sources_one_after_another(num_atoms: int, num_sources: 
     encoder = np.random.default_rng(2).standard_normal((num_atoms, num_sources)).astype(np.float32)
     out = np.zeros((num_atoms, 4 * count), np.uint8)
     total = np.zeros((padded(num_atoms), padded(num_atoms + num_sources)))
-    assert backend_for("cpu").project(*chunk.inputs, encoder, F32, out, total)
+    assert backend_for("cpu").project(chunk.rows, encoder, F32, out, total)
     expected = np.zeros((num_atoms, count), np.float32)
     for s, delta in enumerate(chunk.deltas.astype(np.float32)):
         expected += encoder[:, s : s + 1] * delta
@@ -159,9 +177,8 @@ def test_a_device_that_is_not_there_is_named() -> None:
 def test_what_no_delta_changes_comes_through_with_its_sign(backend: Backend) -> None:
     base = np.array([-0.0, 0.0, -1.5, 3.0], np.float32)
     out = np.ones(base.nbytes, np.uint8)
-    finite = backend.combine(
-        base.view(np.uint8), F32, base.view(np.uint8)[None].copy(), np.array([F32]), np.array([True]), len(base),
-        np.array([0.3], np.float32), np.float32(1.0), F32, out,
-    )  # fmt: skip
+    raw = base.view(np.uint8)
+    rows = Rows(raw, F32, raw[None].copy(), np.array([F32]), np.array([True]), 0, len(base))
+    finite = backend.combine(rows, np.array([0.3], np.float32), np.float32(1.0), F32, out)
     assert finite
     assert out.tobytes() == base.tobytes()

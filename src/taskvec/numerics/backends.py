@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.numerics import kernels
-from taskvec.numerics.codes import BF16, F32
+from taskvec.numerics.codes import BF16
+from taskvec.numerics.rows import Rows, one_row
 
 Array = NDArray[Any]
 Operation = Literal["combine", "gram", "project", "deltas"]
@@ -18,51 +19,17 @@ Operation = Literal["combine", "gram", "project", "deltas"]
 class Backend(Protocol):
     """Three operations on one chunk; see :mod:`taskvec.numerics.kernels` for shapes and dtypes."""
 
-    def combine(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        coefficients: Array,
-        base_coefficient: np.float32,
-        out_code: int,
-        out: Array,
-    ) -> bool:
+    def combine(self, rows: Rows, coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
         ...
 
-    def gram(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        num_rows: int,
-        total: Array,
-    ) -> None:
+    def gram(self, rows: Rows, num_rows: int, total: Array) -> None:
         """Add inner products of deltas to ``total``."""
         ...
 
-    def project(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        encoder: Array,
-        out_code: int,
-        out: Array,
-        total: Array,
-    ) -> bool:
+    def project(self, rows: Rows, encoder: Array, out_code: int, out: Array, total: Array) -> bool:
         """Round atoms into ``out`` and add their inner products to ``total``; False if one is not finite."""
-        ...  # fmt: skip
+        ...
 
 
 class CpuBackend:
@@ -97,16 +64,12 @@ def warm_up(*operations: Operation) -> None:
     Args:
         operations: Which; all if none is given.
     """
-    base = np.zeros(4, np.uint8)
-    raw = np.zeros((1, 4), np.uint8)
-    codes = np.zeros(1, np.int64)
-    centered = np.zeros(1, np.bool_)
-    weights = np.ones(1, np.float32)
+    rows, weights, raw = one_row(), np.ones(1, np.float32), np.zeros((1, 4), np.uint8)
     if "combine" in operations or not operations:
-        kernels.combine(base, F32, raw, codes, centered, 1, weights, np.float32(1), BF16, base.copy())
+        kernels.combine(rows, weights, np.float32(1), BF16, raw[0])
     if "gram" in operations or not operations:
-        kernels.gram(base, F32, raw, codes, centered, 1, 1, np.zeros((4, 4)))
+        kernels.gram(rows, 1, np.zeros((4, 4)))
     if "project" in operations or not operations:
-        kernels.project(base, F32, raw, codes, centered, 1, weights[None], BF16, raw.copy(), np.zeros((4, 4)))
+        kernels.project(rows, weights[None], BF16, raw, np.zeros((4, 4)))
     if "deltas" in operations or not operations:
-        kernels.deltas_of(base, F32, raw, codes, centered, 1, weights[None].copy())
+        kernels.deltas_of(rows, weights[None].copy())

@@ -10,10 +10,10 @@ import functools
 
 import numpy as np
 
-from taskvec.numerics.codes import F32
 from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.rounding import all_finite_32
+from taskvec.numerics.rows import one_row
 from taskvec.numerics.trimming import take_equal
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -25,19 +25,18 @@ _RANGE = 2.0**53
 @functools.cache
 def warm_up() -> None:
     """Load (the first time: compile) these kernels, so that the memory that they take is known before planning."""
-    raw, rows, one = np.zeros((1, 4), np.uint8), np.zeros((1, 1), np.float32), np.ones(1, np.int64)
-    elements = (raw[0], F32, raw, np.zeros(1, np.int64), np.zeros(1, np.bool_), 0, np.ones((1, 1), np.float32))
-    mixed_deltas(*elements, rows)
+    rows, one, mixing = np.zeros((1, 1), np.float32), np.ones(1, np.int64), np.ones((1, 1), np.float32)
+    mixed_deltas(one_row(), mixing, rows)
     keep_above(rows, rows[0], one, 0, rows.copy())
     for some in (rows, rows.astype(np.float64)):
         elect(some, some[0], True, some[0].copy())
-    elect_above(*elements, rows[0], one, rows[0], True, rows[0].copy())
+    elect_above(one_row(), mixing, rows[0], one, rows[0], True, rows[0].copy())
     drop(rows[0], np.zeros(2, np.uint64), 0, np.ones(1), rows[0].copy())
 
 
 @compiled
-def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # type: ignore[no-untyped-def]
-    """Write the vectors ``mixing @ deltas`` of elements ``begin:`` of a chunk to ``out``, float32 ``(T, count)``.
+def mixed_deltas(rows, mixing, out):  # type: ignore[no-untyped-def]
+    """Write the vectors ``mixing @ deltas`` to ``out``, float32 ``(T, count)``.
 
     Returns:
         False if a number is not finite.
@@ -45,11 +44,11 @@ def mixed_deltas(base, base_code, raw, codes, centered, begin, mixing, out):  # 
     finite = True
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
-    deltas = np.empty((codes.size, TILE), np.float32)
-    for start in range(0, out.shape[1], TILE):
-        size = min(TILE, out.shape[1] - start)
-        at = begin + start
-        load_deltas(base, base_code, raw, codes, centered, at, at + size, anchor, deltas)
+    deltas = np.empty((rows.codes.size, TILE), np.float32)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             row = mixed_row(deltas, mixing[t], size, scratch)
             copied = out[t, start : start + size]
@@ -94,9 +93,7 @@ def elect(rows, weights, normalize, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def elect_above(  # type: ignore[no-untyped-def]
-    base, base_code, raw, codes, centered, begin, mixing, least, left, weights, normalize, out
-):
+def elect_above(rows, mixing, least, left, weights, normalize, out):  # type: ignore[no-untyped-def]
     """Mix deltas, keep what is above, elect signs, tile by tile: nothing of the size of the rows is held.
 
     The bits are those of :func:`mixed_deltas`, :func:`keep_above` and :func:`elect`, one after another, where of the
@@ -108,12 +105,12 @@ def elect_above(  # type: ignore[no-untyped-def]
     finite = True
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
-    deltas = np.empty((codes.size, TILE), np.float32)
+    deltas = np.empty((rows.codes.size, TILE), np.float32)
     kept = np.empty((mixing.shape[0], TILE), np.float32)
-    for start in range(0, out.size, TILE):
-        size = min(TILE, out.size - start)
-        at = begin + start
-        load_deltas(base, base_code, raw, codes, centered, at, at + size, anchor, deltas)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             row = mixed_row(deltas, mixing[t], size, scratch)
             finite &= all_finite_32(row.view(np.uint32))

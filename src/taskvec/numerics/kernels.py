@@ -1,9 +1,7 @@
 """The fused kernels of a streamed pass, on one chunk of T aligned tensors.
 
-Inputs are raw rows as read from disk: ``base`` is uint8 ``(W,)``, ``raw`` is uint8 ``(S, W)``, one row a source, and
-``codes`` their dtypes, float8 to float32. ``centered[s]`` says that row s is a fine-tuned model, whose delta is the
-row minus the base; otherwise the row itself is a delta. Work goes in tiles that stay in cache, always cut at multiples
-of ``TILE`` elements from the start of the tensor, so that no sum depends on the chunk size.
+Inputs are raw rows as read from disk, :class:`taskvec.numerics.rows.Rows`. Work goes in tiles that stay in cache,
+always cut at multiples of ``TILE`` elements from the start of the tensor, so that no sum depends on the chunk size.
 """
 
 from __future__ import annotations
@@ -29,15 +27,15 @@ def padded(rows: int) -> int:
 
 
 @compiled
-def load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
-    """Write elements ``start … stop`` of the deltas to ``deltas``, float32 ``(S, ≥ stop − start)``."""
+def load_deltas(rows, start, stop, anchor, deltas):  # type: ignore[no-untyped-def]
+    """Write elements ``start … stop`` of the buffers' deltas to ``deltas``, float32 ``(S, ≥ stop − start)``."""
     count = stop - start
-    if base_code != NONE:
-        widen(base, base_code, start, stop, anchor)
-    for s in range(codes.size):
+    if rows.base_code != NONE:
+        widen(rows.base, rows.base_code, start, stop, anchor)
+    for s in range(rows.codes.size):
         row = deltas[s, :count]
-        widen(raw[s], codes[s], start, stop, row)
-        if centered[s]:
+        widen(rows.raw[s], rows.codes[s], start, stop, row)
+        if rows.centered[s]:
             for i in range(count):
                 row[i] -= anchor[i]
 
@@ -64,16 +62,14 @@ def mixed_row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def deltas_of(base, base_code, raw, codes, centered, count, out):  # type: ignore[no-untyped-def]
+def deltas_of(rows, out):  # type: ignore[no-untyped-def]
     """Write the deltas of one chunk to ``out``, float32 ``(S, count)``."""
-    anchor = np.empty(count, np.float32)
-    load_deltas(base, base_code, raw, codes, centered, 0, count, anchor, out)
+    anchor = np.empty(rows.count, np.float32)
+    load_deltas(rows, rows.first, rows.first + rows.count, anchor, out)
 
 
 @compiled
-def combine(  # type: ignore[no-untyped-def]
-    base, base_code, raw, codes, centered, count, coefficients, base_coefficient, out_code, out
-):
+def combine(rows, coefficients, base_coefficient, out_code, out):  # type: ignore[no-untyped-def]
     """Round ``base_coefficient · base + Σ_s coefficients[s] · delta_s`` into ``out``, accumulated in float32.
 
     The deltas are added up first: they are small beside the base, which would swallow their last bits one by one. Where
@@ -86,16 +82,16 @@ def combine(  # type: ignore[no-untyped-def]
     total = np.empty(TILE, np.float32)
     value = np.empty(TILE, np.float32)
     finite = True
-    for start in range(0, count, TILE):
-        stop = min(start + TILE, count)
-        size = stop - start
-        if base_code != NONE:
-            widen(base, base_code, start, stop, anchor)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        if rows.base_code != NONE:
+            widen(rows.base, rows.base_code, at, at + size, anchor)
         total[:size] = np.float32(0.0)
-        for s in range(codes.size):
+        for s in range(rows.codes.size):
             weight = coefficients[s]
-            widen(raw[s], codes[s], start, stop, value)
-            if centered[s]:
+            widen(rows.raw[s], rows.codes[s], at, at + size, value)
+            if rows.centered[s]:
                 for i in range(size):
                     total[i] += weight * (value[i] - anchor[i])
             else:
@@ -109,19 +105,20 @@ def combine(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def gram(base, base_code, raw, codes, centered, count, num_rows, total):  # type: ignore[no-untyped-def]
+def gram(rows, num_rows, total):  # type: ignore[no-untyped-def]
     """Add the inner products of the first ``num_rows`` deltas with all S to ``total``, float64 ``(R, S)`` padded."""
     anchor = np.empty(TILE, np.float32)
     deltas = np.zeros((total.shape[1], TILE), np.float32)
-    symmetric = num_rows == codes.size
-    for start in range(0, count, TILE):
-        stop = min(start + TILE, count)
-        load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, deltas)
-        _add_products(deltas, stop - start, symmetric, total)
+    symmetric = num_rows == rows.codes.size
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
+        _add_products(deltas, size, symmetric, total)
 
 
 @compiled
-def project(base, base_code, raw, codes, centered, count, encoder, out_code, out, total):  # type: ignore[no-untyped-def]
+def project(rows, encoder, out_code, out, total):  # type: ignore[no-untyped-def]
     """Round the atoms ``encoder @ deltas`` into ``out`` and add their inner products to ``total``.
 
     ``encoder`` is float32 ``(M, S)``; ``out`` is uint8 ``(M, W)``; ``total`` is float64 ``(M, M + S)``, padded: the
@@ -132,18 +129,18 @@ def project(base, base_code, raw, codes, centered, count, encoder, out_code, out
     """
     num_atoms = encoder.shape[0]
     anchor = np.empty(TILE, np.float32)
-    rows = np.zeros((total.shape[1], TILE), np.float32)
+    both = np.zeros((total.shape[1], TILE), np.float32)
     finite = True
-    for start in range(0, count, TILE):
-        stop = min(start + TILE, count)
-        size = stop - start
-        load_deltas(base, base_code, raw, codes, centered, start, stop, anchor, rows[num_atoms:])
-        _mix(rows, encoder, size)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, both[num_atoms:])
+        _mix(both, encoder, size)
         for m in range(num_atoms):
-            atom = rows[m, :size]
+            atom = both[m, :size]
             finite &= round_into(atom, out_code, start, out[m])
-            widen(out[m], out_code, start, stop, atom)
-        _add_products(rows, size, False, total)
+            widen(out[m], out_code, start, start + size, atom)
+        _add_products(both, size, False, total)
     return finite
 
 

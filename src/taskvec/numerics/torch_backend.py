@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from taskvec.errors import MissingExtraError, TaskvecError
 from taskvec.numerics.codes import BF16, F8_E4M3, F8_E5M2, F16, F32, NONE
+from taskvec.numerics.rows import Rows
 
 Array = NDArray[Any]
 
@@ -32,76 +33,41 @@ class TorchBackend:
         self._dtypes = {F32: torch.float32, F16: torch.float16, BF16: torch.bfloat16}
         self._dtypes |= {F8_E4M3: torch.float8_e4m3fn, F8_E5M2: torch.float8_e5m2}
 
-    def combine(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        coefficients: Array,
-        base_coefficient: np.float32,
-        out_code: int,
-        out: Array,
-    ) -> bool:
+    def combine(self, rows: Rows, coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
-        total = self._torch.zeros(count, device=self._device)
-        deltas = self._deltas(base, base_code, raw, codes, centered, count)
-        for coefficient, delta in zip(coefficients, deltas, strict=True):
+        total = self._torch.zeros(rows.count, device=self._device)
+        for coefficient, delta in zip(coefficients, self._deltas(rows), strict=True):
             total += float(coefficient) * delta
-        kept = float(base_coefficient) * self._widen(base, base_code, count)
+        kept = float(base_coefficient) * self._widen(rows.base, rows.base_code, rows)
         total = self._torch.where(total == 0, kept, kept + total)
         return self._round_into(total, out_code, out)
 
-    def gram(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        num_rows: int,
-        total: Array,
-    ) -> None:
+    def gram(self, rows: Rows, num_rows: int, total: Array) -> None:
         """Add inner products of deltas to ``total``."""
-        deltas = self._torch.stack(self._deltas(base, base_code, raw, codes, centered, count)).double()
-        total[:num_rows, : len(codes)] += (deltas[:num_rows] @ deltas.T).cpu().numpy()
+        deltas = self._torch.stack(self._deltas(rows)).double()
+        total[:num_rows, : len(rows.codes)] += (deltas[:num_rows] @ deltas.T).cpu().numpy()
 
-    def project(
-        self,
-        base: Array,
-        base_code: int,
-        raw: Array,
-        codes: Array,
-        centered: Array,
-        count: int,
-        encoder: Array,
-        out_code: int,
-        out: Array,
-        total: Array,
-    ) -> bool:
+    def project(self, rows: Rows, encoder: Array, out_code: int, out: Array, total: Array) -> bool:
         """Round atoms into ``out`` and add their inner products to ``total``; False if one is not finite."""
-        deltas = self._torch.stack(self._deltas(base, base_code, raw, codes, centered, count))
+        deltas = self._torch.stack(self._deltas(rows))
         atoms = self._torch.from_numpy(encoder).to(self._device) @ deltas
         finite = [self._round_into(atom, out_code, row) for atom, row in zip(atoms, out, strict=True)]
         rounded = atoms.to(self._dtypes[out_code]).double()
         both = self._torch.cat([rounded, deltas.double()])
         total[: len(rounded), : len(both)] += (rounded @ both.T).cpu().numpy()
-        return all(finite)  # fmt: skip
+        return all(finite)
 
-    def _widen(self, raw: Array, code: int, count: int) -> Any:
+    def _widen(self, raw: Array, code: int, rows: Rows) -> Any:
         if code == NONE:
-            return self._torch.zeros(count, device=self._device)
+            return self._torch.zeros(rows.count, device=self._device)
         dtype = self._dtypes[code]
-        data = self._torch.from_numpy(raw[: count * dtype.itemsize])
+        data = self._torch.from_numpy(raw[rows.first * dtype.itemsize : (rows.first + rows.count) * dtype.itemsize])
         return data.to(self._device).view(dtype).float()
 
-    def _deltas(self, base: Array, base_code: int, raw: Array, codes: Array, centered: Array, count: int) -> list[Any]:
-        anchor = self._widen(base, base_code, count)
-        rows = [self._widen(row, int(code), count) for row, code in zip(raw, codes, strict=True)]
-        return [row - anchor if is_centered else row for row, is_centered in zip(rows, centered, strict=True)]
+    def _deltas(self, rows: Rows) -> list[Any]:
+        anchor = self._widen(rows.base, rows.base_code, rows)
+        values = [self._widen(row, int(code), rows) for row, code in zip(rows.raw, rows.codes, strict=True)]
+        return [row - anchor if is_centered else row for row, is_centered in zip(values, rows.centered, strict=True)]
 
     def _round_into(self, values: Any, code: int, out: Array) -> bool:
         rounded = values.to(self._dtypes[code])

@@ -11,10 +11,10 @@ import functools
 
 import numpy as np
 
-from taskvec.numerics.codes import F32
 from taskvec.numerics.compiling import compiled
 from taskvec.numerics.kernels import TILE, load_deltas, mixed_row
 from taskvec.numerics.narrowing import MAGNITUDE
+from taskvec.numerics.rows import one_row
 
 LOW_BITS = 15
 """Bits of a magnitude that the second count looks at; the first looks at the 16 above them."""
@@ -36,8 +36,7 @@ _HALF = np.uint64(32)
 @functools.cache
 def warm_up() -> None:
     """Load (the first time: compile) these kernels, so that the memory that they take is known before planning."""
-    raw = np.zeros((1, 4), np.uint8)
-    elements = (raw[0], F32, raw, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1, np.ones((1, 1), np.float32))
+    elements = (one_row(), np.ones((1, 1), np.float32))
     none, one = np.zeros(1, np.uint32), np.ones(1, np.int64)
     count_high(*elements, np.zeros((1, 2 * HIGH_BINS), np.uint32))
     count_low(*elements, none, np.zeros((1, LOW_BINS), np.uint64))
@@ -47,17 +46,18 @@ def warm_up() -> None:
 
 
 @compiled
-def count_high(base, base_code, raw, codes, centered, count, mixing, counts):  # type: ignore[no-untyped-def]
+def count_high(rows, mixing, counts):  # type: ignore[no-untyped-def]
     """Count the high parts of the magnitudes of every task's vector in ``counts``, uint32 ``(T, 2 · HIGH_BINS)``.
 
     Of each high part, the first count is of magnitudes whose low part is zero, the second of all others.
     """
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
-    deltas = np.empty((codes.size, TILE), np.float32)
-    for start in range(0, count, TILE):
-        size = min(start + TILE, count) - start
-        load_deltas(base, base_code, raw, codes, centered, start, start + size, anchor, deltas)
+    deltas = np.empty((rows.codes.size, TILE), np.float32)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             bits = mixed_row(deltas, mixing[t], size, scratch).view(np.uint32)
             bins = counts[t]
@@ -101,15 +101,16 @@ def join(keys, counts, more_keys, more_counts, all_keys, all_counts):  # type: i
 
 
 @compiled
-def count_low(base, base_code, raw, codes, centered, count, mixing, highs, counts):  # type: ignore[no-untyped-def]
+def count_low(rows, mixing, highs, counts):  # type: ignore[no-untyped-def]
     """Count the low parts of magnitudes whose high part is ``highs[t]`` in ``counts``, uint64 ``(T, LOW_BINS)``."""
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     matching = np.empty(TILE, np.uint16)
-    deltas = np.empty((codes.size, TILE), np.float32)
-    for start in range(0, count, TILE):
-        size = min(start + TILE, count) - start
-        load_deltas(base, base_code, raw, codes, centered, start, start + size, anchor, deltas)
+    deltas = np.empty((rows.codes.size, TILE), np.float32)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             bits = mixed_row(deltas, mixing[t], size, scratch).view(np.uint32)
             bins = counts[t]
@@ -128,19 +129,18 @@ def _gather_low(bits, high, matching):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_ends(  # type: ignore[no-untyped-def]
-    base, base_code, raw, codes, centered, count, mixing, first, thresholds, waiting, ends
-):
+def find_ends(rows, mixing, first, thresholds, waiting, ends):  # type: ignore[no-untyped-def]
     """Count ``waiting[t]`` down at magnitudes equal to ``thresholds[t]``; where it gets to 0, note one past the place.
 
     ``first`` is the index in the tensor of the chunk's first element; ``ends`` is int64 ``(T,)``.
     """
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
-    deltas = np.empty((codes.size, TILE), np.float32)
-    for start in range(0, count, TILE):
-        size = min(start + TILE, count) - start
-        load_deltas(base, base_code, raw, codes, centered, start, start + size, anchor, deltas)
+    deltas = np.empty((rows.codes.size, TILE), np.float32)
+    for start in range(0, rows.count, TILE):
+        size = min(TILE, rows.count - start)
+        at = rows.first + start
+        load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
             if waiting[t] == 0:
                 continue
