@@ -109,15 +109,15 @@ def test_the_compiled_sums_do_not_depend_on_where_a_chunk_is_cut(name: str, cut:
     whole, pieces, within = np.zeros((3, size, size))
     cpu = backend_for("cpu")
     cpu.gram(rows, len(case.codes), whole)
-    for start in range(0, rows.count, cut):
+    for start in range(0, rows.size, cut):
         shifted = np.zeros_like(rows.raw)
         for s, code in enumerate(case.codes):
             tail = rows.raw[s, start * NUMPY[code].itemsize :]
             shifted[s, : tail.size] = tail
         anchor = rows.base if rows.base_code < 0 else rows.base[start * NUMPY[rows.base_code].itemsize :]
-        piece = rows._replace(base=anchor, raw=shifted, count=min(cut, rows.count - start))
+        piece = rows._replace(base=anchor, raw=shifted, size=min(cut, rows.size - start))
         cpu.gram(piece, len(case.codes), pieces)
-        cpu.gram(rows._replace(first=start, count=piece.count), len(case.codes), within)
+        cpu.gram(rows._replace(first=start, size=piece.size), len(case.codes), within)
     assert whole.tobytes() == pieces.tobytes() == within.tobytes()
 
 
@@ -131,7 +131,7 @@ def test_elements_may_be_some_of_the_buffers(device: str, name: str) -> None:
     first = case.count // 3
     rest = np.zeros_like(whole)
     assert backend.combine(
-        chunk.rows._replace(first=first, count=case.count - first), weights, np.float32(1), case.out_code, rest
+        chunk.rows._replace(first=first, size=case.count - first), weights, np.float32(1), case.out_code, rest
     )
     length = (case.count - first) * itemsize
     assert rest[:length].tobytes() == whole[first * itemsize : first * itemsize + length].tobytes()

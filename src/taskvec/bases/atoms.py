@@ -166,9 +166,8 @@ class AtomKernel(ChunkKernel):
         tensor = chunk.tensor
         encoder = self.encoders[tensor.name]
         is_finite = backend_for(self.device).project(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
-            encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products,
-        )  # fmt: skip
+            chunk.rows(self.centered), encoder, dtype_code(tensor.output_dtype), chunk.outputs, state.products
+        )
         if not is_finite:
             raise NonFiniteError(
                 f"tensor {tensor.name}: an atom overflows {tensor.output_dtype}, or an input holds NaN or infinity: "

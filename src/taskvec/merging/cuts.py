@@ -175,10 +175,7 @@ def _ends(
         narrow = replace(tensor, sources=tuple(tensor.sources[s] for s in used.tolist()))
         own, waiting, found = np.ascontiguousarray(mixing[np.ix_(tasks, used)]), inside[tasks], ends[tasks]
         for span in spans(narrow, place, min(place + BLOCK, tensor.num_params)):
-            find_ends(
-                span.base, narrow.base_code, span.raw, narrow.codes, inputs.centered[used], span.count, own, span.start,
-                thresholds[tasks], waiting, found,
-            )  # fmt: skip
+            find_ends(span.rows(inputs.centered[used]), own, span.start, thresholds[tasks], waiting, found)
             if not waiting.any():
                 break
         ends[tasks] = found

@@ -141,11 +141,7 @@ class HighKernel(CountingKernel):
 
     def count(self, chunk: Chunk, state: State) -> None:
         """Count one chunk."""
-        tensor = state.tensor
-        count_high(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.inputs.centered, chunk.count, state.mixing,
-            state.counts.view(np.uint32),
-        )  # fmt: skip
+        count_high(chunk.rows(self.inputs.centered), state.mixing, state.counts.view(np.uint32))
 
     def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:
         """Add the counts of a piece to those of the tensor, and keep its own: if they become many, near the threshold.
@@ -314,8 +310,4 @@ class EqualKernel(CountingKernel):
 
 
 def _count_low(chunk: Chunk, state: State, inputs: MergeInputs, highs: Counts) -> None:
-    tensor = state.tensor
-    count_low(
-        chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, chunk.count, state.mixing,
-        highs.astype(np.uint32), state.counts,
-    )  # fmt: skip
+    count_low(chunk.rows(inputs.centered), state.mixing, highs.astype(np.uint32), state.counts)

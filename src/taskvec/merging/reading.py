@@ -142,7 +142,8 @@ def chunk_part(inputs: MergeInputs, chunk: Chunk, first: int, stop: int) -> Part
     tensor, begin, count = chunk.tensor, first - chunk.start, stop - first
     rows = np.empty((len(inputs.vectors), count), np.float32)
     base = np.zeros(count, np.float32)
-    if not mixed_deltas(*_arguments(inputs, chunk, begin), rows):
+    meant = chunk.rows(inputs.centered)._replace(first=begin, size=count)
+    if not mixed_deltas(meant, inputs.mixing(tensor), rows):
         raise NonFiniteError(_describe_non_finite(inputs, tensor, rows))
     if tensor.base_code != NONE:
         widen(chunk.base, tensor.base_code, begin, begin + count, base)
@@ -151,12 +152,7 @@ def chunk_part(inputs: MergeInputs, chunk: Chunk, first: int, stop: int) -> Part
 
 def stored_elements(inputs: MergeInputs, chunk: Chunk, found: tuple[Any, ...], carried: Any) -> Stored:
     """Return a chunk as it is, for what widens and mixes it itself."""
-    return Stored(_arguments(inputs, chunk, 0), found, carried)
-
-
-def _arguments(inputs: MergeInputs, chunk: Chunk, begin: int) -> tuple[Any, ...]:
-    tensor, mixing = chunk.tensor, inputs.mixing(chunk.tensor)
-    return (chunk.base, tensor.base_code, chunk.raw, tensor.codes, inputs.centered, begin, mixing)
+    return Stored(chunk.rows(inputs.centered), inputs.mixing(chunk.tensor), found, carried)
 
 
 def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array) -> str:

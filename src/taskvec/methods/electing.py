@@ -58,7 +58,8 @@ def agreeing_above(stored: Stored, thresholds: Array, weights: Numbers, out: Arr
     """
     own, common = _apart(weights)
     least = thresholds.astype(np.float32)
-    is_finite: bool = elect_above(*stored.arguments, least, stored.carried, own.astype(np.float32), normalize, out)
+    shares = own.astype(np.float32)
+    is_finite: bool = elect_above(stored.rows, stored.mixing, least, stored.carried, shares, normalize, out)
     _with_common(out, common, normalize=normalize)
     return is_finite
 

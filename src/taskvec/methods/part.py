@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.numerics.rows import Rows
 from taskvec.types import Grain
 
 __all__ = ["Array", "Doubles", "Grain", "Part", "Stored", "row_length"]
@@ -49,12 +50,14 @@ class Stored:
     """Elements of one tensor as they are on disk, for what widens and mixes them itself.
 
     Attributes:
-        arguments: What they are, as the first arguments of :func:`taskvec.numerics.consensus.mixed_deltas`.
+        rows: The elements.
+        mixing: Float32 ``(T, S)``: the T vectors are ``mixing @ deltas``.
         found: What the method's statistics found in the tensor, one of each.
         carried: What goes from one chunk of a block to the next.
     """
 
-    arguments: tuple[Any, ...]
+    rows: Rows
+    mixing: NDArray[np.float32]
     found: tuple[Any, ...]
     carried: Any
 

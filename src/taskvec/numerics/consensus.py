@@ -45,8 +45,8 @@ def mixed_deltas(rows, mixing, out):  # type: ignore[no-untyped-def]
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((rows.codes.size, TILE), np.float32)
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
@@ -107,8 +107,8 @@ def elect_above(rows, mixing, least, left, weights, normalize, out):  # type: ig
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((rows.codes.size, TILE), np.float32)
     kept = np.empty((mixing.shape[0], TILE), np.float32)
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):

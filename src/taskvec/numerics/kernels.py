@@ -64,8 +64,8 @@ def mixed_row(deltas, weights, count, scratch):  # type: ignore[no-untyped-def]
 @compiled
 def deltas_of(rows, out):  # type: ignore[no-untyped-def]
     """Write the deltas of one chunk to ``out``, float32 ``(S, count)``."""
-    anchor = np.empty(rows.count, np.float32)
-    load_deltas(rows, rows.first, rows.first + rows.count, anchor, out)
+    anchor = np.empty(rows.size, np.float32)
+    load_deltas(rows, rows.first, rows.first + rows.size, anchor, out)
 
 
 @compiled
@@ -82,8 +82,8 @@ def combine(rows, coefficients, base_coefficient, out_code, out):  # type: ignor
     total = np.empty(TILE, np.float32)
     value = np.empty(TILE, np.float32)
     finite = True
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         if rows.base_code != NONE:
             widen(rows.base, rows.base_code, at, at + size, anchor)
@@ -110,8 +110,8 @@ def gram(rows, num_rows, total):  # type: ignore[no-untyped-def]
     anchor = np.empty(TILE, np.float32)
     deltas = np.zeros((total.shape[1], TILE), np.float32)
     symmetric = num_rows == rows.codes.size
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         _add_products(deltas, size, symmetric, total)
@@ -131,8 +131,8 @@ def project(rows, encoder, out_code, out, total):  # type: ignore[no-untyped-def
     anchor = np.empty(TILE, np.float32)
     both = np.zeros((total.shape[1], TILE), np.float32)
     finite = True
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, both[num_atoms:])
         _mix(both, encoder, size)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Rows(NamedTuple):
-    """Elements ``first … first + count`` of the buffers, as raw bytes.
+    """Elements ``first … first + size`` of the buffers, as raw bytes.
 
     Attributes:
         base: Those of the base, uint8 ``(W,)``; of no meaning where the base's dtype is ``NONE``.
@@ -19,7 +19,7 @@ class Rows(NamedTuple):
         centered: Whether row s is a fine-tuned model, whose delta is the row minus the base; otherwise the row itself
             is a delta. Bool ``(S,)``.
         first: The first element that is meant, counted in the buffers.
-        count: How many are meant.
+        size: How many are meant.
     """
 
     base: NDArray[np.uint8]
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     codes: NDArray[np.int64]
     centered: NDArray[np.bool_]
     first: int
-    count: int
+    size: int
 
 
 def one_row(itemsize: int = 4) -> Rows:

@@ -35,7 +35,7 @@ class TorchBackend:
 
     def combine(self, rows: Rows, coefficients: Array, base_coefficient: np.float32, out_code: int, out: Array) -> bool:
         """Round a linear combination of the base and the deltas into ``out``; False if it is not finite."""
-        total = self._torch.zeros(rows.count, device=self._device)
+        total = self._torch.zeros(rows.size, device=self._device)
         for coefficient, delta in zip(coefficients, self._deltas(rows), strict=True):
             total += float(coefficient) * delta
         kept = float(base_coefficient) * self._widen(rows.base, rows.base_code, rows)
@@ -59,9 +59,9 @@ class TorchBackend:
 
     def _widen(self, raw: Array, code: int, rows: Rows) -> Any:
         if code == NONE:
-            return self._torch.zeros(rows.count, device=self._device)
+            return self._torch.zeros(rows.size, device=self._device)
         dtype = self._dtypes[code]
-        data = self._torch.from_numpy(raw[rows.first * dtype.itemsize : (rows.first + rows.count) * dtype.itemsize])
+        data = self._torch.from_numpy(raw[rows.first * dtype.itemsize : (rows.first + rows.size) * dtype.itemsize])
         return data.to(self._device).view(dtype).float()
 
     def _deltas(self, rows: Rows) -> list[Any]:

@@ -54,8 +54,8 @@ def count_high(rows, mixing, counts):  # type: ignore[no-untyped-def]
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((rows.codes.size, TILE), np.float32)
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
@@ -107,8 +107,8 @@ def count_low(rows, mixing, highs, counts):  # type: ignore[no-untyped-def]
     scratch = np.empty(TILE, np.float32)
     matching = np.empty(TILE, np.uint16)
     deltas = np.empty((rows.codes.size, TILE), np.float32)
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):
@@ -137,8 +137,8 @@ def find_ends(rows, mixing, first, thresholds, waiting, ends):  # type: ignore[n
     anchor = np.empty(TILE, np.float32)
     scratch = np.empty(TILE, np.float32)
     deltas = np.empty((rows.codes.size, TILE), np.float32)
-    for start in range(0, rows.count, TILE):
-        size = min(TILE, rows.count - start)
+    for start in range(0, rows.size, TILE):
+        size = min(TILE, rows.size - start)
         at = rows.first + start
         load_deltas(rows, at, at + size, anchor, deltas)
         for t in range(mixing.shape[0]):

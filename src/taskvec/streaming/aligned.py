@@ -14,6 +14,7 @@ from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.table import TensorSource, calls_of
 from taskvec.numerics import load
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
+from taskvec.numerics.rows import Rows
 from taskvec.types import DType, Grain, Shape, TensorInfo
 
 RawRow = NDArray[np.uint8]
@@ -158,10 +159,21 @@ class Chunk:
         chunk.fill()
         return chunk
 
+    def rows(self, centered: NDArray[np.bool_]) -> Rows:
+        """Return the elements as kernels take them.
+
+        Args:
+            centered: For each source, whether its delta is its difference from the base.
+
+        Returns:
+            The buffers themselves; nothing is copied.
+        """
+        return Rows(self.base, self.tensor.base_code, self.raw, self.tensor.codes, centered, 0, self.count)
+
     def fill(self) -> None:
         """Read the elements from every input."""
-        rows = [self.base, *self.raw] if self.tensor.base else list(self.raw)
-        for located, row in zip(self.tensor.located, rows, strict=True):
+        read = [self.base, *self.raw] if self.tensor.base else list(self.raw)
+        for located, row in zip(self.tensor.located, read, strict=True):
             located.read_into(self.start, self.count, row)
 
 

@@ -52,9 +52,8 @@ class CombineKernel(ChunkKernel):
     def _combine(self, chunk: Chunk) -> None:
         tensor = chunk.tensor
         is_finite = backend_for(self.device).combine(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
-            self.coefficients.row(tensor.name), self.base_coefficient, dtype_code(tensor.output_dtype),
-            chunk.outputs[0],
+            chunk.rows(self.centered), self.coefficients.row(tensor.name), self.base_coefficient,
+            dtype_code(tensor.output_dtype), chunk.outputs[0],
         )  # fmt: skip
         if not is_finite and Rule.NON_FINITE not in self.allow:
             raise NonFiniteError(_describe_non_finite(chunk))

@@ -157,10 +157,7 @@ class ScanKernel(ChunkKernel):
         tensor = chunk.tensor
         state.hash(list(chunk.raw), [chunk.count * located.info.dtype.itemsize for located in tensor.sources])
         if tensor.is_combinable:
-            backend_for(self.device).gram(
-                chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count,
-                len(tensor.sources), state.products,
-            )  # fmt: skip
+            backend_for(self.device).gram(chunk.rows(self.centered), len(tensor.sources), state.products)
 
     def finish(self, state: HashedProducts) -> Arrays:
         """Return digests and products of a piece."""

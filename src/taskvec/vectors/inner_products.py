@@ -145,10 +145,7 @@ class GramKernel(ChunkKernel):
 
     def process(self, chunk: Chunk, state: Gram) -> None:
         """Add the products of one chunk."""
-        tensor = chunk.tensor
-        backend_for(self.device).gram(
-            chunk.base, tensor.base_code, chunk.raw, tensor.codes, self.centered, chunk.count, self.num_rows, state
-        )
+        backend_for(self.device).gram(chunk.rows(self.centered), self.num_rows, state)
 
     def parameters(self) -> bytes:
         """Return what is multiplied."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from taskvec.errors import NonFiniteError
 from taskvec.linalg.subspaces.precise import squared_norm
 from taskvec.numerics.kernels import deltas_of
+from taskvec.numerics.rows import Rows
 from taskvec.streaming import AlignedTensor
 from taskvec.streaming.plan import MAX_CHUNK
 
@@ -69,8 +70,8 @@ class MatrixReader:
             count = min(self.chunk, values.size - start)
             source.read_into(start, count, raw[0])
             base = self._base[start * itemsize : (start + count) * itemsize]
-            out = values[None, start : start + count]
-            deltas_of(base, self.tensor.base_code, raw, self.tensor.codes[one], self._centered[one], count, out)
+            rows = Rows(base, self.tensor.base_code, raw, self.tensor.codes[one], self._centered[one], 0, count)
+            deltas_of(rows, values[None, start : start + count])
         return values.reshape(self.shape)
 
     def finite_delta(self, task: int) -> Single:
