@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from command_reference import PAGE, commands, reference
 
@@ -40,9 +38,7 @@ CONTRACT = {
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference(), (
-        f"run: python {Path(__file__).with_name('command_reference.py')}"
-    )
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run: make pages"
 
 
 def test_every_command_of_the_contract_is_there() -> None:

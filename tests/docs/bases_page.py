@@ -1,6 +1,6 @@
 """The figures on ``docs/methods/bases.md``, made from result files.
 
-``PYTHONPATH=. python tests/docs/bases_page.py`` writes them.
+``make pages`` writes them.
 The benchmarks ``which_basis`` and ``how_far_it_scales`` keep theirs in ``benchmarks/results``, the experiment with
 vision fine-tunes in ``docs/evidence/vision.json``, which may not be there yet. All else is written by hand.
 """

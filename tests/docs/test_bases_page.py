@@ -47,7 +47,7 @@ def test_every_method_is_on_the_page() -> None:
 
 
 def test_what_was_measured_is_what_the_files_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: PYTHONPATH=. python tests/docs/bases_page.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: make pages"
 
 
 def test_the_sentences_are_true_of_the_figures() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskvec.methods import METHODS
+
 
 @dataclass(frozen=True)
 class Case:
@@ -106,3 +108,20 @@ CASES: tuple[Case, ...] = (
     Case("geometric_median", hull=True, one=True),
     Case("geometric_median", {"scope": "tensor", "weight": [0.2, 0.5, 0.4]}, any_order=False, hull=True),
 )
+
+FIRST: Mapping[str, Case] = {case.method: case for case in reversed(CASES)}
+"""Method → its first case."""
+
+
+def required(method: str, num_vectors: int | None = None) -> dict[str, Any]:
+    """What must be given to a method, as in its first case: for each of so many vectors, or one number for any."""
+    given = {one.name: FIRST[method].options[one.name] for one in METHODS[method].required}
+    cut = slice(num_vectors)
+    return {n: (v[0] if num_vectors is None else v[cut]) if isinstance(v, list) else v for n, v in given.items()}
+
+
+def call(method: str, *arguments: str, each: bool = False) -> str:
+    """A call in an expression, of as many arguments as the method takes, with what must be given."""
+    taken = arguments[: METHODS[method].max_inputs]
+    given = required(method, len(taken) if each else None)
+    return f"{method}({', '.join([*taken, *(f'{name}={value}' for name, value in given.items())])})"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from merge_cases import CASES, Case
-from method_oracles import ORACLES, Dense
+from method_oracles import BY_THEIR_OPTIMUM, ORACLES, Dense
 
 from taskvec.errors import CompositionError
 from taskvec.methods import METHODS
-from taskvec.methods.electing import agreeing
+from taskvec.methods.families.electing import agreeing
 from taskvec.methods.options import Scaled
 
 SHAPES = ((), (1,), (7,), (5, 4), (3, 8), (2, 3, 4))
@@ -141,8 +141,12 @@ def test_a_method_says_what_it_is() -> None:
     assert repr(METHODS["ties"]) == "<Method ties: trim, elect sign, disjoint mean>"
 
 
-def test_every_method_is_in_the_table_of_cases() -> None:
-    assert {case.method for case in CASES} == set(METHODS)
+def test_every_method_has_a_row_in_the_table_of_cases() -> None:
+    assert {case.method for case in CASES} == set(METHODS), "add it to tests/methods/merge_cases.py"
+
+
+def test_every_method_has_an_oracle() -> None:
+    assert {*ORACLES, *BY_THEIR_OPTIMUM} == set(METHODS), "write its formula into tests/methods/method_oracles.py"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -61,7 +61,7 @@ def _merge(method: Method) -> Row:
         "takes": method.takes,
         "inputs": method.inputs,
         "needs_base": method.needs_base,
-        "mergekit": method.mergekit,
+        "mergekit": method.mergekit.differs if method.mergekit else None,
         "options": {one["name"]: one["default"] for one in parameters},
         "parameters": parameters,
     }

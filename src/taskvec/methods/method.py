@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -20,6 +20,7 @@ from taskvec.methods.settings import Given, Settings
 from taskvec.methods.statistic import Scope, Statistic, each_tensor
 
 _NUMBERS = {1: "one", 2: "two", 3: "three"}
+_LETTERS = ("a", "b", "c")
 
 
 class Needs(StrEnum):
@@ -29,6 +30,11 @@ class Needs(StrEnum):
     TENSOR = "per-tensor statistics"
     MODEL = "global statistics"
     MATRICES = "whole matrices"
+
+    @classmethod
+    def of(cls, scopes: Collection[Scope]) -> Needs:
+        """Return what measuring over some scopes needs."""
+        return cls.MODEL if "model" in scopes else cls.TENSOR if scopes else cls.NOTHING
 
 
 class Takes(StrEnum):
@@ -52,6 +58,10 @@ class Combination:
     coefficients: Callable[[Any, Any], Doubles]
     gram: Callable[[Any], Scope] | None = each_tensor
     points: Callable[[Any], bool] = lambda _: False
+
+    def needs(self, options: Any) -> Needs:
+        """Return what must be known before the first element, as given options have it."""
+        return Needs.of(set() if self.gram is None else {self.gram(options)})
 
     def merge(self, part: Part, options: Any) -> Doubles:
         """Merge one whole tensor in memory.
@@ -107,6 +117,12 @@ class Formula:
     warm_up: Callable[[], None] = lambda: None
     number_bytes: int = 24
 
+    def needs(self, options: Any) -> Needs:
+        """Return what must be known before the first element, as given options have it."""
+        if self.grain is Grain.TENSOR:
+            return Needs.MATRICES
+        return Needs.of({statistic.scope(options) for statistic in self.statistics if statistic.wanted(options)})
+
 
 @dataclass(frozen=True)
 class Either:
@@ -127,6 +143,19 @@ Rule = Combination | Formula | Either
 
 
 @dataclass(frozen=True)
+class Mergekit:
+    """That mergekit has a method too, and how.
+
+    Attributes:
+        differs: Where its definition is another; "" where it is the same.
+        ignored: Its parameters that change nothing here.
+    """
+
+    differs: str = ""
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Method:
     """A way to merge task vectors; called on arrays, it is its own definition in float64.
 
@@ -138,13 +167,11 @@ class Method:
         formula: The same in the paper's letters.
         paper: Where it comes from.
         when: When to use it.
-        needs: What must be known before the first element.
         takes: Whether deltas or whole models are merged.
         min_inputs: The fewest vectors.
         max_inputs: The most vectors; None for any number.
         needs_base: Whether it has no meaning without a base.
-        mergekit: Where mergekit's differs, "" where it is the same, None where mergekit has no such method.
-        ignored: mergekit's parameters that change nothing here.
+        mergekit: How mergekit has it; None where it has no such method, which then takes no ``semantics``.
     """
 
     name: str
@@ -154,13 +181,11 @@ class Method:
     formula: str
     paper: str
     when: str
-    needs: Needs = Needs.NOTHING
     takes: Takes = Takes.DELTAS
     min_inputs: int = 1
     max_inputs: int | None = None
     needs_base: bool = True
-    mergekit: str | None = None
-    ignored: tuple[str, ...] = ()
+    mergekit: Mergekit | None = None
 
     def __repr__(self) -> str:
         return f"<Method {self.name}: {self.summary}>"
@@ -168,7 +193,26 @@ class Method:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Its options, in order."""
-        return parameters_of(self.options)
+        declared = parameters_of(self.options)
+        return declared if self.mergekit else tuple(one.ours for one in declared if one.name != "semantics")
+
+    @property
+    def needs(self) -> Needs:
+        """What must be known before the first element, where nothing but what must be is given."""
+        return self.needs_with()
+
+    def needs_with(self, **given: Given) -> Needs:
+        """Return what must be known before the first element with some options, the others being as in the papers.
+
+        Args:
+            **given: The options by name; for one that must be given and is not, its example stands.
+
+        Returns:
+            What is needed.
+        """
+        usual = {one.name: one.example if one.is_required else one.default for one in self.parameters}
+        options = self.settings(_LETTERS[: self.min_inputs], {**usual, **given}).at("")
+        return self.rule_for(options).needs(options)
 
     def rule_for(self, options: Any) -> Combination | Formula:
         """Return the rule that given options ask for."""
@@ -193,12 +237,7 @@ class Method:
             raise CompositionError(
                 f"{self.name}: expected {self.inputs}, found {len(names)}: write it as {self.example}"
             )
-        return Settings.of(self.name, self.options, names, given)
-
-    @property
-    def has_peer(self) -> bool:
-        """Whether mergekit has it too."""
-        return self.mergekit is not None
+        return Settings.of(self.name, self.options, self.parameters, names, given)
 
     @property
     def inputs(self) -> str:
@@ -209,9 +248,14 @@ class Method:
 
     @property
     def example(self) -> str:
-        """A call in an expression."""
+        """A call in an expression, with what must be given."""
         names = ("math", "code", "law")[: max(self.min_inputs, min(self.max_inputs or 2, 2))]
-        return f"{self.name}({', '.join(names)})"
+        return f"{self.name}({', '.join((*names, *(one.shown_example(len(names)) for one in self.required)))})"
+
+    @property
+    def required(self) -> tuple[Parameter, ...]:
+        """The options that must be given."""
+        return tuple(one for one in self.parameters if one.is_required)
 
     def __call__(
         self,

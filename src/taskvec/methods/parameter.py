@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
@@ -65,6 +65,7 @@ class Parameter:
         bounds: Where a number must be.
         choices: The words that it may be.
         alias: Another name for it.
+        example: A number to show where it must be given.
         name: How users call it.
     """
 
@@ -76,7 +77,13 @@ class Parameter:
     bounds: Bounds = Bounds()
     choices: tuple[str, ...] = ()
     alias: str | None = None
+    example: float | None = None
     name: str = ""
+
+    @property
+    def ours(self) -> Parameter:
+        """The same, of a method that mergekit lacks."""
+        return dataclasses.replace(self, mergekit=Unset.SAME)
 
     def default_for(self, semantics: str) -> Plain | Unset:
         """Return the default under given semantics."""
@@ -91,6 +98,12 @@ class Parameter:
         """Return the default under given semantics as plain data; None where it must be given, or stands for itself."""
         default = self.default_for(semantics)
         return None if isinstance(default, Unset) else default
+
+    def shown_example(self, num_vectors: int) -> str:
+        """Return how its example is written in a call of some vectors, each of which may have its own."""
+        one = self.example or 1.0
+        shown = f"[{', '.join(f'{one * (t + 1):g}' for t in range(num_vectors))}]" if self.per_vector else f"{one:g}"
+        return f"{self.name}={shown}"
 
     def checked(self, value: object, method: str, names: Sequence[str]) -> Plain:
         """Return a value as the method takes it; one number for all vectors becomes one for each.
@@ -155,6 +168,7 @@ def number(
     per_vector: bool = False,
     mergekit: float | Unset = Unset.SAME,
     alias: str | None = None,
+    example: float | None = None,
     above: float | None = None,
     least: float | None = None,
     below: float | None = None,
@@ -163,7 +177,16 @@ def number(
     """Declare an option that is a number."""
     bounds = Bounds(above, least, below, most)
     return _declared(
-        Parameter("number", doc, default, mergekit=mergekit, per_vector=per_vector, bounds=bounds, alias=alias)
+        Parameter(
+            "number",
+            doc,
+            default,
+            mergekit=mergekit,
+            per_vector=per_vector,
+            bounds=bounds,
+            alias=alias,
+            example=example,
+        )
     )
 
 
@@ -188,7 +211,8 @@ def task(doc: str) -> Any:
 
 
 def _declared(parameter: Parameter) -> Any:
-    return field(kw_only=True, metadata={"parameter": parameter})
+    has_default = not parameter.is_required and not parameter.per_vector  # which is one for each of T, not known here
+    return field(kw_only=True, default=parameter.default if has_default else MISSING, metadata={"parameter": parameter})
 
 
 def parameters_of(options: type) -> tuple[Parameter, ...]:

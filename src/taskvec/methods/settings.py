@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from taskvec.errors import CompositionError
 from taskvec.methods.options import SEMANTICS, MergeOptions
-from taskvec.methods.parameter import Parameter, Plain, Unset, parameters_of
+from taskvec.methods.parameter import Parameter, Plain, Unset
+from taskvec.registry import hint
 
 Given = Any
 """A number, a flag, a word, one number a vector; or a function from a tensor's name to one of these."""
@@ -25,30 +25,39 @@ class Settings:
     Attributes:
         method: What the method is called.
         options: The class of its options.
+        parameters: Those of them that users may give, in order.
         names: What the T vectors are called.
         given: Canonical name → value or function.
     """
 
     method: str
     options: type[MergeOptions]
+    parameters: tuple[Parameter, ...]
     names: tuple[str, ...]
     given: Mapping[str, Given]
 
     @classmethod
-    def of(cls, method: str, options: type[MergeOptions], names: Iterable[str], given: Mapping[str, Given]) -> Settings:
+    def of(
+        cls,
+        method: str,
+        options: type[MergeOptions],
+        parameters: tuple[Parameter, ...],
+        names: Iterable[str],
+        given: Mapping[str, Given],
+    ) -> Settings:
         """Check names and values.
 
         Args:
             method: What the method is called.
             options: The class of its options.
+            parameters: Those of them that users may give, in order.
             names: What the T vectors are called.
             given: Name → value or function.
 
         Returns:
             The settings; values that are functions are checked when they are asked.
         """
-        known = parameters_of(options)
-        settings = cls(method, options, tuple(names), _canonical(method, known, given))
+        settings = cls(method, options, parameters, tuple(names), _canonical(method, parameters, given))
         constant = {name: value for name, value in settings.given.items() if not callable(value)}
         settings._resolved("", constant, is_complete=not settings.varies)
         if not settings.varies:
@@ -94,14 +103,14 @@ class Settings:
     @property
     def text(self) -> str:
         """The given options as an expression has them, in the order in which the method declares them."""
-        known = [parameter.name for parameter in parameters_of(self.options)]
+        known = [parameter.name for parameter in self.parameters]
         return ", ".join(f"{name}={_text(self.given[name])}" for name in known if name in self.given)
 
     def _resolved(self, tensor: str, given: Mapping[str, Given], *, is_complete: bool = True) -> dict[str, Plain]:
         semantics = str(given.get("semantics", SEMANTICS[0]))
         where = f"{self.method} of tensor {tensor}" if tensor and self.varies else self.method
         resolved: dict[str, Plain] = {}
-        for parameter in parameters_of(self.options):
+        for parameter in self.parameters:
             value = given.get(parameter.name, parameter.default_for(semantics))
             if value is Unset.REQUIRED:
                 if not is_complete:
@@ -110,12 +119,6 @@ class Settings:
                 raise CompositionError(f"{self.method}: needs {name} ({parameter.doc}): add {name}=…")
             resolved[parameter.name] = parameter.checked(value, where, self.names)
         return resolved
-
-
-def hint(name: str, known: Collection[str]) -> str:
-    """Return which known name was probably meant, in parentheses, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _canonical(method: str, known: Iterable[Parameter], given: Mapping[str, Given]) -> dict[str, Given]:
