@@ -28,6 +28,7 @@ test: $(READY) chromium ## all tests
 pages: $(READY) ## write anew the pages that are made from the code and from what was measured
 	PYTHONPATH=. $(BIN)/python tests/docs/method_pages.py
 	PYTHONPATH=. $(BIN)/python tests/docs/bases_page.py
+	$(BIN)/python tests/docs/shared_unique_page.py
 	$(BIN)/python tests/cli/command_reference.py
 
 demo: $(DEMO_READY) ## eight real fine-tunes, compressed and merged; DEMO_TASKS=4 for less

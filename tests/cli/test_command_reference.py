@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from command_reference import PAGE, commands, reference
 
-from taskvec.linalg.encoders import METHODS
+from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.vectors.alignment import Rule
 
 CONTRACT = {
@@ -66,4 +66,4 @@ def test_every_rule_is_explained() -> None:
 def test_every_method_is_named() -> None:
     (text,) = [p.help for _, command in commands() for p in command.params if p.name == "method"]
     named = text.removeprefix("How the atoms are chosen: ").removesuffix(".").split(", ")
-    assert named == list(METHODS)
+    assert named == list(BASIS_METHODS)

@@ -18,6 +18,7 @@ from taskvec.components.matrix_pass import plan_splitting
 from taskvec.components.matrix_plan import with_threads
 from taskvec.components.request import Request
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.store.garbage import collect_garbage
 from taskvec.streaming.events import Event, Resumed
 from taskvec.testing.checkpoints import save_folder
@@ -66,7 +67,7 @@ def test_shared_is_the_projection_on_the_dense_shared_subspace(store: Store, tmp
 
 
 @pytest.mark.parametrize("side", ["left", "right", "both"])
-@pytest.mark.parametrize("subspace", ["mean", "palindrome", "chain"])
+@pytest.mark.parametrize("subspace", SUBSPACE_METHODS)
 def test_parts_are_orthogonal_and_add_up(store: Store, side: str, subspace: str, tmp_path: Path) -> None:
     decompose(store, rank=8, side=side, subspace=subspace, threshold=0.4)
     gram = similarity(store, ["a", "a.shared", "a.unique"]).gram

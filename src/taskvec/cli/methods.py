@@ -14,7 +14,7 @@ from taskvec.cli.options import Reporting
 from taskvec.cli.screen import show
 
 if TYPE_CHECKING:
-    from taskvec.linalg.encoders import Method as Encoder
+    from taskvec.linalg.encoders import BasisMethod
     from taskvec.methods import Method
     from taskvec.methods.parameter import Parameter
 
@@ -34,17 +34,17 @@ def methods(how: Reporting) -> None:
     block_presets (name: blocks from the first to the last, others).
     """
     from taskvec.editing.scope.block_presets import PRESETS
-    from taskvec.linalg.encoders import METHODS as ENCODERS
+    from taskvec.linalg.encoders import BASIS_METHODS
     from taskvec.methods import METHODS
 
-    encoders = [_encoder(method) for method in ENCODERS.values()]
+    encoders = [_encoder(method) for method in BASIS_METHODS.values()]
     merges = [_merge(method) for method in METHODS.values()]
     presets = {name: {"blocks": weights.points, "others": weights.others} for name, weights in PRESETS.items()}
     data = {"methods": encoders, "merges": merges, "block_presets": presets}
     show(how, data, lambda: _lines(encoders, merges, list(presets)))
 
 
-def _encoder(method: Encoder) -> Row:
+def _encoder(method: BasisMethod) -> Row:
     options = dataclasses.asdict(method.options())
     return {"name": method.name, "summary": method.summary, "paper": method.paper, "options": options}
 

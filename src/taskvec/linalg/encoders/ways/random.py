@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Generated, MethodOptions
 
 Matrix = NDArray[np.float64]
@@ -33,7 +34,7 @@ class RandomOptions(MethodOptions):
         return True
 
 
-def random_atoms(gram: Matrix, num_atoms: int, options: RandomOptions) -> Generated:  # noqa: ARG001
+def _encode(gram: Matrix, num_atoms: int, options: RandomOptions) -> Generated:  # noqa: ARG001
     """Return M random atoms; the Gram matrix has no say in them.
 
     Args:
@@ -45,3 +46,14 @@ def random_atoms(gram: Matrix, num_atoms: int, options: RandomOptions) -> Genera
         What generates them.
     """
     return Generated(num_atoms, options.seed)
+
+
+random = BasisMethod(
+    "random",
+    _encode,
+    RandomOptions,
+    "random directions from a seed, never stored",
+    "arXiv 2502.01015, a baseline",
+    atoms="random directions from a seed, not stored",
+    coefficients="least squares",
+)

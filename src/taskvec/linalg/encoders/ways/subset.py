@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 
 Matrix = NDArray[np.float64]
@@ -38,7 +39,7 @@ class SubsetOptions(MethodOptions):
         return self.choice == "random"
 
 
-def subset(gram: Matrix, num_atoms: int, options: SubsetOptions) -> Encoding:
+def _encode(gram: Matrix, num_atoms: int, options: SubsetOptions) -> Encoding:
     """Return M of the T task vectors as atoms.
 
     Args:
@@ -71,3 +72,14 @@ def _greedy(gram: Matrix, num_atoms: int) -> list[int]:
         if left[best] > _VANISHED * squares[best]:
             residual -= np.outer(residual[best], residual[best]) / residual[best, best]
     return chosen
+
+
+subset = BasisMethod(
+    "subset",
+    _encode,
+    SubsetOptions,
+    "some of the task vectors, greedily or at random",
+    "arXiv 2502.01015, a baseline",
+    atoms="M of the task vectors, greedily by explained energy (ours) or at random",
+    coefficients="least squares",
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 from taskvec.linalg.spectrum import Spectrum
 
@@ -30,7 +31,7 @@ class PcaOptions(MethodOptions):
     refit: bool = False
 
 
-def pca(gram: Matrix, num_atoms: int, options: PcaOptions) -> Encoding:
+def _encode(gram: Matrix, num_atoms: int, options: PcaOptions) -> Encoding:
     """Return M principal components and the mean.
 
     Args:
@@ -49,3 +50,15 @@ def pca(gram: Matrix, num_atoms: int, options: PcaOptions) -> Encoding:
     return Encoding(
         np.hstack([centering @ components, mean]), decoder=None if options.refit else decoder, has_mean=True
     )
+
+
+pca = BasisMethod(
+    "pca",
+    _encode,
+    PcaOptions,
+    "centred principal components and the mean",
+    "arXiv 2502.01015, a baseline",
+    atoms="M principal components of the centred vectors, and their mean",
+    coefficients="components; least squares with `refit=true` (ours)",
+    extra_atoms=1,
+)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 from taskvec.linalg.spectrum import Spectrum
 
@@ -35,7 +36,7 @@ class SpectralOptions(MethodOptions):
     convex: bool = True
 
 
-def spectral(gram: Matrix, num_atoms: int, options: SpectralOptions) -> Encoding:
+def _encode(gram: Matrix, num_atoms: int, options: SpectralOptions) -> Encoding:
     """Return B whose atoms VB span the best M-dimensional space; the decoder is left to least squares.
 
     Args:
@@ -54,3 +55,14 @@ def spectral(gram: Matrix, num_atoms: int, options: SpectralOptions) -> Encoding
             return encoding
     columns = spectrum.vectors[:, :num_atoms]
     return Encoding(columns / np.abs(columns).sum(axis=0))
+
+
+spectral = BasisMethod(
+    "spectral",
+    _encode,
+    SpectralOptions,
+    "eigenvectors of the Gram matrix: the least error",
+    "ours",
+    atoms="span of the M leading eigenvectors of G; convex combinations of task vectors where G allows it",
+    coefficients="least squares",
+)

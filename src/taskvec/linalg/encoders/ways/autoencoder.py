@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from taskvec.errors import BasisError
 from taskvec.linalg.certificate import best_decoder
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 
 Matrix = NDArray[np.float64]
@@ -70,7 +71,7 @@ class AutoencoderOptions(MethodOptions):
             raise BasisError("autoencoder: varpro fits W by least squares, so decoder must stay linear")
 
 
-def autoencoder(gram: Matrix, num_atoms: int, options: AutoencoderOptions) -> Encoding:
+def _encode(gram: Matrix, num_atoms: int, options: AutoencoderOptions) -> Encoding:
     """Train encoder and decoder.
 
     Args:
@@ -191,3 +192,14 @@ class _Adam:
         mean = self._mean / (1 - _MEAN_DECAY**self._steps)
         square = self._square / (1 - _SQUARE_DECAY**self._steps)
         self._parameters -= self._rate * mean / (np.sqrt(square) + _EPSILON)
+
+
+autoencoder = BasisMethod(
+    "autoencoder",
+    _encode,
+    AutoencoderOptions,
+    "a softmax encoder, trained by Adam",
+    "arXiv 2502.01015",
+    atoms="B = softmax(A/τ), trained",
+    coefficients="W, trained; least squares with `solver=varpro` (ours)",
+)
