@@ -13,7 +13,7 @@ from taskvec.errors import CompositionError
 from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.methods import METHODS
-from taskvec.registry import Registry, hint
+from taskvec.registry import Registry, hint, nearest
 from taskvec.streaming.executors import EXECUTORS
 
 FRUIT = Registry("fruit", CompositionError, {"apple": 1, "pear": 2})
@@ -50,8 +50,10 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_and_with_all() -> 
         FRUIT["aple"]
 
 
-def test_a_word_that_resembles_none_has_no_hint() -> None:
+def test_a_word_that_resembles_none_has_no_hint_and_capitals_make_no_difference() -> None:
     assert not hint("kiwi", FRUIT)
+    assert hint("APLE", FRUIT) == " (did you mean 'apple'?)"
+    assert nearest("apple", ["Apples", "pear"]) == "Apples"
 
 
 @pytest.mark.parametrize("registry", [METHODS, BASIS_METHODS, SUBSPACE_METHODS, EXECUTORS], ids=repr)

@@ -107,5 +107,6 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that resembles a word most, if one does."""
-    return next(iter(get_close_matches(word, list(known), n=1)), None)
+    """Return the known word that resembles a word most, if one does; capitals make no difference."""
+    small = {one.lower(): one for one in known}
+    return next((small[one] for one in get_close_matches(word.lower(), small, n=1)), None)

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar, TypeVar
 
+from taskvec.errors import TaskvecError
+from taskvec.registry import Registry
+
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
@@ -58,4 +61,6 @@ class ThreadExecutor(Executor):
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-EXECUTORS: dict[str, Executor] = {executor.name: executor for executor in (SerialExecutor(), ThreadExecutor())}
+EXECUTORS: Registry[Executor] = Registry(
+    "executor", TaskvecError, {executor.name: executor for executor in (SerialExecutor(), ThreadExecutor())}
+)
