@@ -286,7 +286,7 @@ def test_damaged_factors_are_noticed(store: Store) -> None:
         ({"rank": 4, "threshold": 0.3}, "out of range"),
         ({"rank": 4, "side": "top"}, "left, right, both"),
         ({"rank": 4, "control": "none"}, "random, sum"),
-        ({"rank": 4, "subspace": "median"}, "mean, palindrome, chain"),
+        ({"rank": 4, "subspace": "median"}, "chain, mean, palindrome"),
         ({"rank": 4, "groups": {"g": ["a", "x"]}}, "'x' is not among"),
         ({"rank": 4, "groups": {"g": ["a", "b"]}, "control": "sum"}, "leave the groups out"),
     ],

@@ -439,3 +439,9 @@ def coordinate_median(taus, base, *, scaling=1.0, **_):
 def trimmed_mean(taus, base, *, fraction=0.2, scaling=1.0, **_):
     cut = math.floor(fraction * len(taus))
     return scaling * np.mean(np.sort(taus, axis=0)[cut : len(taus) - cut], axis=0)
+
+
+@oracle
+def magmax(taus, base, *, scaling=1.0, **_):
+    columns = taus.reshape(len(taus), -1).T
+    return scaling * np.array([max(reversed(column), key=abs) for column in columns]).reshape(base.shape)

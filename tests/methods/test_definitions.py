@@ -50,6 +50,15 @@ def test_it_is_its_formula(case: Case, shape: tuple[int, ...], seed: int) -> Non
     close(merged(case, taus, base), wanted)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.equal], ids=str)
+@given(shape=shapes, seed=seeds)
+def test_it_is_its_formula_where_values_are_equal(case: Case, shape: tuple[int, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    taus, base = (rng.integers(-2, 3, size) / 4 for size in ((case.tasks, *shape), shape))
+    wanted = ORACLES[case.method](taus, base, names=TASKS[: len(taus)], tensor="w", **case.options)
+    close(merged(case, taus, base), wanted)
+
+
 @cases
 @given(shape=shapes, seed=seeds, order=st.permutations(range(4)))
 def test_the_order_of_tasks_does_not_matter(case: Case, shape: tuple[int, ...], seed: int, order: list[int]) -> None:
