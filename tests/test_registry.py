@@ -56,6 +56,12 @@ def test_a_word_that_resembles_none_has_no_hint_and_capitals_make_no_difference(
     assert nearest("apple", ["Apples", "pear"]) == "Apples"
 
 
+def test_what_was_meant_is_looked_for_in_one_place() -> None:
+    package = Path(__file__).parents[1] / "src" / "taskvec"
+    looking = [path.name for path in package.rglob("*.py") if "get_close_matches" in path.read_text(encoding="utf-8")]
+    assert looking == ["registry.py"]
+
+
 @pytest.mark.parametrize("registry", [METHODS, BASIS_METHODS, SUBSPACE_METHODS, EXECUTORS], ids=repr)
 def test_a_record_bears_the_name_by_which_it_is_found(registry: Registry) -> None:
     assert registry

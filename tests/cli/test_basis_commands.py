@@ -50,9 +50,9 @@ def test_groups_int8_and_normalization_are_options(done: Command) -> None:
     ("words", "message"),
     [
         (["--method", "spectrl"], "did you mean 'spectral'"),
-        (["--option", "steps=5"], "method spectral has no option 'steps'"),
+        (["--option", "steps=5"], "spectral takes no option 'steps'"),
         (["--group", "block"], "unknown group 'block'"),
-        (["--method", "autoencoder", "--option", "tau=hot"], "option tau of method autoencoder"),
+        (["--method", "autoencoder", "--option", "tau=hot"], "autoencoder: tau is hot, expected a number"),
     ],
 )
 def test_mistakes_are_one_line(run: Command, words: list[str], message: str) -> None:

@@ -17,6 +17,7 @@ from benchmarks.results import Result as Answered
 from benchmarks.results import load as load_answer
 from benchmarks.tables import Cell, Table, Unit, show
 from experiments.publishing import show_cell
+from method_pages import option_row
 from page_parts import put
 
 from taskvec.linalg.encoders import BASIS_METHODS
@@ -99,12 +100,19 @@ def page() -> str:
 
 
 def methods() -> Iterator[str]:
-    """The table of methods."""
+    """The tables of methods and of their options."""
     yield "| method | atoms | coefficients | from |"
     yield "|---|---|---|---|"
     for one in BASIS_METHODS.values():
         name = f"`{one.name}`{' (default)' if one.name == DEFAULT else ''}"
         yield f"| {name} | {one.atoms} | {one.coefficients} | {one.paper} |"
+    yield ""
+    yield "`--option NAME=VALUE` sets:"
+    yield ""
+    yield "| method | option | default | range | |"
+    yield "|---|---|---|---|---|"
+    for one in BASIS_METHODS.values():
+        yield from (f"| `{one.name}` {option_row(parameter)}" for parameter in one.parameters)
 
 
 def measured(basis: Answered, evidence: Result | None) -> Iterator[str]:

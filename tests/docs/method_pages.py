@@ -13,8 +13,8 @@ from measured_notes import notes
 
 from taskvec.methods import METHODS, Method, Needs, Takes
 from taskvec.methods.method import Either, Formula
-from taskvec.methods.parameter import Parameter, Plain
 from taskvec.methods.part import Grain
+from taskvec.parameter import Parameter, Plain
 
 FOLDER = Path(__file__).parents[2] / "docs" / "methods"
 BY_HAND = "<!-- by hand -->"
@@ -68,7 +68,9 @@ def page(method: Method) -> str:
             "",
             "## Options",
             "",
-            *_options(method),
+            "| option | default | range | |",
+            "|---|---|---|---|",
+            *map(option_row, method.parameters),
             "",
             "## mergekit",
             "",
@@ -169,13 +171,11 @@ def _seen(method: Method) -> str:
     return ""
 
 
-def _options(method: Method) -> Iterator[str]:
-    yield "| option | default | range | |"
-    yield "|---|---|---|---|"
-    for one in method.parameters:
-        each = "; one number, or one for each vector" if one.per_vector else ""
-        alias = f" (or `{one.alias}`)" if one.alias else ""
-        yield f"| `{one.name}`{alias} | {_default(one)} | {_range(one)} | {_cell(one.doc)}{each} |"
+def option_row(one: Parameter) -> str:
+    """A row of a table of options."""
+    each = "; one number, or one for each vector" if one.per_vector else ""
+    alias = f" (or `{one.alias}`)" if one.alias else ""
+    return f"| `{one.name}`{alias} | {_default(one)} | {_range(one)} | {_cell(one.doc)}{each} |"
 
 
 def _cell(text: str) -> str:

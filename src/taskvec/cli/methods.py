@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,7 +15,7 @@ from taskvec.cli.screen import show
 if TYPE_CHECKING:
     from taskvec.linalg.encoders import BasisMethod
     from taskvec.methods import Method
-    from taskvec.methods.parameter import Parameter
+    from taskvec.parameter import Parameter
 
 app = typer.Typer()
 
@@ -29,9 +28,9 @@ def methods(how: Reporting) -> None:
 
     Last come the presets of weights by block, for diffusion models.
 
-    With --json: methods, those of compress (name, summary, paper, options by name with their defaults), merges
-    (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters), and
-    block_presets (name: blocks from the first to the last, others).
+    With --json: methods, those of compress (name, summary, paper, options by name with their defaults, parameters),
+    merges (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults,
+    parameters), and block_presets (name: blocks from the first to the last, others).
     """
     from taskvec.editing.scope.block_presets import PRESETS
     from taskvec.linalg.encoders import BASIS_METHODS
@@ -45,12 +44,10 @@ def methods(how: Reporting) -> None:
 
 
 def _encoder(method: BasisMethod) -> Row:
-    options = dataclasses.asdict(method.options())
-    return {"name": method.name, "summary": method.summary, "paper": method.paper, "options": options}
+    return {"name": method.name, "summary": method.summary, "paper": method.paper, **_options(method.parameters)}
 
 
 def _merge(method: Method) -> Row:
-    parameters = [_parameter(one) for one in method.parameters]
     return {
         "name": method.name,
         "summary": method.summary,
@@ -62,9 +59,13 @@ def _merge(method: Method) -> Row:
         "inputs": method.inputs,
         "needs_base": method.needs_base,
         "mergekit": method.mergekit.differs if method.mergekit else None,
-        "options": {one["name"]: one["default"] for one in parameters},
-        "parameters": parameters,
+        **_options(method.parameters),
     }
+
+
+def _options(parameters: Iterable[Parameter]) -> Row:
+    rows = [_parameter(one) for one in parameters]
+    return {"options": {row["name"]: row["default"] for row in rows}, "parameters": rows}
 
 
 def _parameter(parameter: Parameter) -> Row:

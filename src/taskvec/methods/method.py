@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from taskvec.errors import CompositionError
 from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Parameter, parameters_of
 from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
 from taskvec.methods.settings import Given, Settings
 from taskvec.methods.statistic import Scope, Statistic, each_tensor
+from taskvec.parameter import Parameter, parameters_of
 
 _NUMBERS = {1: "one", 2: "two", 3: "three"}
 _LETTERS = ("a", "b", "c")
@@ -107,7 +107,9 @@ class Formula:
         statistics: What is measured before, in this order; each may use what those before it found.
         fused: A faster way to the same, where there is one.
         warm_up: Loads the kernels of its own: the memory that they take is then known to a plan.
-        number_bytes: The most that it, or a statistic, makes at once of each of the T · n numbers of a part.
+        number_bytes: The most that it, or a statistic, makes at once of each of the T · n numbers of a part. With too
+            small a number a run takes more memory than it was allowed, with too large a one it works in smaller chunks
+            or refuses a limit that would have done; results are the same. Every row of the table of cases measures it.
     """
 
     merge: Callable[[Part, Any], Array]

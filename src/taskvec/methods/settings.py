@@ -9,8 +9,7 @@ from typing import Any
 
 from taskvec.errors import CompositionError
 from taskvec.methods.options import SEMANTICS, MergeOptions
-from taskvec.methods.parameter import Parameter, Plain, Unset
-from taskvec.registry import hint
+from taskvec.parameter import Parameter, Plain, Unset, canonical, raising
 
 Given = Any
 """A number, a flag, a word, one number a vector; or a function from a tensor's name to one of these."""
@@ -57,7 +56,8 @@ class Settings:
         Returns:
             The settings; values that are functions are checked when they are asked.
         """
-        settings = cls(method, options, parameters, tuple(names), _canonical(method, parameters, given))
+        with raising(CompositionError):
+            settings = cls(method, options, parameters, tuple(names), canonical(method, parameters, given))
         constant = {name: value for name, value in settings.given.items() if not callable(value)}
         settings._resolved("", constant, is_complete=not settings.varies)
         if not settings.varies:
@@ -117,30 +117,9 @@ class Settings:
                     continue
                 name = parameter.name
                 raise CompositionError(f"{self.method}: needs {name} ({parameter.doc}): add {name}=…")
-            resolved[parameter.name] = parameter.checked(value, where, self.names)
+            with raising(CompositionError):
+                resolved[parameter.name] = parameter.checked(value, where, self.names)
         return resolved
-
-
-def _canonical(method: str, known: Iterable[Parameter], given: Mapping[str, Given]) -> dict[str, Given]:
-    """Return what is given under the names that the options have.
-
-    Raises:
-        CompositionError: If the method has no such option, or one is given under two names.
-    """
-    names = {parameter.name: parameter.name for parameter in known}
-    aliases = {parameter.alias: parameter.name for parameter in known if parameter.alias}
-    found: dict[str, Given] = {}
-    for name, value in given.items():
-        own = {**names, **aliases}.get(name)
-        if own is None:
-            listed = ", ".join(names)
-            raise CompositionError(
-                f"{method} takes no option {name!r}{hint(name, [*names, *aliases])}: it takes {listed}"
-            )
-        if own in found:
-            raise CompositionError(f"{method}: {own} is given twice, also as {name}: remove one")
-        found[own] = value
-    return found
 
 
 def _text(value: Given) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from taskvec.errors import BasisError
 from taskvec.linalg.encoders.encoding import Encoding, Generated, MethodOptions
-from taskvec.registry import hint
+from taskvec.parameter import OptionError, Parameter, canonical, parameters_of, raising
 
 Matrix = NDArray[np.float64]
 
@@ -52,18 +50,24 @@ class BasisMethod:
             The options, defaults filled in.
 
         Raises:
-            BasisError: If it has no such option, or the value is of another kind.
+            BasisError: If it has no such option, a value is none that it can take, or values do not go together.
         """
-        known = [field.name for field in dataclasses.fields(self.options)]
-        for name in given:
-            if name not in known:
-                raise BasisError(
-                    f"method {self.name} has no option {name!r}{hint(name, known)}: it has {', '.join(known) or 'none'}"
-                )
-        try:
-            options: MethodOptions = TypeAdapter(self.options).validate_python(dict(given))
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise BasisError(f"option {name} of method {self.name}: {first['msg']}, not {first['input']!r}") from error
+        with raising(BasisError):
+            named = canonical(self.name, self.parameters, given)
+            return self._options({one.name: named.get(one.name, one.default) for one in self.parameters})
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its options, in order."""
+        return parameters_of(self.options)
+
+    def _options(self, named: Mapping[str, Any]) -> MethodOptions:
+        checked = {}
+        for one in self.parameters:
+            value = named[one.name]
+            checked[one.name] = one.checked(one.read(value) if isinstance(value, str) else value, self.name)
+        options = self.options(**checked)
+        problem = options.problem()
+        if problem:
+            raise OptionError(f"{self.name}: {problem}")
         return options

@@ -16,9 +16,9 @@ from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Formula
 from taskvec.methods.options import normalize_flag
-from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Part
 from taskvec.methods.statistic import Cuts, magnitudes
+from taskvec.parameter import flag, number
 
 DIFFERS = "rounds density · n and γ · n down; of equal magnitudes it keeps those that its sort puts first"
 """Where mergekit's definition is another."""
@@ -26,14 +26,7 @@ DIFFERS = "rounds density · n and γ · n down; of equal magnitudes it keeps th
 
 @dataclass(frozen=True)
 class BreadcrumbsOptions(SparseOptions):
-    """Options of both.
-
-    Attributes:
-        density: The fraction kept.
-        gamma: The fraction of largest magnitudes that is masked.
-        rescale: Whether what is kept is rescaled to the whole Σ|τ|.
-        normalize: Whether the result is divided by the weights that take part.
-    """
+    """Options of both."""
 
     density: tuple[float, ...] = number(
         0.1, "the fraction that is kept", per_vector=True, above=0, most=1, mergekit=1.0

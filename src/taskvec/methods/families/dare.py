@@ -15,8 +15,8 @@ from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Formula
 from taskvec.methods.options import Seeded
-from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Part
+from taskvec.parameter import flag, number
 
 DIFFERS = (
     "rescales by Σ|τ| / Σ|m ⊙ τ| of each tensor, here by 1/p exactly; draws its masks from torch's global generator, "
@@ -27,12 +27,7 @@ DIFFERS = (
 
 @dataclass(frozen=True)
 class DareOptions(SparseOptions, Seeded):
-    """Options of both.
-
-    Attributes:
-        density: p, the chance that an element is kept.
-        rescale: Whether what is kept is multiplied by 1/p.
-    """
+    """Options of both."""
 
     density: tuple[float, ...] = number(
         0.1, "p, the chance of an element to be kept", per_vector=True, above=0, most=1, mergekit=1.0

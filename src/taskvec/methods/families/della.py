@@ -18,9 +18,9 @@ from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Formula
 from taskvec.methods.options import Seeded
-from taskvec.methods.parameter import flag, number
 from taskvec.methods.part import Array, Doubles, Grain, Part
 from taskvec.numerics.ranking import magnitude_ranks, warm_up
+from taskvec.parameter import flag, number
 
 DIFFERS = (
     "a window of 2ε, here of ε as in the paper; rescales each tensor to its Σ|τ|, here every element by its chance; "
@@ -31,13 +31,7 @@ DIFFERS = (
 
 @dataclass(frozen=True)
 class DellaOptions(SparseOptions, Seeded):
-    """Options of both.
-
-    Attributes:
-        density: The mean chance to be kept.
-        epsilon: ε, the width of the window of chances.
-        rescale: Whether what is kept is divided by its chance.
-    """
+    """Options of both."""
 
     density: tuple[float, ...] = number(
         0.3, "the mean chance of an element to be kept", per_vector=True, above=0, most=1, mergekit=1.0

@@ -16,17 +16,13 @@ import numpy as np
 
 from taskvec.methods.method import Formula
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import flag
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.parameter import flag
 
 
 @dataclass(frozen=True)
 class MatrixOptions(Scaled):
-    """Options of a method on matrices.
-
-    Attributes:
-        flatten: Whether tensors of more than two dimensions are matrices.
-    """
+    """Options of a method on matrices."""
 
     flatten: bool = flag(
         False, "take a tensor of more than two dimensions as a matrix, its first dimension × the rest, not the mean"

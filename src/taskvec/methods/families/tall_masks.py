@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from taskvec.methods.families.electing import weighted_sum
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import number
 
 MADE_BYTES = 40
 """Of a number: the vectors and their sum in float64, what they differ by, masks."""
@@ -21,11 +21,7 @@ MADE_BYTES = 40
 
 @dataclass(frozen=True)
 class TallOptions(Scaled):
-    """Options of both.
-
-    Attributes:
-        threshold: λₜ of the masks.
-    """
+    """Options of both."""
 
     threshold: tuple[float, ...] = number(0.4, "λₜ of the masks, larger is sparser", per_vector=True, least=0)
 

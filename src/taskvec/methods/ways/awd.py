@@ -16,9 +16,9 @@ import numpy as np
 from taskvec.methods.families.sphere import length
 from taskvec.methods.method import Combination, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import count, number
 from taskvec.methods.part import Doubles
 from taskvec.methods.statistic import whole_model
+from taskvec.parameter import count, number
 
 _LONGEST, _SHORTEST = 0.02, 1e-9
 """Of a step, beside the root mean square of the vectors' norms."""
@@ -26,12 +26,7 @@ _LONGEST, _SHORTEST = 0.02, 1e-9
 
 @dataclass(frozen=True)
 class AwdOptions(Scaled):
-    """Options of ``awd``.
-
-    Attributes:
-        alpha: α.
-        iterations: Most steps.
-    """
+    """Options of ``awd``."""
 
     alpha: float = number(0.1, "α, the price of taking away", least=0)
     iterations: int = count(300, "most steps", least=0)

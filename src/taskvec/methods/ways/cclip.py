@@ -9,18 +9,14 @@ import numpy as np
 from taskvec.methods.families.sphere import norms_of
 from taskvec.methods.method import Combination, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles
 from taskvec.methods.statistic import whole_model
+from taskvec.parameter import number
 
 
 @dataclass(frozen=True)
 class CclipOptions(Scaled):
-    """Options of ``cclip``.
-
-    Attributes:
-        rho: The longest that a task vector may be.
-    """
+    """Options of ``cclip``."""
 
     rho: float | None = number(None, "ρ, the longest that a task vector may be; the median norm if not given", above=0)
 

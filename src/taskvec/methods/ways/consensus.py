@@ -8,17 +8,13 @@ import numpy as np
 
 from taskvec.methods.families.tall_masks import MADE_BYTES, TallOptions, masks_of, sum_of
 from taskvec.methods.method import Formula, Method
-from taskvec.methods.parameter import count
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import count
 
 
 @dataclass(frozen=True)
 class ConsensusOptions(TallOptions):
-    """Options of ``consensus``.
-
-    Attributes:
-        k: How many tasks must need an element.
-    """
+    """Options of ``consensus``."""
 
     k: int = count(2, "how many tasks must need an element", least=0)
 

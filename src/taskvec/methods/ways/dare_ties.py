@@ -12,11 +12,7 @@ from taskvec.methods.options import normalize_flag
 
 @dataclass(frozen=True)
 class DareTiesOptions(DareOptions):
-    """Options of ``dare_ties``.
-
-    Attributes:
-        normalize: Whether what agrees is averaged or added.
-    """
+    """Options of ``dare_ties``."""
 
     normalize: bool = normalize_flag(True, mergekit=False)
 

@@ -12,11 +12,7 @@ from taskvec.methods.options import normalize_flag
 
 @dataclass(frozen=True)
 class DellaElectingOptions(DellaOptions):
-    """Options of ``della``.
-
-    Attributes:
-        normalize: Whether what agrees is averaged or added.
-    """
+    """Options of ``della``."""
 
     normalize: bool = normalize_flag(True)
 

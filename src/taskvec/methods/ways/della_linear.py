@@ -12,11 +12,7 @@ from taskvec.methods.options import normalize_flag
 
 @dataclass(frozen=True)
 class DellaLinearOptions(DellaOptions):
-    """Options of ``della_linear``.
-
-    Attributes:
-        normalize: Whether the sum is divided by the weights.
-    """
+    """Options of ``della_linear``."""
 
     normalize: bool = normalize_flag(False)
 

@@ -13,18 +13,14 @@ import numpy as np
 from taskvec.methods.families.electing import weighted_sum
 from taskvec.methods.method import Formula, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import task
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.methods.statistic import Sums, whole_model
+from taskvec.parameter import task
 
 
 @dataclass(frozen=True)
 class EmrOptions(Scaled):
-    """Options of ``emr``.
-
-    Attributes:
-        task: For which task the elected vector is masked and rescaled.
-    """
+    """Options of ``emr``."""
 
     task: str | None = task("the task for which the elected vector is masked and rescaled; none if not given")
 

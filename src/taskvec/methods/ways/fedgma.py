@@ -9,17 +9,13 @@ import numpy as np
 from taskvec.methods.families.electing import weighted_sum
 from taskvec.methods.method import Formula, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import number
 
 
 @dataclass(frozen=True)
 class FedgmaOptions(Scaled):
-    """Options of ``fedgma``.
-
-    Attributes:
-        rho: From which agreement on an element counts whole.
-    """
+    """Options of ``fedgma``."""
 
     rho: float = number(0.8, "ρ, from which agreement on an element counts whole", least=0, most=1)
 

@@ -8,17 +8,13 @@ import numpy as np
 
 from taskvec.methods.method import Combination, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import Unset, number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import Unset, number
 
 
 @dataclass(frozen=True)
 class FednovaOptions(Scaled):
-    """Options of ``fednova``.
-
-    Attributes:
-        steps: How many steps each fine-tune took.
-    """
+    """Options of ``fednova``."""
 
     steps: tuple[float, ...] = number(
         Unset.REQUIRED, "how many steps each fine-tune took", per_vector=True, above=0, example=100

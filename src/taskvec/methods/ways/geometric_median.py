@@ -11,21 +11,15 @@ import numpy as np
 
 from taskvec.methods.method import Combination, Method
 from taskvec.methods.options import Weighted
-from taskvec.methods.parameter import count, number, word
 from taskvec.methods.part import Doubles
+from taskvec.parameter import count, number, word
 
 _NEAR = 1e-12  # a distance is at least this share of the largest norm, so that no weight is infinite
 
 
 @dataclass(frozen=True)
 class GeometricMedianOptions(Weighted):
-    """Options of ``geometric_median``.
-
-    Attributes:
-        scope: What distances are taken over.
-        max_iter: Most steps.
-        tol: The change of coefficients at which they end.
-    """
+    """Options of ``geometric_median``."""
 
     scope: str = word("model", "one median of the model, or of each tensor", choices=("model", "tensor"))
     max_iter: int = count(1000, "most steps", least=1)

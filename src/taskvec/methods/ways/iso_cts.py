@@ -13,17 +13,13 @@ import numpy as np
 
 from taskvec.methods.families.matrices import Matrices, MatrixOptions, matrix_rule, orthogonal_factor, singular
 from taskvec.methods.method import Method
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import number
 
 
 @dataclass(frozen=True)
 class IsoCtsOptions(MatrixOptions):
-    """Options of ``iso_cts``.
-
-    Attributes:
-        common: The share of directions that are common.
-    """
+    """Options of ``iso_cts``."""
 
     common: float = number(0.8, "the share of directions that are common to all tasks", least=0, most=1)
 

@@ -9,18 +9,13 @@ import numpy as np
 from taskvec.methods.families.sphere import length, norms_of
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import count, number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import count, number
 
 
 @dataclass(frozen=True)
 class KarcherOptions(MergeOptions):
-    """Options of ``karcher``.
-
-    Attributes:
-        max_iter: Most steps.
-        tol: The length of a step at which they end.
-    """
+    """Options of ``karcher``."""
 
     max_iter: int = count(10, "most steps", least=0)
     tol: float = number(1e-5, "the length of a step at which they end", above=0)

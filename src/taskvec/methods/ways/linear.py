@@ -12,11 +12,7 @@ from taskvec.methods.part import Doubles
 
 @dataclass(frozen=True)
 class LinearOptions(Weighted):
-    """Options of ``linear``.
-
-    Attributes:
-        normalize: Whether the weights are divided by their sum.
-    """
+    """Options of ``linear``."""
 
     normalize: bool = normalize_flag(True)
 

@@ -17,7 +17,8 @@ def _merge(part: Part, options: Scaled) -> Doubles:
     largest = part.rows[0].astype(np.float64)
     for row in part.rows[1:]:
         np.copyto(largest, row, where=np.abs(row) >= np.abs(largest))
-    return options.scaling * largest
+    merged: Doubles = options.scaling * largest
+    return merged
 
 
 magmax = Method(

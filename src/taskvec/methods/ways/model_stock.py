@@ -10,8 +10,8 @@ import numpy as np
 from taskvec.methods.families.sphere import norms_of
 from taskvec.methods.method import Combination, Either, Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import flag
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.parameter import flag
 
 _LEAST_PRODUCT = 1e-6
 _SINGULAR = 1e-6
@@ -19,11 +19,7 @@ _SINGULAR = 1e-6
 
 @dataclass(frozen=True)
 class ModelStockOptions(MergeOptions):
-    """Options of ``model_stock``.
-
-    Attributes:
-        filter_wise: Whether every row has its own ratio.
-    """
+    """Options of ``model_stock``."""
 
     filter_wise: bool = flag(False, "a ratio for every row, not for the tensor")
 

@@ -10,20 +10,13 @@ from taskvec.errors import CompositionError
 from taskvec.methods.families.sphere import length, norms_of
 from taskvec.methods.method import Combination, Mergekit, Method
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Unset, flag, number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import Unset, flag, number
 
 
 @dataclass(frozen=True)
 class MultislerpOptions(MergeOptions):
-    """Options of ``multislerp``.
-
-    Attributes:
-        weight: The T weights.
-        normalize_weights: Whether they are divided by their sum.
-        points: Whether models are merged, not task vectors.
-        eps: What norms are kept away from zero by.
-    """
+    """Options of ``multislerp``."""
 
     weight: tuple[float, ...] = number(1.0, "the weight of each", per_vector=True, mergekit=Unset.REQUIRED)
     normalize_weights: bool = flag(True, "divide the weights by their sum")

@@ -8,19 +8,15 @@ import numpy as np
 
 from taskvec.methods.method import Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Unset, number
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import Unset, number
 
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
 class NearswapOptions(MergeOptions):
-    """Options of ``nearswap``.
-
-    Attributes:
-        t: The longest way that an element goes.
-    """
+    """Options of ``nearswap``."""
 
     t: float = number(Unset.REQUIRED, "the longest way that an element goes", least=0, example=0.001)
 

@@ -9,8 +9,8 @@ import numpy as np
 from taskvec.methods.families.sphere import between, norms_of
 from taskvec.methods.method import Combination, Either, Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Unset, flag, number
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.parameter import Unset, flag, number
 
 _LEAST_NORM = 1e-7
 _STRAIGHT = 1e-16  # sin² of an angle below which the arc is taken as a line
@@ -19,14 +19,7 @@ _NOTHING = 1e-6
 
 @dataclass(frozen=True)
 class NuslerpOptions(MergeOptions):
-    """Options of ``nuslerp``.
-
-    Attributes:
-        weight: Both weights.
-        points: Whether models are merged, not task vectors.
-        nuslerp_flatten: Whether a tensor is one vector.
-        nuslerp_row_wise: Otherwise, whether its vectors are those along the first dimension.
-    """
+    """Options of ``nuslerp``."""
 
     weight: tuple[float, ...] = number(1.0, "the weight of each", per_vector=True, mergekit=Unset.REQUIRED)
     points: bool = flag(False, "merge whole models, not their differences from the base")

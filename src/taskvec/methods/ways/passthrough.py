@@ -8,17 +8,13 @@ import numpy as np
 
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import number
 
 
 @dataclass(frozen=True)
 class PassthroughOptions(MergeOptions):
-    """Options of ``passthrough``.
-
-    Attributes:
-        scale: What every weight of the model is multiplied by.
-    """
+    """Options of ``passthrough``."""
 
     scale: tuple[float, ...] = number(1.0, "what every weight of the model is multiplied by", per_vector=True)
 

@@ -9,21 +9,17 @@ import numpy as np
 
 from taskvec.methods.method import Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Array, Doubles, Part
 from taskvec.methods.statistic import Cuts, Sums
 from taskvec.numerics.selection import erase_minority, select_varied, variances, warm_up
+from taskvec.parameter import number
 
 _NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
 class SceOptions(MergeOptions):
-    """Options of ``sce``.
-
-    Attributes:
-        select_topk: The fraction of elements with the largest variance that is selected.
-    """
+    """Options of ``sce``."""
 
     select_topk: float = number(
         0.1, "the fraction selected, of the elements that differ between tasks", least=0, most=1, mergekit=1.0

@@ -9,8 +9,8 @@ import numpy as np
 from taskvec.methods.families.sphere import between, norms_of
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Unset, number
 from taskvec.methods.part import Doubles
+from taskvec.parameter import Unset, number
 
 _STRAIGHT = 0.9995  # |cos| above which the arc is taken as a line
 _NOTHING = 1e-8
@@ -18,11 +18,7 @@ _NOTHING = 1e-8
 
 @dataclass(frozen=True)
 class SlerpOptions(MergeOptions):
-    """Options of ``slerp``.
-
-    Attributes:
-        t: Where between the two.
-    """
+    """Options of ``slerp``."""
 
     t: float = number(0.5, "where between the first model (0) and the second (1)", mergekit=Unset.REQUIRED)
 

@@ -8,17 +8,13 @@ import numpy as np
 
 from taskvec.methods.families.tall_masks import MADE_BYTES, TallOptions, masks_of, sum_of
 from taskvec.methods.method import Formula, Method
-from taskvec.methods.parameter import task
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import task
 
 
 @dataclass(frozen=True)
 class TallMaskOptions(TallOptions):
-    """Options of ``tall_mask``.
-
-    Attributes:
-        task: Whose elements are given back.
-    """
+    """Options of ``tall_mask``."""
 
     task: str | None = task("the task vector whose elements of the sum are given back; the first if not given")
 

@@ -12,11 +12,7 @@ from taskvec.methods.part import Doubles
 
 @dataclass(frozen=True)
 class TaskArithmeticOptions(Weighted):
-    """Options of ``task_arithmetic``.
-
-    Attributes:
-        normalize: Whether the weights are divided by their sum.
-    """
+    """Options of ``task_arithmetic``."""
 
     normalize: bool = normalize_flag(False)
 

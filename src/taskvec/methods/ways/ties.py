@@ -16,21 +16,14 @@ from taskvec.methods.families.electing import agreeing, agreeing_above
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Fused, Mergekit, Method
 from taskvec.methods.options import normalize_flag
-from taskvec.methods.parameter import flag, number, word
 from taskvec.methods.part import Array, Part, Stored
 from taskvec.methods.statistic import Cuts
+from taskvec.parameter import flag, number, word
 
 
 @dataclass(frozen=True)
 class TiesOptions(SparseOptions):
-    """Options of ``ties``.
-
-    Attributes:
-        density: The fraction kept of each vector.
-        rescale: Whether what is kept is rescaled to the whole Σ|τ|.
-        normalize: Whether what agrees is averaged or added.
-        trim: What is trimmed as one vector.
-    """
+    """Options of ``ties``."""
 
     density: tuple[float, ...] = number(
         0.2, "the fraction that is kept, the largest magnitudes", per_vector=True, above=0, most=1, mergekit=1.0

@@ -8,17 +8,13 @@ import numpy as np
 
 from taskvec.methods.method import Formula, Method
 from taskvec.methods.options import Scaled
-from taskvec.methods.parameter import number
 from taskvec.methods.part import Doubles, Part
+from taskvec.parameter import number
 
 
 @dataclass(frozen=True)
 class TrimmedMeanOptions(Scaled):
-    """Options of ``trimmed_mean``.
-
-    Attributes:
-        fraction: What share is left out at each end.
-    """
+    """Options of ``trimmed_mean``."""
 
     fraction: float = number(0.2, "the share of the T values that is left out at each end", least=0, below=0.5)
 

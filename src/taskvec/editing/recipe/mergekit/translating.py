@@ -18,7 +18,7 @@ from taskvec.errors import CompositionError, RecipeError
 from taskvec.expressions import BASE
 from taskvec.methods import METHODS
 from taskvec.methods.method import Method, Takes
-from taskvec.methods.parameter import Parameter, Unset
+from taskvec.parameter import Parameter, Unset
 
 MERGED = "_merged"
 """What the merge is called in the recipe that is made."""

@@ -11,7 +11,6 @@ Cost: O(steps · T² M); no pass over weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,55 +19,48 @@ from taskvec.errors import BasisError
 from taskvec.linalg.certificate import best_decoder
 from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
+from taskvec.parameter import count, flag, number, word
 
 Matrix = NDArray[np.float64]
-Activation = Literal["softmax", "linear"]
+
+SOLVERS = ("adam", "varpro")
+ACTIVATIONS = ("softmax", "linear")
 
 _LEAST_TAU = 0.1
 _MEAN_DECAY, _SQUARE_DECAY, _EPSILON = 0.9, 0.999, 1e-8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AutoencoderOptions(MethodOptions):
-    """Options of ``autoencoder``; the defaults are the authors'.
+    """Options of ``autoencoder``; the defaults are the authors'."""
 
-    Attributes:
-        solver: ``adam`` trains A and W as published; ``varpro`` trains A, with W always the least squares one.
-        steps: Steps of Adam.
-        learning_rate: Of Adam.
-        weight_decay: Added to gradients as weight_decay · parameter.
-        tau: The temperature τ.
-        anneal_every: Lower τ after every so many steps; 0 keeps it.
-        anneal_factor: τ ← max(0.1, anneal_factor · τ).
-        encoder: B = softmax(A/τ), or A/τ.
-        decoder: W as it is, or softmax(W/τ) over atoms; for ``adam``.
-        rescale: Divide G by its mean diagonal first, so that steps and weight decay mean the same for vectors of any
-            norm (ours); without it, vectors of norms far below 1 are hardly learned.
-        seed: The key of A.
-    """
-
-    solver: Literal["adam", "varpro"] = "adam"
-    steps: int = 6000
-    learning_rate: float = 1e-2
-    weight_decay: float = 1e-6
-    tau: float = 5.0
-    anneal_every: int = 0
-    anneal_factor: float = 0.9
-    encoder: Activation = "softmax"
-    decoder: Activation = "linear"
-    rescale: bool = False
-    seed: int = 0
+    solver: str = word(
+        "adam", "adam trains A and W as published; varpro trains A, W being the least squares one", choices=SOLVERS
+    )
+    steps: int = count(6000, "steps of Adam", least=1)
+    learning_rate: float = number(1e-2, "the rate of Adam", above=0)
+    weight_decay: float = number(1e-6, "what is added to gradients, times the parameter")
+    tau: float = number(5.0, "the temperature τ", above=0)
+    anneal_every: int = count(0, "lower τ after every so many steps; 0 keeps it")
+    anneal_factor: float = number(0.9, f"τ ← max({_LEAST_TAU}, anneal_factor · τ)")
+    encoder: str = word("softmax", "B = softmax(A/τ), or A/τ", choices=ACTIVATIONS)
+    decoder: str = word("linear", "W as it is, or softmax(W/τ) over atoms; for adam", choices=ACTIVATIONS)
+    rescale: bool = flag(
+        False,
+        "divide G by its mean diagonal first, so that steps and weight decay mean the same for vectors of any norm "
+        "(ours); without it, vectors of norms far below 1 are hardly learned",
+    )
+    seed: int = count(0, "the key of A")
 
     @property
     def draws(self) -> bool:
         """Whether something is drawn at random: A is."""
         return True
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.tau <= 0 or self.learning_rate <= 0 or self.anneal_every < 0:
-            raise BasisError("autoencoder: use positive steps, tau and learning_rate, and anneal_every of 0 or more")
-        if self.solver == "varpro" and self.decoder != "linear":
-            raise BasisError("autoencoder: varpro fits W by least squares, so decoder must stay linear")
+    def problem(self) -> str | None:
+        """Say which values do not go together."""
+        is_open = self.solver == "varpro" and self.decoder != "linear"
+        return "varpro fits W by least squares, so decoder must stay linear" if is_open else None
 
 
 def _encode(gram: Matrix, num_atoms: int, options: AutoencoderOptions) -> Encoding:
@@ -150,7 +142,7 @@ def loss_gradients(gram: Matrix, logits: Matrix, decoder: Matrix, tau: float, op
     return Gradients(float((error * weighted).sum()) * scale, by_logits, by_decoder)
 
 
-def _activate(logits: Matrix, tau: float, activation: Activation) -> Matrix:
+def _activate(logits: Matrix, tau: float, activation: str) -> Matrix:
     scaled: Matrix = logits / tau
     if activation == "linear":
         return scaled
@@ -159,18 +151,18 @@ def _activate(logits: Matrix, tau: float, activation: Activation) -> Matrix:
     return softmax
 
 
-def _activation_gradient(slope: Matrix, active: Matrix, tau: float, activation: Activation) -> Matrix:
+def _activation_gradient(slope: Matrix, active: Matrix, tau: float, activation: str) -> Matrix:
     if activation == "linear":
         return slope / tau
     gradient: Matrix = active * (slope - (active * slope).sum(axis=0)) / tau
     return gradient
 
 
-def _decode(decoder: Matrix, tau: float, activation: Activation) -> Matrix:
+def _decode(decoder: Matrix, tau: float, activation: str) -> Matrix:
     return decoder if activation == "linear" else _activate(decoder, tau, activation)
 
 
-def _decoder_gradient(slope: Matrix, active: Matrix, tau: float, activation: Activation) -> Matrix:
+def _decoder_gradient(slope: Matrix, active: Matrix, tau: float, activation: str) -> Matrix:
     return slope if activation == "linear" else _activation_gradient(slope, active, tau, activation)
 
 

@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 from taskvec.linalg.spectrum import Spectrum
+from taskvec.parameter import flag
 
 Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PcaOptions(MethodOptions):
-    """Options of ``pca``.
+    """Options of ``pca``."""
 
-    Attributes:
-        refit: Fit coefficients by least squares to the rounded atoms and mean instead of taking the published ones.
-    """
-
-    refit: bool = False
+    refit: bool = flag(False, "fit coefficients by least squares to the rounded atoms and mean, not the published ones")
 
 
 def _encode(gram: Matrix, num_atoms: int, options: PcaOptions) -> Encoding:

@@ -14,19 +14,16 @@ from numpy.typing import NDArray
 
 from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Generated, MethodOptions
+from taskvec.parameter import count
 
 Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RandomOptions(MethodOptions):
-    """Options of ``random``.
+    """Options of ``random``."""
 
-    Attributes:
-        seed: The key of the atoms.
-    """
-
-    seed: int = 0
+    seed: int = count(0, "the key of the atoms", least=None)
 
     @property
     def draws(self) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
 from taskvec.linalg.spectrum import Spectrum
+from taskvec.parameter import flag
 
 Matrix = NDArray[np.float64]
 
@@ -25,15 +26,11 @@ MAX_NOISE_GAIN = 100.0
 """Convex atoms are given up where they amplify rounding noise more than this (squared): ten times, 1 % in bfloat16."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpectralOptions(MethodOptions):
-    """Options of ``spectral``.
+    """Options of ``spectral``."""
 
-    Attributes:
-        convex: Prefer atoms that are convex combinations of task vectors, where G allows it at no cost.
-    """
-
-    convex: bool = True
+    convex: bool = flag(True, "prefer convex combinations of task vectors, where G allows it at no cost")
 
 
 def _encode(gram: Matrix, num_atoms: int, options: SpectralOptions) -> Encoding:

@@ -8,30 +8,27 @@ O(M T²).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, MethodOptions
+from taskvec.parameter import count, word
 
 Matrix = NDArray[np.float64]
 
 _VANISHED = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SubsetOptions(MethodOptions):
-    """Options of ``subset``.
+    """Options of ``subset``."""
 
-    Attributes:
-        choice: ``greedy`` by explained energy, or ``random`` as in the paper.
-        seed: The key of the random choice.
-    """
-
-    choice: Literal["greedy", "random"] = "greedy"
-    seed: int = 0
+    choice: str = word(
+        "greedy", "greedily by explained energy, or at random as in the paper", choices=("greedy", "random")
+    )
+    seed: int = count(0, "the key of the random choice")
 
     @property
     def draws(self) -> bool:

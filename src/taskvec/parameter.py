@@ -1,18 +1,39 @@
-"""What an option of a merge method is: its kind, its default, its range, and whether each vector has its own."""
+"""What an option of a method is: its kind, its default, its range, its meaning; said once, where it is declared.
+
+A class of options is a frozen dataclass of fields made by :func:`number`, :func:`count`, :func:`flag`, :func:`word` and
+:func:`task`. Its docstring, the command line, the pages and all checks follow from these.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
-from taskvec.errors import CompositionError
+from taskvec.errors import TaskvecError
+from taskvec.registry import hint
 
 Kind = Literal["number", "count", "flag", "word", "task"]
 Plain = float | int | bool | str | tuple[float, ...] | None
+
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+class OptionError(TaskvecError):
+    """An option that a method cannot take; :func:`raising` makes it the error of whoever asked for the method."""
+
+
+@contextmanager
+def raising(error: type[TaskvecError]) -> Generator[None]:
+    """Raise what is said of options within as an error of some class."""
+    try:
+        yield
+    except OptionError as problem:
+        raise error(str(problem)) from None
 
 
 class Unset(Enum):
@@ -105,7 +126,18 @@ class Parameter:
         shown = f"[{', '.join(f'{one * (t + 1):g}' for t in range(num_vectors))}]" if self.per_vector else f"{one:g}"
         return f"{self.name}={shown}"
 
-    def checked(self, value: object, method: str, names: Sequence[str]) -> Plain:
+    def read(self, text: str) -> object:
+        """Return what a text means as a value of this kind; the text itself where it means none."""
+        if self.kind == "flag":
+            return _FLAGS.get(text.lower(), text)
+        if self.kind in {"number", "count"}:
+            try:
+                return int(text) if text.lstrip("+-").isdecimal() else float(text)
+            except ValueError:
+                return text
+        return text
+
+    def checked(self, value: object, method: str, names: Sequence[str] = ()) -> Plain:
         """Return a value as the method takes it; one number for all vectors becomes one for each.
 
         Args:
@@ -117,12 +149,12 @@ class Parameter:
             The value.
 
         Raises:
-            CompositionError: If it is of another kind, out of range, or a list of another length.
+            OptionError: If it is of another kind, out of range, or a list of another length.
         """
         if self.per_vector and value is not None:
             many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value] * len(names)
             if len(many) != len(names):
-                raise CompositionError(
+                raise OptionError(
                     f"{method}: {self.name} has {len(many)} numbers for {len(names)} task vectors: give one for each, "
                     "or one for all"
                 )
@@ -154,11 +186,11 @@ class Parameter:
             return int(value)
         return float(value)
 
-    def _wrong(self, value: object, method: str, expected: str) -> CompositionError:
+    def _wrong(self, value: object, method: str, expected: str) -> OptionError:
         shown = f"{value:g}" if isinstance(value, float) else value
         like = self.default if self.default not in {None, Unset.REQUIRED} else None
         example = f", such as {self.name}={str(like).lower() if isinstance(like, bool) else like}" if like else ""
-        return CompositionError(f"{method}: {self.name} is {shown}, expected {expected}{example}")
+        return OptionError(f"{method}: {self.name} is {shown}, expected {expected}{example}")
 
 
 def number(
@@ -190,7 +222,7 @@ def number(
     )
 
 
-def count(default: int | Unset, doc: str, *, least: int = 0, mergekit: int | Unset = Unset.SAME) -> Any:
+def count(default: int | Unset, doc: str, *, least: int | None = 0, mergekit: int | Unset = Unset.SAME) -> Any:
     """Declare an option that is a whole number."""
     return _declared(Parameter("count", doc, default, mergekit=mergekit, bounds=Bounds(least=least)))
 
@@ -213,6 +245,52 @@ def task(doc: str) -> Any:
 def _declared(parameter: Parameter) -> Any:
     has_default = not parameter.is_required and not parameter.per_vector  # which is one for each of T, not known here
     return field(kw_only=True, default=parameter.default if has_default else MISSING, metadata={"parameter": parameter})
+
+
+class Options:
+    """A class of options: its docstring goes on with what each of its own fields does."""
+
+    def __init_subclass__(cls) -> None:
+        own = [(name, value.metadata["parameter"]) for name, value in vars(cls).items() if _is_declared(value)]
+        if own:
+            said = "\n".join(f"    {name}: {parameter.doc}." for name, parameter in own)
+            cls.__doc__ = f"{cls.__doc__}\n\nAttributes:\n{said}\n"
+
+    def problem(self) -> str | None:
+        """Say which values do not go together, each being in its own range; None where all do."""
+        return None
+
+
+def _is_declared(value: object) -> bool:
+    return isinstance(value, Field) and "parameter" in value.metadata
+
+
+def canonical(method: str, known: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given under the names that the options have.
+
+    Args:
+        method: Whose options they are, for messages.
+        known: The options.
+        given: Name, or another name, → value.
+
+    Returns:
+        Name → value.
+
+    Raises:
+        OptionError: If there is no such option, or one is given under two names.
+    """
+    names = {parameter.name: parameter.name for parameter in known}
+    aliases = {parameter.alias: parameter.name for parameter in known if parameter.alias}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        own = {**names, **aliases}.get(name)
+        if own is None:
+            listed = ", ".join(names) or "none"
+            raise OptionError(f"{method} takes no option {name!r}{hint(name, [*names, *aliases])}: it takes {listed}")
+        if own in found:
+            raise OptionError(f"{method}: {own} is given twice, also as {name}: remove one")
+        found[own] = value
+    return found
 
 
 def parameters_of(options: type) -> tuple[Parameter, ...]:
