@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from taskvec.errors import CompositionError
 from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
+from taskvec.methods.part import Array, Doubles, FoundT, Grain, OptionsT, Part, Stored
 from taskvec.methods.settings import Given, Settings
 from taskvec.methods.statistic import Scope, Statistic, each_tensor
 from taskvec.parameter import Parameter, parameters_of
@@ -45,7 +45,7 @@ class Takes(StrEnum):
 
 
 @dataclass(frozen=True)
-class Combination:
+class Combination(Generic[OptionsT]):
     """A merge Σ cₜ τₜ, or Σ cₜ θₜ of points, whose coefficients follow from inner products or from options alone.
 
     Attributes:
@@ -55,15 +55,15 @@ class Combination:
         points: Whether given options take whole models.
     """
 
-    coefficients: Callable[[Any, Any], Doubles]
-    gram: Callable[[Any], Scope] | None = each_tensor
-    points: Callable[[Any], bool] = lambda _: False
+    coefficients: Callable[[Any, OptionsT], Doubles]
+    gram: Callable[[OptionsT], Scope] | None = each_tensor
+    points: Callable[[OptionsT], bool] = lambda _: False
 
-    def needs(self, options: Any) -> Needs:
+    def needs(self, options: OptionsT) -> Needs:
         """Return what must be known before the first element, as given options have it."""
         return Needs.of(set() if self.gram is None else {self.gram(options)})
 
-    def merge(self, part: Part, options: Any) -> Doubles:
+    def merge(self, part: Part[Any], options: OptionsT) -> Doubles:
         """Merge one whole tensor in memory.
 
         Args:
@@ -80,7 +80,7 @@ class Combination:
 
 
 @dataclass(frozen=True)
-class Fused:
+class Fused(Generic[OptionsT, FoundT]):
     """A merge of elements in one kernel, which holds nothing of the size of the T vectors.
 
     A block of a tensor is merged from its begin, chunk by chunk.
@@ -92,13 +92,13 @@ class Fused:
         wanted: Whether it can do what the options ask for.
     """
 
-    begin: Callable[[tuple[Any, ...], int], Any]
-    merge: Callable[[Stored, Any, Array], bool]
-    wanted: Callable[[Any], bool] = lambda _: True
+    begin: Callable[[FoundT, int], Any]
+    merge: Callable[[Stored[FoundT], OptionsT, Array], bool]
+    wanted: Callable[[OptionsT], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Generic[OptionsT, FoundT]):
     """A merge that is a function of aligned elements, of whole rows, or of a whole tensor.
 
     Attributes:
@@ -112,14 +112,14 @@ class Formula:
             or refuses a limit that would have done; results are the same. Every row of the table of cases measures it.
     """
 
-    merge: Callable[[Part, Any], Array]
+    merge: Callable[[Part[FoundT], OptionsT], Array]
     grain: Grain = Grain.ELEMENTS
-    statistics: tuple[Statistic, ...] = ()
-    fused: Fused | None = None
+    statistics: tuple[Statistic[OptionsT], ...] = ()
+    fused: Fused[OptionsT, FoundT] | None = None
     warm_up: Callable[[], None] = lambda: None
     number_bytes: int = 24
 
-    def needs(self, options: Any) -> Needs:
+    def needs(self, options: OptionsT) -> Needs:
         """Return what must be known before the first element, as given options have it."""
         if self.grain is Grain.TENSOR:
             return Needs.MATRICES
@@ -127,7 +127,7 @@ class Formula:
 
 
 @dataclass(frozen=True)
-class Either:
+class Either(Generic[OptionsT]):
     """One rule or another, as the options say, for all tensors alike.
 
     Attributes:
@@ -136,12 +136,12 @@ class Either:
         second: The other.
     """
 
-    asked: Callable[[Any], bool]
-    first: Formula
-    second: Combination
+    asked: Callable[[OptionsT], bool]
+    first: Formula[OptionsT, Any]
+    second: Combination[OptionsT]
 
 
-Rule = Combination | Formula | Either
+Rule = Combination[Any] | Formula[Any, Any] | Either[Any]
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Method:
         options = self.settings(_LETTERS[: self.min_inputs], {**usual, **given}).at("")
         return self.rule_for(options).needs(options)
 
-    def rule_for(self, options: Any) -> Combination | Formula:
+    def rule_for(self, options: Any) -> Combination[Any] | Formula[Any, Any]:
         """Return the rule that given options ask for."""
         if isinstance(self.rule, Either):
             return self.rule.first if self.rule.asked(options) else self.rule.second
@@ -295,10 +295,10 @@ class Method:
                 f"{list(anchor.shape)} and {len(called)}"
             )
         rows = whole.reshape(len(whole), -1)
-        part = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
+        part: Part[Any] = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
         return self._merged(part, settings.at(tensor)).reshape(shape)
 
-    def _merged(self, part: Part, options: Any) -> Doubles:
+    def _merged(self, part: Part[Any], options: Any) -> Doubles:
         rule = self.rule_for(options)
         for statistic in rule.statistics if isinstance(rule, Formula) else ():
             found = statistic.of(part, options) if statistic.wanted(options) else None

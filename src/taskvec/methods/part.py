@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
+
+OptionsT = TypeVar("OptionsT")
+"""The class of a method's options, for one tensor."""
+
+FoundT = TypeVar("FoundT", bound=tuple[Any, ...])
+"""What the statistics of a method found in a tensor, one of each."""
 
 
 class Grain(StrEnum):
@@ -22,7 +28,7 @@ class Grain(StrEnum):
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Generic[FoundT]):
     """Elements ``first … first + n`` of one tensor, or all of it.
 
     Attributes:
@@ -41,7 +47,7 @@ class Part:
     first: int = 0
     tensor: str = ""
     names: tuple[str, ...] = ()
-    found: tuple[Any, ...] = ()
+    found: FoundT = cast("Any", ())  # noqa: RUF009  # until something is measured
 
     @property
     def row_length(self) -> int:
@@ -50,7 +56,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Generic[FoundT]):
     """Elements of one tensor as they are on disk, for what widens and mixes them itself.
 
     Attributes:
@@ -60,7 +66,7 @@ class Stored:
     """
 
     arguments: tuple[Any, ...]
-    found: tuple[Any, ...]
+    found: FoundT
     carried: Any
 
 

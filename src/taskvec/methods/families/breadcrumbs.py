@@ -8,7 +8,6 @@ indices count as larger. n counts a tensor, as the paper speaks of layers and me
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,12 +15,16 @@ from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Formula
 from taskvec.methods.options import normalize_flag
-from taskvec.methods.part import Array, Part
-from taskvec.methods.statistic import Cuts, magnitudes
+from taskvec.methods.part import Array, Doubles, Part
+from taskvec.methods.statistic import Cut, Cuts, magnitudes
 from taskvec.parameter import flag, number
 
 DIFFERS = "rounds density · n and γ · n down; of equal magnitudes it keeps those that its sort puts first"
 """Where mergekit's definition is another."""
+
+
+Found = tuple[Cut, Doubles | None]
+"""Both cuts by magnitude; and, where what is kept is rescaled, Σ|τ| before and after."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def breadcrumbs_rule(consensus: Consensus) -> Formula:
     return sparse_rule(_between, consensus, cuts=Cuts(_kept, number=2))
 
 
-def _kept(count: int, options: BreadcrumbsOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
+def _kept(count: int, options: BreadcrumbsOptions, found: tuple[()]) -> Array:  # noqa: ARG001
     """Return how many are above the lower cut, and above the upper."""
     whole = int if options.is_mergekit else round
     kept = np.array([count if density >= 1 else whole(density * count) for density in options.density])
@@ -51,8 +54,8 @@ def _kept(count: int, options: BreadcrumbsOptions, found: tuple[Any, ...]) -> Ar
     return np.stack([kept + outliers, outliers])
 
 
-def _between(part: Part, options: BreadcrumbsOptions) -> Array:
-    (cut,), scores = part.found[:1], magnitudes(part, options)
+def _between(part: Part[Found], options: BreadcrumbsOptions) -> Array:
+    cut, scores = part.found[0], magnitudes(part, options)
     is_kept = cut.above(0, scores, part.first) & ~cut.above(1, scores, part.first)
     between: Array = np.where(is_kept, part.rows, 0)
     return between

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from taskvec.methods.families.dropping import l1_ratios, l1_sums
 from taskvec.methods.families.electing import Consensus
 from taskvec.methods.method import Formula, Fused
 from taskvec.methods.options import Weighted
-from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
+from taskvec.methods.part import Array, Doubles, FoundT, Grain, Part, Stored
 from taskvec.methods.statistic import Cuts, Sums
-
-Mask = Callable[[Part, Any], Array]
-"""From a part and options to the rows with zeros where they are masked, ``(T, n)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +31,21 @@ class SparseOptions(Weighted):
     normalize: bool
 
 
+Sparse = TypeVar("Sparse", bound=SparseOptions)
+
+Mask = Callable[[Part[FoundT], Sparse], Array]
+"""From a part and options to the rows with zeros where they are masked, ``(T, n)``."""
+
+
 def sparse_rule(
-    mask: Mask,
+    mask: Mask[FoundT, Sparse],
     consensus: Consensus,
     *,
-    exact: Mask | None = None,
-    cuts: Cuts | None = None,
+    exact: Mask[FoundT, Sparse] | None = None,
+    cuts: Cuts[Sparse] | None = None,
     grain: Grain = Grain.ELEMENTS,
-    fused: Fused | None = None,
-) -> Formula:
+    fused: Fused[Sparse, FoundT] | None = None,
+) -> Formula[Sparse, FoundT]:
     """Make the rule of a sparse merge.
 
     Args:
@@ -58,22 +61,22 @@ def sparse_rule(
         The rule.
     """
 
-    def uses_l1(options: SparseOptions) -> bool:
+    def uses_l1(options: Sparse) -> bool:
         return options.rescale and (exact is None or options.is_mergekit)
 
-    def terms(part: Part, options: SparseOptions) -> Doubles:
+    def terms(part: Part[FoundT], options: Sparse) -> Doubles:
         return l1_sums(part.rows, mask(part, options))
 
-    def sparse(part: Part, options: SparseOptions) -> Array:
+    def sparse(part: Part[FoundT], options: Sparse) -> Array:
         if uses_l1(options):
             return np.asarray(mask(part, options) * l1_ratios(part.found[-1])[:, None])
         return exact(part, options) if exact is not None and options.rescale else mask(part, options)
 
-    def merge(part: Part, options: SparseOptions) -> Doubles:
+    def merge(part: Part[FoundT], options: Sparse) -> Doubles:
         rows = sparse(part, options)
         return options.scaling * consensus(rows, options.weight, normalize=options.normalize)
 
-    def merge_at_once(stored: Stored, options: SparseOptions, out: Array) -> bool:
+    def merge_at_once(stored: Stored[FoundT], options: Sparse, out: Array) -> bool:
         is_finite = fused is not None and fused.merge(stored, options, out)
         out *= np.float32(options.scaling)
         return is_finite

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from taskvec.methods.method import Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Grain, Part
-from taskvec.methods.statistic import Cuts
+from taskvec.methods.statistic import Cut, Cuts
 from taskvec.numerics.divergence import changes_by_divergence, warm_up
 
 _QUANTILES = (0.25, 0.5, 0.75)
@@ -22,12 +20,12 @@ def _importance(part: Part, options: MergeOptions) -> Array:  # noqa: ARG001
     return importance
 
 
-def _kept(count: int, options: MergeOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
+def _kept(count: int, options: MergeOptions, found: tuple[()]) -> Array:  # noqa: ARG001
     """Return how many are at least the three quartiles, each the element at ⌊q(n − 1)⌋ in increasing order."""
     return np.array([[count - int(q * (count - 1))] if count else [0] for q in _QUANTILES])
 
 
-def _merge(part: Part, options: MergeOptions) -> Doubles:
+def _merge(part: Part[tuple[Cut]], options: MergeOptions) -> Doubles:
     first, median, third = (float(one) for one in part.found[0].thresholds[:, 0])
     is_important = _importance(part, options)[0] >= median + 1.5 * (third - first)
     merged: Doubles = np.where(is_important, part.rows[0], 0.0)

@@ -42,7 +42,7 @@ def _terms(part: Part, options: EmrOptions) -> Doubles:
     return terms
 
 
-def _merge(part: Part, options: EmrOptions) -> Doubles:
+def _merge(part: Part[tuple[Doubles]], options: EmrOptions) -> Doubles:
     if options.task is None:
         return options.scaling * _elected(part)
     own, masked = part.found[0]

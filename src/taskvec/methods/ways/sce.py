@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from taskvec.methods.method import Formula, Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Part
-from taskvec.methods.statistic import Cuts, Sums
+from taskvec.methods.statistic import Cut, Cuts, Sums
 from taskvec.numerics.selection import erase_minority, select_varied, variances, warm_up
 from taskvec.parameter import number
 
 _NOTHING = 1e-6
+
+
+Found = tuple[Doubles | None, Cut | None, Doubles]
+"""How many elements differ and the cut by variance, where some are selected; and Σ τ² of what is."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,15 @@ def _differs(part: Part, options: SceOptions) -> Array:
     return _variance(part, options) > 0
 
 
-def _kept(count: int, options: SceOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
+def _kept(count: int, options: SceOptions, found: tuple[Doubles]) -> Array:  # noqa: ARG001
     return np.array([[int(found[0][0] * options.select_topk)]])
 
 
 def _selected(part: Part, options: SceOptions) -> Doubles:
     if not _selects(options):
         return part.rows.astype(np.float64)
-    cut, selected = part.found[1], np.empty(part.rows.shape)
+    cut: Cut = part.found[1]
+    selected = np.empty(part.rows.shape)
     select_varied(part.rows, cut.thresholds[0, 0], cut.ends[0, 0], part.first, selected)
     return selected
 
@@ -56,14 +60,14 @@ def _energy(part: Part, options: SceOptions) -> Doubles:
     return _selected(part, options) ** 2
 
 
-def _weights(part: Part) -> Doubles:
+def _weights(part: Part[Found]) -> Doubles:
     size = max(int(np.prod(part.shape)), 1)
     energy = part.found[2] / size
     total = float(energy.sum())
     return energy / total if total >= _NOTHING else np.full(len(energy), 1 / len(energy))
 
 
-def _merge(part: Part, options: SceOptions) -> Doubles:
+def _merge(part: Part[Found], options: SceOptions) -> Doubles:
     merged = np.empty(part.rows.shape[1])
     erase_minority(_selected(part, options), _weights(part), _NOTHING, merged)
     return merged

@@ -16,9 +16,12 @@ from taskvec.methods.families.electing import agreeing, agreeing_above
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
 from taskvec.methods.method import Fused, Mergekit, Method
 from taskvec.methods.options import normalize_flag
-from taskvec.methods.part import Array, Part, Stored
-from taskvec.methods.statistic import Cuts
+from taskvec.methods.part import Array, Doubles, Part, Stored
+from taskvec.methods.statistic import Cut, Cuts
 from taskvec.parameter import flag, number, word
+
+Found = tuple[Cut, Doubles | None]
+"""The cut by magnitude; and, where what is kept is rescaled, Σ|τ| before and after."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class TiesOptions(SparseOptions):
     trim: str = word("tensor", "trim each tensor, or the model as one vector", choices=("tensor", "model"))
 
 
-def _kept(count: int, options: TiesOptions, found: tuple[Any, ...]) -> Array:  # noqa: ARG001
+def _kept(count: int, options: TiesOptions, found: tuple[()]) -> Array:  # noqa: ARG001
     return np.array([[_num_kept(count, density, floor=options.is_mergekit) for density in options.density]])
 
 
@@ -43,17 +46,16 @@ def _num_kept(num_params: int, density: float, *, floor: bool) -> int:
     return max(wanted, 1) if num_params else 0
 
 
-def _trimmed(part: Part, options: TiesOptions) -> Array:  # noqa: ARG001
-    trimmed: Array = part.found[0].keep_above(0, part.rows, part.first)
-    return trimmed
+def _trimmed(part: Part[Found], options: TiesOptions) -> Array:  # noqa: ARG001
+    return part.found[0].keep_above(0, part.rows, part.first)
 
 
 def _equal_ones(found: tuple[Any, ...], first: int) -> Array:
-    left: Array = found[0].ties.left(0, first)
+    left: Array = found[0].ties.left(0, first)  # which a streamed pass knows
     return left
 
 
-def _trimmed_and_elected(stored: Stored, options: TiesOptions, out: Array) -> bool:
+def _trimmed_and_elected(stored: Stored[Found], options: TiesOptions, out: Array) -> bool:
     return agreeing_above(stored, stored.found[0].thresholds[0], options.weight, out, normalize=options.normalize)
 
 
