@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskvec.methods import METHODS
+from taskvec.methods import METHODS, Needs
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,12 @@ CASES: tuple[Case, ...] = (
 
 FIRST: Mapping[str, Case] = {case.method: case for case in reversed(CASES)}
 """Method → its first case."""
+
+
+def needs(case: Case) -> Needs:
+    """What a case needs measured."""
+    one = {name: value[0] if isinstance(value, list) else value for name, value in case.options.items()}
+    return METHODS[case.method].needs_with(**one | ({"task": "a"} if "task" in one else {}))
 
 
 def required(method: str, num_vectors: int | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from merge_cases import CASES, Case
+from merge_cases import CASES, Case, needs
 
 import taskvec.methods
 from taskvec import RunOptions, TaskVector
@@ -24,13 +24,11 @@ def floats(tmp_path_factory: pytest.TempPathFactory) -> SavedFamily:
 def test_a_merge_measures_before_it_writes_where_its_method_says_so(case: Case, floats: SavedFamily) -> None:
     vectors = {name: TaskVector(floats.base, floats.finetuned[name]) for name in "abcd"[: case.tasks]}
     planned = Merge(case.method, vectors, case.options).plan(RunOptions(memory=4 << 30))
-    first = {name: value[0] if isinstance(value, list) else value for name, value in case.options.items()}
-    needs = METHODS[case.method].needs_with(**first | ({"task": "a"} if "task" in first else {}))
-    assert bool(planned) == (needs in {Needs.TENSOR, Needs.MODEL})
+    assert bool(planned) == (needs(case) in {Needs.TENSOR, Needs.MODEL})
 
 
 @pytest.mark.parametrize(
-    ("method", "given", "needs"),
+    ("method", "given", "wanted"),
     [
         ("ties", {}, Needs.TENSOR),
         ("ties", {"trim": "model"}, Needs.MODEL),
@@ -45,8 +43,8 @@ def test_a_merge_measures_before_it_writes_where_its_method_says_so(case: Case, 
         ("tsv", {}, Needs.MATRICES),
     ],
 )
-def test_what_is_needed_is_what_the_options_ask_for(method: str, given: dict[str, object], needs: Needs) -> None:
-    assert METHODS[method].needs_with(**given) is needs
+def test_what_is_needed_is_what_the_options_ask_for(method: str, given: dict[str, object], wanted: Needs) -> None:
+    assert METHODS[method].needs_with(**given) is wanted
 
 
 def test_every_name_that_is_exported_is_there() -> None:
