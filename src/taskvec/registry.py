@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
@@ -61,7 +61,7 @@ class Registry(Mapping[str, Record]):
             TaskvecError: If there is none of that name, an error of the registry's own class; it names the nearest.
         """
         if name not in self:
-            raise self._error(f"unknown {self._kind} {name!r}{hint(name, self)}: use one of {', '.join(self)}")
+            raise self._error(unknown(self._kind, name, self))
         return self[name]
 
 
@@ -100,6 +100,11 @@ class OneFileEach(Mapping[str, Any]):
         return name in self._names
 
 
+def unknown(kind: str, name: str, known: Collection[str]) -> str:
+    """Say that a name is unknown, which was probably meant, and which there are."""
+    return f"unknown {kind} {name!r}{hint(name, known)}: use one of {', '.join(known)}"
+
+
 def hint(word: str, known: Iterable[str]) -> str:
     """Return which known word was probably meant, as a question in parentheses; nothing where none resembles it."""
     close = nearest(word, known)
@@ -108,5 +113,5 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that resembles a word most, if one does; capitals make no difference."""
-    small = {one.lower(): one for one in known}
+    small = {one.lower(): str(one) for one in known}
     return next((small[one] for one in get_close_matches(word.lower(), small, n=1)), None)

@@ -14,6 +14,7 @@ from taskvec.checkpoints.factored import factored_layout
 from taskvec.errors import BasisError
 from taskvec.linalg.encoders import BASIS_METHODS, BasisMethod, MethodOptions
 from taskvec.linalg.groups import Grouping
+from taskvec.registry import unknown
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
@@ -204,7 +205,7 @@ def _grouping(name: str) -> Grouping:
     try:
         return Grouping(name)
     except ValueError:
-        raise BasisError(f"unknown group {name!r}: use one of {', '.join(Grouping)}") from None
+        raise BasisError(unknown("group", name, list(Grouping))) from None
 
 
 def _check_size(num_atoms: int | None, max_error: float | None, method: BasisMethod, num_tasks: int) -> None:
