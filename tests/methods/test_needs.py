@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: S403  # our own
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from merge_cases import CASES, Case, needs
@@ -9,8 +12,17 @@ from merge_cases import CASES, Case, needs
 import taskvec.methods
 from taskvec import RunOptions, TaskVector
 from taskvec.merging.merge import Merge
-from taskvec.methods import METHODS, Needs
+from taskvec.methods import METHODS, Method, Needs
+from taskvec.methods.method import Formula
+from taskvec.methods.part import Part
 from taskvec.testing.families import SavedFamily, make_family
+
+
+def added_up(part: Part, options: object) -> np.ndarray:
+    return part.rows.sum(axis=0)
+
+
+TOTAL = Formula(added_up)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +66,20 @@ def test_every_name_that_is_exported_is_there() -> None:
         taskvec.methods.tise  # noqa: B018
     with pytest.raises(ImportError):
         from taskvec.methods import tise  # noqa: F401
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
+def test_a_method_travels_by_name(method: Method) -> None:
+    sent = pickle.dumps(method)
+    assert len(sent) < 100
+    assert pickle.loads(sent) is method  # noqa: S301  # our own
+
+
+def test_a_method_of_somebody_elses_travels_as_it_is() -> None:
+    own = replace(METHODS["magmax"], summary="mine")
+    found = pickle.loads(pickle.dumps(replace(own, rule=TOTAL)))  # noqa: S301  # our own
+    assert (found.name, found.summary) == ("magmax", "mine")
+    np.testing.assert_array_equal(found([[1.0, 2.0], [3.0, 4.0]]), [4.0, 6.0])
 
 
 def test_a_method_has_an_option_for_mergekits_definition_where_mergekit_has_the_method() -> None:

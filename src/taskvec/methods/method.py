@@ -16,11 +16,15 @@ from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, FoundT, Grain, OptionsT, Part, Stored
 from taskvec.methods.settings import Given, Settings
-from taskvec.methods.statistic import Scope, Statistic, each_tensor
+from taskvec.methods.statistic import Scope, Statistic, always, each_tensor, never
 from taskvec.parameter import Parameter, parameters_of
 
 _NUMBERS = {1: "one", 2: "two", 3: "three"}
 _LETTERS = ("a", "b", "c")
+
+
+def no_kernels() -> None:
+    """Load nothing: a rule in numpy alone has no kernels of its own."""
 
 
 class Needs(StrEnum):
@@ -57,7 +61,7 @@ class Combination(Generic[OptionsT]):
 
     coefficients: Callable[[Any, OptionsT], Doubles]
     gram: Callable[[OptionsT], Scope] | None = each_tensor
-    points: Callable[[OptionsT], bool] = lambda _: False
+    points: Callable[[OptionsT], bool] = never
 
     def needs(self, options: OptionsT) -> Needs:
         """Return what must be known before the first element, as given options have it."""
@@ -94,7 +98,7 @@ class Fused(Generic[OptionsT, FoundT]):
 
     begin: Callable[[FoundT, int], Any]
     merge: Callable[[Stored[FoundT], OptionsT, Array], bool]
-    wanted: Callable[[OptionsT], bool] = lambda _: True
+    wanted: Callable[[OptionsT], bool] = always
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Formula(Generic[OptionsT, FoundT]):
     grain: Grain = Grain.ELEMENTS
     statistics: tuple[Statistic[OptionsT], ...] = ()
     fused: Fused[OptionsT, FoundT] | None = None
-    warm_up: Callable[[], None] = lambda: None
+    warm_up: Callable[[], None] = no_kernels
     number_bytes: int = 24
 
     def needs(self, options: OptionsT) -> Needs:
@@ -191,6 +195,13 @@ class Method:
 
     def __repr__(self) -> str:
         return f"<Method {self.name}: {self.summary}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Travel by name to another process, which finds the same record by its file."""
+        from taskvec.methods import METHODS
+
+        is_found = self.name in METHODS and METHODS[self.name] is self
+        return (_of_name, (self.name,)) if is_found else super().__reduce__()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -304,3 +315,9 @@ class Method:
             found = statistic.of(part, options) if statistic.wanted(options) else None
             part = replace(part, found=(*part.found, found))
         return np.asarray(rule.merge(part, options), np.float64)
+
+
+def _of_name(name: str) -> Method:
+    from taskvec.methods import METHODS
+
+    return METHODS.find(name)

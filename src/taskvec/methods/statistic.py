@@ -27,6 +27,16 @@ def whole_model(options: Any) -> Scope:  # noqa: ARG001
     return "model"
 
 
+def always(options: Any) -> bool:  # noqa: ARG001
+    """Say yes, whatever the options."""
+    return True
+
+
+def never(options: Any) -> bool:  # noqa: ARG001
+    """Say no, whatever the options."""
+    return False
+
+
 def magnitudes(part: Part[Any], options: Any) -> Array:  # noqa: ARG001
     """Return |τ|, which most cuts are made by."""
     return np.abs(part.rows)
@@ -44,7 +54,7 @@ class Sums(Generic[OptionsT]):
 
     terms: Callable[[Part[Any], OptionsT], Array]
     scope: Callable[[OptionsT], Scope] = each_tensor
-    wanted: Callable[[OptionsT], bool] = lambda _: True
+    wanted: Callable[[OptionsT], bool] = always
 
     def of(self, part: Part[Any], options: OptionsT) -> Doubles:
         """Return the sums of a whole tensor in memory."""
@@ -137,7 +147,7 @@ class Cuts(Generic[OptionsT]):
     kept: Callable[[int, OptionsT, Any], Array]
     scores: Callable[[Part[Any], OptionsT], Array] = magnitudes
     scope: Callable[[OptionsT], Scope] = each_tensor
-    wanted: Callable[[OptionsT], bool] = lambda _: True
+    wanted: Callable[[OptionsT], bool] = always
     number: int = 1
 
     def of(self, part: Part[Any], options: OptionsT) -> Cut:

@@ -10,6 +10,7 @@ from taskvec.methods.families.sphere import length, norms_of
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles
+from taskvec.methods.statistic import always
 from taskvec.parameter import count, number
 
 
@@ -55,7 +56,7 @@ def _mean_direction(units: Doubles, weights: Doubles, options: KarcherOptions) -
 
 karcher = Method(
     "karcher",
-    Combination(_coefficients, points=lambda _: True),
+    Combination(_coefficients, points=always),
     KarcherOptions,
     "the mean on the sphere by arcs, and the mean norm",
     "μ = argmin Σ arc(μ, θₜ/‖θₜ‖)²; θ* = μ · mean ‖θₜ‖",

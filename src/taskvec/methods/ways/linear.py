@@ -8,6 +8,7 @@ from taskvec.methods.families.electing import shares
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import Weighted, normalize_flag
 from taskvec.methods.part import Doubles
+from taskvec.methods.statistic import always
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ def _coefficients(gram: Doubles | None, options: LinearOptions) -> Doubles:  # n
 
 linear = Method(
     "linear",
-    Combination(_coefficients, gram=None, points=lambda _: True),
+    Combination(_coefficients, gram=None, points=always),
     LinearOptions,
     "the weighted mean of models",
     "θ* = λ Σ wₜθₜ / Σ wₜ",

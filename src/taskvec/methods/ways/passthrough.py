@@ -9,6 +9,7 @@ import numpy as np
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles
+from taskvec.methods.statistic import always
 from taskvec.parameter import number
 
 
@@ -25,7 +26,7 @@ def _coefficients(gram: Doubles | None, options: PassthroughOptions) -> Doubles:
 
 passthrough = Method(
     "passthrough",
-    Combination(_coefficients, gram=None, points=lambda _: True),
+    Combination(_coefficients, gram=None, points=always),
     PassthroughOptions,
     "one model as it is",
     "θ* = s θ₁",

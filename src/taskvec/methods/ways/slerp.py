@@ -10,6 +10,7 @@ from taskvec.methods.families.sphere import between, norms_of
 from taskvec.methods.method import Combination, Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles
+from taskvec.methods.statistic import always
 from taskvec.parameter import Unset, number
 
 _STRAIGHT = 0.9995  # |cos| above which the arc is taken as a line
@@ -32,7 +33,7 @@ def _coefficients(gram: Doubles, options: SlerpOptions) -> Doubles:
 
 slerp = Method(
     "slerp",
-    Combination(_coefficients, points=lambda _: True),
+    Combination(_coefficients, points=always),
     SlerpOptions,
     "two models, interpolated along the arc between them",
     "θ* = (sin((1 − t)φ) θ₁ + sin(tφ) θ₂) / sin φ, φ the angle between the tensors θ₁ and θ₂",
