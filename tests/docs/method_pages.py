@@ -12,8 +12,8 @@ import numpy as np
 from measured_notes import notes
 
 from taskvec.methods import METHODS, Method, Needs, Takes
-from taskvec.methods.method import Either, Formula
 from taskvec.methods.part import Grain
+from taskvec.methods.rule import Either, Formula
 from taskvec.parameter import Parameter, Plain
 
 FOLDER = Path(__file__).parents[2] / "docs" / "methods"

@@ -13,7 +13,7 @@ import oracles
 from taskvec import Basis, Store, TaskVector, compress, decompose, edit, merge
 from taskvec.errors import ExpressionError
 from taskvec.methods import METHODS, Method
-from taskvec.methods.method import Combination
+from taskvec.methods.rule import Combination
 from taskvec.testing.checkpoints import save_folder
 
 NAME, SHAPE, TASKS = "layers.0.weight", (12, 10), ("a", "b", "c")

@@ -13,7 +13,7 @@ from taskvec import Store, TaskVector, compress, decompose, edit
 from taskvec.editing.edit import Editing
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method
-from taskvec.methods.method import Combination
+from taskvec.methods.rule import Combination
 from taskvec.testing.families import Family, SavedFamily
 from taskvec.vectors.output import OutputOptions
 

@@ -13,8 +13,8 @@ import taskvec.methods
 from taskvec import RunOptions, TaskVector
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method, Needs
-from taskvec.methods.method import Formula
 from taskvec.methods.part import Part
+from taskvec.methods.rule import Formula
 from taskvec.testing.families import SavedFamily, make_family
 
 

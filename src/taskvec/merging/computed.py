@@ -25,8 +25,8 @@ from taskvec.merging.reading import (
     stored_elements,
     warm_up,
 )
-from taskvec.methods.method import Fused
 from taskvec.methods.part import Array, Grain, Part
+from taskvec.methods.rule import Fused
 from taskvec.methods.settings import Settings
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.one_thread import one_thread_each

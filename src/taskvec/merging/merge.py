@@ -11,7 +11,7 @@ from taskvec.merging.computed import Computed, Found
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.measuring import Measuring
 from taskvec.methods import METHODS, Method
-from taskvec.methods.method import Combination, Formula
+from taskvec.methods.rule import Combination, Formula
 from taskvec.methods.settings import Given, Settings
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source

@@ -215,7 +215,7 @@ def _delta(vector: Weights, method: Method) -> Weights:
 
 def _combination(settings: Settings, method: Method) -> list[float] | None:
     """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
-    from taskvec.methods.method import Combination
+    from taskvec.methods.rule import Combination
 
     options = settings.at("")
     rule = method.rule_for(options)

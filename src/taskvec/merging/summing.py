@@ -10,8 +10,8 @@ import numpy as np
 from taskvec.merging.computed import Found
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.reading import chunk_parts, part_bytes, parts, warm_up
-from taskvec.methods.method import Formula
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
+from taskvec.methods.rule import Formula
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
 from taskvec.numerics.kernels import TILE

@@ -5,7 +5,8 @@ A method is a file of ``taskvec.methods.ways``, imported when it is first asked 
 """
 
 from taskvec.errors import CompositionError
-from taskvec.methods.method import Mergekit, Method, Needs, Takes
+from taskvec.methods.method import Mergekit, Method, Takes
+from taskvec.methods.rule import Needs
 from taskvec.registry import OneFileEach, Registry
 
 METHODS: Registry[Method] = Registry("method", CompositionError, OneFileEach("taskvec.methods.ways"))

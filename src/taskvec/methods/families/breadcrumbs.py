@@ -13,9 +13,9 @@ import numpy as np
 
 from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
-from taskvec.methods.method import Formula
 from taskvec.methods.options import normalize_flag
 from taskvec.methods.part import Array, Doubles, Part
+from taskvec.methods.rule import Formula
 from taskvec.methods.statistic import Cut, Cuts, magnitudes
 from taskvec.parameter import flag, number
 

@@ -16,9 +16,9 @@ import numpy as np
 from taskvec.methods.families.dropping import dropped
 from taskvec.methods.families.electing import Consensus
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
-from taskvec.methods.method import Formula
 from taskvec.methods.options import Seeded
 from taskvec.methods.part import Array, Doubles, Grain, Part
+from taskvec.methods.rule import Formula
 from taskvec.numerics.ranking import magnitude_ranks, warm_up
 from taskvec.parameter import flag, number
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from taskvec.methods.method import Formula
 from taskvec.methods.options import Scaled
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.methods.rule import Formula
 from taskvec.parameter import flag
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from taskvec.methods.families.dropping import l1_ratios, l1_sums
 from taskvec.methods.families.electing import Consensus
-from taskvec.methods.method import Formula, Fused
 from taskvec.methods.options import Weighted
 from taskvec.methods.part import Array, Doubles, FoundT, Grain, Part, Stored
+from taskvec.methods.rule import Formula, Fused
 from taskvec.methods.statistic import Cuts, Sums
 
 

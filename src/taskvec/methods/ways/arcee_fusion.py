@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from taskvec.methods.method import Formula, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Grain, Part
+from taskvec.methods.rule import Formula
 from taskvec.methods.statistic import Cut, Cuts
 from taskvec.numerics.divergence import changes_by_divergence, warm_up
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskvec.methods.families.sphere import length
-from taskvec.methods.method import Combination, Method
+from taskvec.methods.method import Method
 from taskvec.methods.options import Scaled
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.methods.statistic import whole_model
 from taskvec.parameter import count, number
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskvec.methods.families.electing import weighted_sum
-from taskvec.methods.method import Formula, Method
+from taskvec.methods.method import Method
 from taskvec.methods.options import Scaled
 from taskvec.methods.part import Array, Doubles, Part
+from taskvec.methods.rule import Formula
 from taskvec.methods.statistic import Sums, whole_model
 from taskvec.parameter import task
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.method import Combination, Method
+from taskvec.methods.method import Method
 from taskvec.methods.options import Scaled
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.parameter import Unset, number
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.method import Combination, Method
+from taskvec.methods.method import Method
 from taskvec.methods.options import Weighted
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.parameter import count, number, word
 
 _NEAR = 1e-12  # a distance is at least this share of the largest norm, so that no weight is infinite

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taskvec.methods.families.electing import shares
-from taskvec.methods.method import Combination, Mergekit, Method, Takes
+from taskvec.methods.method import Mergekit, Method, Takes
 from taskvec.methods.options import Weighted, normalize_flag
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.methods.statistic import always
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from taskvec.methods.method import Formula, Method
+from taskvec.methods.method import Method
 from taskvec.methods.options import Scaled
 from taskvec.methods.part import Doubles, Part
+from taskvec.methods.rule import Formula
 
 
 def _merge(part: Part, options: Scaled) -> Doubles:

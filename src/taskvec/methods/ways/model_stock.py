@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from taskvec.methods.families.sphere import norms_of
-from taskvec.methods.method import Combination, Either, Formula, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.methods.rule import Combination, Either, Formula
 from taskvec.parameter import flag
 
 _LEAST_PRODUCT = 1e-6

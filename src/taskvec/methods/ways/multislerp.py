@@ -8,9 +8,10 @@ import numpy as np
 
 from taskvec.errors import CompositionError
 from taskvec.methods.families.sphere import length, norms_of
-from taskvec.methods.method import Combination, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.parameter import Unset, flag, number
 
 

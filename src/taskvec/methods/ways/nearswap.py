@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.method import Formula, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles, Part
+from taskvec.methods.rule import Formula
 from taskvec.parameter import Unset, number
 
 _LEAST = 1e-6

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskvec.methods.families.sphere import between, norms_of
-from taskvec.methods.method import Combination, Either, Formula, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles, Grain, Part
+from taskvec.methods.rule import Combination, Either, Formula
 from taskvec.parameter import Unset, flag, number
 
 _LEAST_NORM = 1e-7

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskvec.methods.method import Formula, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Array, Doubles, Part
+from taskvec.methods.rule import Formula
 from taskvec.methods.statistic import Cut, Cuts, Sums
 from taskvec.numerics.selection import erase_minority, select_varied, variances, warm_up
 from taskvec.parameter import number

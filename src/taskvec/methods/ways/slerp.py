@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskvec.methods.families.sphere import between, norms_of
-from taskvec.methods.method import Combination, Mergekit, Method, Takes
+from taskvec.methods.method import Mergekit, Method, Takes
 from taskvec.methods.options import MergeOptions
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.methods.statistic import always
 from taskvec.parameter import Unset, number
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskvec.methods.families.tall_masks import MADE_BYTES, TallOptions, masks_of, sum_of
-from taskvec.methods.method import Formula, Method
+from taskvec.methods.method import Method
 from taskvec.methods.part import Doubles, Part
+from taskvec.methods.rule import Formula
 from taskvec.parameter import task
 
 

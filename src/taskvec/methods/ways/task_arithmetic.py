@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taskvec.methods.families.electing import shares
-from taskvec.methods.method import Combination, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import Weighted, normalize_flag
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import numpy as np
 
 from taskvec.methods.families.electing import agreeing, agreeing_above
 from taskvec.methods.families.sparse import SparseOptions, sparse_rule
-from taskvec.methods.method import Fused, Mergekit, Method
+from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import normalize_flag
 from taskvec.methods.part import Array, Doubles, Part, Stored
+from taskvec.methods.rule import Fused
 from taskvec.methods.statistic import Cut, Cuts
 from taskvec.parameter import flag, number, word
 
