@@ -1,4 +1,4 @@
-"""``docs/cli.md``, written from the commands themselves: ``python tests/cli/command_reference.py`` writes it anew."""
+"""``docs/cli.md``, written from the commands themselves: ``make pages`` writes it anew."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 INTRODUCTION = """\
 # The command line
 
-This page is made from the commands themselves (`python tests/cli/command_reference.py`); a test keeps it current.
+This page is made from the commands themselves (`make pages`); a test keeps it current.
 Everything here is also a Python call of the same name.
 
 **Exit status.** 0: done. 1: refused or failed, with one line `error: …` on stderr that names tensor, file and what to

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_models import TASKS, Command, Models
 
-from taskvec.linalg.encoders import METHODS
+from taskvec.linalg.encoders import BASIS_METHODS
 
 
 def compressed(done: Command, *words: str) -> dict[str, object]:
@@ -19,14 +19,14 @@ def compressed(done: Command, *words: str) -> dict[str, object]:
 
 def test_methods_are_listed_with_their_options(run: Command, done: Command) -> None:
     rows = {row["name"]: row for row in done("methods", "--json").json["methods"]}
-    assert list(rows) == list(METHODS)
+    assert list(rows) == list(BASIS_METHODS)
     assert rows["autoencoder"]["options"]["steps"] == 6000
     assert "2502.01015" in rows["pca"]["paper"]
     assert "tau=5.0" in run("methods").stdout
 
 
 @pytest.mark.usefixtures("store")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", BASIS_METHODS)
 def test_every_method_makes_a_basis(done: Command, method: str) -> None:
     options = ["--option", "steps=50"] if method == "autoencoder" else []
     result = compressed(done, "--atoms", "2", "--method", method, *options, "--seed", "3")
@@ -50,9 +50,9 @@ def test_groups_int8_and_normalization_are_options(done: Command) -> None:
     ("words", "message"),
     [
         (["--method", "spectrl"], "did you mean 'spectral'"),
-        (["--option", "steps=5"], "method spectral has no option 'steps'"),
+        (["--option", "steps=5"], "spectral takes no option 'steps'"),
         (["--group", "block"], "unknown group 'block'"),
-        (["--method", "autoencoder", "--option", "tau=hot"], "option tau of method autoencoder"),
+        (["--method", "autoencoder", "--option", "tau=hot"], "autoencoder: tau is hot, expected a number"),
     ],
 )
 def test_mistakes_are_one_line(run: Command, words: list[str], message: str) -> None:

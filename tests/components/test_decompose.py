@@ -17,6 +17,7 @@ from taskvec.components.decompose import decompose, load_decomposition, plan_dec
 from taskvec.components.request import Request
 from taskvec.components.splitting import split_job
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.store.garbage import collect_garbage
 from taskvec.streaming import plan_pass
 from taskvec.streaming.events import BytesDone, Event, Resumed
@@ -67,7 +68,7 @@ def test_shared_is_the_projection_on_the_dense_shared_subspace(store: Store, tmp
 
 
 @pytest.mark.parametrize("side", ["left", "right", "both"])
-@pytest.mark.parametrize("subspace", ["mean", "palindrome", "chain"])
+@pytest.mark.parametrize("subspace", SUBSPACE_METHODS)
 def test_parts_are_orthogonal_and_add_up(store: Store, side: str, subspace: str, tmp_path: Path) -> None:
     decompose(store, rank=8, side=side, subspace=subspace, threshold=0.4)
     gram = similarity(store, ["a", "a.shared", "a.unique"]).gram
@@ -284,9 +285,10 @@ def test_damaged_factors_are_noticed(store: Store) -> None:
         ({"rank": 4, "tasks": ["a", "a"]}, "at least two"),
         ({"rank": 4, "threshold": 1.2}, "out of range"),
         ({"rank": 4, "threshold": 0.3}, "out of range"),
-        ({"rank": 4, "side": "top"}, "left, right, both"),
+        ({"rank": 4, "side": "top"}, "unknown side 'top': use one of left, right, both"),
+        ({"rank": 4, "side": "lft"}, r"unknown side 'lft' \(did you mean 'left'\?\): use one of left, right, both"),
         ({"rank": 4, "control": "none"}, "random, sum"),
-        ({"rank": 4, "subspace": "median"}, "mean, palindrome, chain"),
+        ({"rank": 4, "subspace": "median"}, "chain, mean, palindrome"),
         ({"rank": 4, "groups": {"g": ["a", "x"]}}, "'x' is not among"),
         ({"rank": 4, "groups": {"g": ["a", "b"]}, "control": "sum"}, "leave the groups out"),
     ],

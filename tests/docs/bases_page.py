@@ -1,6 +1,6 @@
-"""The figures on ``docs/methods/bases.md``, made from result files.
+"""What is made on ``docs/methods/bases.md``: the table of methods from their records, the figures from result files.
 
-``PYTHONPATH=. python tests/docs/bases_page.py`` writes them.
+``make pages`` writes them.
 The benchmarks ``which_basis`` and ``how_far_it_scales`` keep theirs in ``benchmarks/results``, the experiment with
 vision fine-tunes in ``docs/evidence/vision.json``, which may not be there yet. All else is written by hand.
 """
@@ -17,16 +17,18 @@ from benchmarks.results import Result as Answered
 from benchmarks.results import load as load_answer
 from benchmarks.tables import Cell, Table, Unit, show
 from experiments.publishing import show_cell
+from method_pages import option_row
+from page_parts import put
 
+from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.results import Result
 from taskvec.results import Table as MeasuredTable
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "methods" / "bases.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence" / "vision.json"
-BEGIN = "<!-- {} made by tests/docs/bases_page.py: do not edit -->"
-END = "<!-- end of what is made -->"
 VISION = "vision"
+DEFAULT = "spectral"
 FROM_BASES = ("Addition from a basis", "TIES over a basis", "Vectors recovered from a basis, one by one")
 """How the titles of the experiment's tables that are about bases begin."""
 
@@ -86,15 +88,31 @@ together takes {first:.1f} s for {few} vectors and {last:.1f} s for {many}: {fit
 
 
 def page() -> str:
-    """The page with what is made from result files put in its places."""
-    text = PAGE.read_text(encoding="utf-8")
+    """The page with what is made put in its places."""
+    text = put(PAGE.read_text(encoding="utf-8"), "the methods", "\n".join(methods()))
     basis, scale = load_answer(RESULTS, "which_basis"), load_answer(RESULTS, "how_far_it_scales")
     evidence = Result.load(EVIDENCE) if EVIDENCE.exists() else None
     if basis is not None:
-        text = _put(text, "what was measured,", "\n\n".join(measured(basis, evidence)))
+        text = put(text, "what was measured", "\n\n".join(measured(basis, evidence)))
     if scale is not None:
-        text = _put(text, "how far it scales,", scales(scale))
+        text = put(text, "how far it scales", scales(scale))
     return text
+
+
+def methods() -> Iterator[str]:
+    """The tables of methods and of their options."""
+    yield "| method | atoms | coefficients | from |"
+    yield "|---|---|---|---|"
+    for one in BASIS_METHODS.values():
+        name = f"`{one.name}`{' (default)' if one.name == DEFAULT else ''}"
+        yield f"| {name} | {one.atoms} | {one.coefficients} | {one.paper} |"
+    yield ""
+    yield "`--option NAME=VALUE` sets:"
+    yield ""
+    yield "| method | option | default | range | |"
+    yield "|---|---|---|---|---|"
+    for one in BASIS_METHODS.values():
+        yield from (f"| `{one.name}` {option_row(parameter)}" for parameter in one.parameters)
 
 
 def measured(basis: Answered, evidence: Result | None) -> Iterator[str]:
@@ -234,14 +252,6 @@ def _measured_table(table: MeasuredTable) -> str:
     meanings = [f"*{column.name}*: {column.meaning}" for column in table.columns if column.meaning]
     below = "; ".join([*([f"±: {table.spread}"] if table.spread else []), *meanings])
     return f"**{table.title}**\n\n{lines}" + (f"\n\n{below}." if below else "")
-
-
-def _put(text: str, what: str, made: str) -> str:
-    begin = BEGIN.format(what)
-    before, found, rest = text.partition(begin)
-    assert found, f"the page has no line {begin}"
-    after = rest.partition(END)[2]
-    return f"{before}{begin}\n{made}\n{END}{after}"
 
 
 def _short(value: Cell, digits: int = 2) -> str:

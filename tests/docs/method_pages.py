@@ -1,7 +1,6 @@
 """``docs/methods/``: a page a merge method, made from its record.
 
-``PYTHONPATH=. python tests/docs/method_pages.py`` writes all.
-What stands below the line ``<!-- by hand -->`` of a page is kept.
+``make pages`` writes all. What stands below the line ``<!-- by hand -->`` of a page is kept.
 """
 
 from __future__ import annotations
@@ -9,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 from measured_notes import notes
 
-from taskvec.methods import METHODS, Method, Needs
-from taskvec.methods.method import Either, Formula
-from taskvec.methods.parameter import Parameter, Plain
+from taskvec.methods import METHODS, Method, Needs, Takes
+from taskvec.methods.part import Grain
+from taskvec.methods.rule import Either, Formula
+from taskvec.parameter import Parameter, Plain
 
 FOLDER = Path(__file__).parents[2] / "docs" / "methods"
 BY_HAND = "<!-- by hand -->"
@@ -32,12 +33,17 @@ Over a basis, a merge that is no fixed combination of its vectors has an error t
 says so, and `edit --measure` measures it while the task vectors are there. `linear`, `task_arithmetic` and `fednova`
 are such combinations, and their error is exact."""
 
-_REQUIRED = {"nearswap": "t=0.001", "fednova": "steps=[100, 200]"}
 _READS = {
     Needs.NOTHING: "Nothing is measured before the pass that writes.",
     Needs.TENSOR: "Statistics of each tensor are measured before the pass that writes.",
     Needs.MODEL: "Statistics of the whole model are measured before the pass that writes.",
     Needs.MATRICES: "Whole matrices: one tensor at a time is held, the task vectors one after another.",
+}
+_READS_THEN = {
+    Needs.NOTHING: "nothing is measured",
+    Needs.TENSOR: "statistics of each tensor are measured",
+    Needs.MODEL: "statistics of the whole model are measured",
+    Needs.MATRICES: "whole tensors are held",
 }
 
 
@@ -50,19 +56,21 @@ def page(method: Method) -> str:
             f"From {_linked(method.paper)}. {method.when}",
             "",
             "```",
-            f'taskvec edit STORE "base + {_call(method)}" -o OUT',
+            f'taskvec edit STORE "base + {method.example}" -o OUT',
             "```",
             "",
             "## The definition",
             "",
             f"    {method.formula}",
             "",
-            f"It takes {method.inputs}, as {method.takes}{_based(method)}. {_READS[method.needs]}{_seen(method)}",
+            f"It takes {method.inputs}, as {method.takes}{_based(method)}. {_reads(method)}{_seen(method)}",
             f"On arrays: `taskvec.methods.{method.name}(deltas{_more(method)})`, deltas `(T, …)`, in float64.",
             "",
             "## Options",
             "",
-            *_options(method),
+            "| option | default | range | |",
+            "|---|---|---|---|",
+            *map(option_row, method.parameters),
             "",
             "## mergekit",
             "",
@@ -105,9 +113,9 @@ def index() -> str:
             "| method | mergekit | defaults there |",
             "|---|---|---|",
             *(
-                f"| {m.name} | {_cell(m.mergekit or 'the same')} | {_defaults(m)} |"
+                f"| {m.name} | {_cell(m.mergekit.differs or 'the same')} | {_defaults(m)} |"
                 for m in METHODS.values()
-                if m.has_peer
+                if m.mergekit
             ),
             "",
             OVER_A_BASIS,
@@ -116,15 +124,39 @@ def index() -> str:
     )
 
 
-def _call(method: Method) -> str:
-    more = _REQUIRED.get(method.name)
-    return method.example.replace(")", f", {more})") if more else method.example
-
-
 def _more(method: Method) -> str:
-    more = _REQUIRED.get(method.name, "")
-    base = "base=base" if method.name == "arcee_fusion" else ""
-    return "".join(f", {one}" for one in (base, more) if one)
+    base = ["base=base"] if _looks_at_the_base(method) else []
+    return "".join(f", {one}" for one in (*base, *(one.shown_example(2) for one in method.required)))
+
+
+def _looks_at_the_base(method: Method) -> bool:
+    """Whether another base changes what deltas are merged to; of whole models it does, and zeros may stand for it."""
+    if method.takes is Takes.POINTS:
+        return False
+    rng, given = np.random.default_rng(0), {one.name: one.example for one in method.required}
+    deltas, base = rng.standard_normal((method.min_inputs, 3, 4)), rng.standard_normal((3, 4))
+    return not np.array_equal(method(deltas, **given), method(deltas, base=base, **given))
+
+
+def _reads(method: Method) -> str:
+    """What is measured before the pass that writes, and with which options something else is."""
+    others: dict[Needs, list[str]] = {}
+    for name, value in _choices(method):
+        needs = method.needs_with(**{name: value})
+        if needs is not method.needs:
+            others.setdefault(needs, []).append(f"`{name}`" if value == "a" else f"`{name}={_shown(value)}`")
+    more = (f" With {' or '.join(options)} {_READS_THEN[needs]}." for needs, options in others.items())
+    return f"{_READS[method.needs]}{''.join(more)}"
+
+
+def _choices(method: Method) -> Iterator[tuple[str, Plain]]:
+    """Every option that is no number, with each value that is not its default."""
+    for one in method.parameters:
+        yield from ((one.name, word) for word in one.choices if word != one.default)
+        if one.kind == "flag":
+            yield one.name, not one.default
+        if one.kind == "task":
+            yield one.name, "a"
 
 
 def _based(method: Method) -> str:
@@ -133,19 +165,17 @@ def _based(method: Method) -> str:
 
 def _seen(method: Method) -> str:
     rule = method.rule.first if isinstance(method.rule, Either) else method.rule
-    if isinstance(rule, Formula) and rule.grain != "elements" and method.needs is not Needs.MATRICES:
+    if isinstance(rule, Formula) and rule.grain is Grain.ROWS:
         which = "With some options it" if isinstance(method.rule, Either) else "It"
-        return f" {which} sees whole {'rows' if rule.grain == 'rows' else 'tensors'} at once."
+        return f" {which} sees whole rows at once."
     return ""
 
 
-def _options(method: Method) -> Iterator[str]:
-    yield "| option | default | range | |"
-    yield "|---|---|---|---|"
-    for one in method.parameters:
-        each = "; one number, or one for each vector" if one.per_vector else ""
-        alias = f" (or `{one.alias}`)" if one.alias else ""
-        yield f"| `{one.name}`{alias} | {_default(one)} | {_range(one)} | {_cell(one.doc)}{each} |"
+def option_row(one: Parameter) -> str:
+    """A row of a table of options."""
+    each = "; one number, or one for each vector" if one.per_vector else ""
+    alias = f" (or `{one.alias}`)" if one.alias else ""
+    return f"| `{one.name}`{alias} | {_default(one)} | {_range(one)} | {_cell(one.doc)}{each} |"
 
 
 def _cell(text: str) -> str:
@@ -177,9 +207,9 @@ def _peer_default(one: Parameter) -> str:
 
 
 def _peer(method: Method) -> str:
-    if not method.has_peer:
+    if method.mergekit is None:
         return "mergekit has no such method."
-    differs = f"Differs: {method.mergekit}." if method.mergekit else "The same definition."
+    differs = f"Differs: {method.mergekit.differs}." if method.mergekit.differs else "The same definition."
     return f"{differs} Defaults under `semantics=mergekit`: {_defaults(method)}. All differences: [merges.md]({INDEX})."
 
 

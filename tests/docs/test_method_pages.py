@@ -12,8 +12,9 @@ from taskvec.methods import METHODS
 
 @pytest.mark.parametrize("name", [INDEX, *(f"{name}.md" for name in METHODS)])
 def test_a_page_is_what_the_records_say(name: str) -> None:
-    found = (FOLDER / name).read_text(encoding="utf-8")
-    assert found == pages()[name], "run: PYTHONPATH=. python tests/docs/method_pages.py"
+    path = FOLDER / name
+    found = path.read_text(encoding="utf-8") if path.exists() else None
+    assert found == pages()[name], "run: make pages"
 
 
 def test_every_link_of_the_index_leads_to_a_page() -> None:

@@ -303,6 +303,14 @@ def test_settings_become_cases() -> None:
     assert file.last.semantics == "mergekit"
 
 
+@pytest.mark.parametrize("method", ["geometric_median", "magmax"])
+def test_a_method_that_mergekit_lacks_has_our_defaults(method: str) -> None:
+    models = "models: [{model: math}, {model: code}]\n"
+    file = parse_recipe(f"merge_method: {method}\nbase_model: base\n" + models, "r.yaml", Path("/nowhere"))
+    step = file.last.steps["_merged"]
+    assert (step.method, step.vectors, step.options) == (method, {"math": {}, "code": {}}, {})
+
+
 def test_keys_without_a_value_are_as_if_not_there() -> None:
     file = parse_recipe(HEAD + "dtype:\nparameters:\n" + MODELS, "r.yaml", Path("/nowhere"))
     assert file.last.output.dtype is None

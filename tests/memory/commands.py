@@ -18,11 +18,11 @@ from taskvec.bases.compress import plan_compress
 from taskvec.components.attributing import attribute, plan_attribute
 from taskvec.components.decompose import plan_decompose
 from taskvec.editing.edit import Editing
-from taskvec.linalg.encoders.registry import METHODS as ENCODERS
+from taskvec.linalg.encoders import BASIS_METHODS
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.linalg.subspaces.controls import Control
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
-from taskvec.linalg.subspaces.subspaces import METHODS as SUBSPACES
 from taskvec.methods import METHODS
 from taskvec.store.similarity import plan_similarity
 from taskvec.testing.checkpoints import save_folder, save_safetensors
@@ -208,7 +208,7 @@ COMMANDS: dict[str, Kind] = {
     "edit over a basis": _editing("base + 0.3*sum(a, b, c)", basis="two"),
     "edit over a basis, measured": _editing("base + 0.3*ties(a, b, c)", basis="two", measure=True),
     "edit by atoms": _editing("base + 0.3*sum(a, b)", basis="pair", addition="atoms"),
-    **{f"compress by {name}": _compressing(num_atoms=1, tasks=list(TASKS), method=name) for name in ENCODERS},
+    **{f"compress by {name}": _compressing(num_atoms=1, tasks=list(TASKS), method=name) for name in BASIS_METHODS},
     "compress to int8": _compressing(num_atoms=2, tasks=list(TASKS), dtype=DType.I8),
     "compress adapters": _compressing(num_atoms=2, tasks=list(ADAPTERS), rank=2),
     "compress each tensor": _compressing(max_error=0.5, tasks=list(TASKS), group="tensor"),
@@ -217,7 +217,7 @@ COMMANDS: dict[str, Kind] = {
     "basis add to int8": _joining(dtype=DType.I8),
     "basis add to random atoms": _joining(method="random"),
     "basis add and refit": _refitting,
-    **{f"decompose by {name}": _splitting(rank=3, subspace=name) for name in SUBSPACES},
+    **{f"decompose by {name}": _splitting(rank=3, subspace=name) for name in SUBSPACE_METHODS},
     **{f"decompose with control {name}": _splitting(rank=3, control=name.value) for name in Control},
     **{f"decompose on side {name}": _splitting(rank=3, side=name.value) for name in Side},
     "decompose by energy": _splitting(energy=0.9),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskvec.methods import METHODS, Needs
+
 
 @dataclass(frozen=True)
 class Case:
@@ -20,6 +22,7 @@ class Case:
         homogeneous: Whether the merge of cτ is c times the merge, for c > 0.
         hull: Whether every element lies between the least and the largest of the vectors, or 0.
         one: Whether the merge of one vector is that vector.
+        equal: Whether its formula says which of equal values count, so that no rounding decides.
     """
 
     method: str
@@ -30,6 +33,7 @@ class Case:
     homogeneous: bool = True
     hull: bool = False
     one: bool = False
+    equal: bool = False
 
     def __str__(self) -> str:
         return f"{self.method}({', '.join(f'{name}={value}' for name, value in self.options.items())})"
@@ -60,19 +64,28 @@ CASES: tuple[Case, ...] = (
     Case("model_stock", {"filter_wise": True}, tasks=4),
     Case("passthrough", tasks=1, one=True, hull=True),
     Case("passthrough", {"scale": 0.5}, tasks=1, odd=False, homogeneous=False),
-    Case("ties", {"density": 0.4}, odd=False, hull=True),
+    Case("ties", {"density": 0.4}, odd=False, hull=True, equal=True),
     Case(
-        "ties", {"density": [0.1, 0.5, 1.0], "weight": [1.0, 0.5, 2.0], "normalize": False}, any_order=False, odd=False
+        "ties",
+        {"density": [0.1, 0.5, 1.0], "weight": [1.0, 0.5, 2.0], "normalize": False},
+        any_order=False,
+        odd=False,
+        equal=True,
     ),
     Case("ties", {"density": 0.33, "semantics": "mergekit", "weight": 1.0, "rescale": True}, odd=False),
     Case("dare_linear", {"density": 0.5}, any_order=False),
     Case("dare_linear", {"density": 0.5, "semantics": "mergekit", "weight": 0.5, "seed": 3}, any_order=False),
     Case("dare_ties", {"density": [0.9, 0.5, 0.7]}, any_order=False, odd=False),
     Case("dare_ties", {"density": 0.5, "semantics": "mergekit", "weight": 1.0}, any_order=False, odd=False),
-    Case("breadcrumbs", {"density": 0.4, "gamma": 0.2}),
-    Case("breadcrumbs", {"density": 0.5, "gamma": [0.1, 0.0, 0.3], "rescale": True}, any_order=False),
-    Case("breadcrumbs_ties", {"density": 0.4, "gamma": 0.1, "normalize": True}, odd=False, hull=True),
-    Case("breadcrumbs_ties", {"semantics": "mergekit", "density": 0.45, "gamma": 0.22, "weight": 1.0}, odd=False),
+    Case("breadcrumbs", {"density": 0.4, "gamma": 0.2}, equal=True),
+    Case("breadcrumbs", {"density": 0.5, "gamma": [0.1, 0.0, 0.3], "rescale": True}, any_order=False, equal=True),
+    Case("breadcrumbs_ties", {"density": 0.4, "gamma": 0.1, "normalize": True}, odd=False, hull=True, equal=True),
+    Case(
+        "breadcrumbs_ties",
+        {"semantics": "mergekit", "density": 0.45, "gamma": 0.22, "weight": 1.0},
+        odd=False,
+        equal=True,
+    ),
     Case("della", {"density": 0.6, "epsilon": 0.3}, any_order=False, odd=False),
     Case("della", {"density": 0.6, "semantics": "mergekit", "weight": 1.0}, any_order=False, odd=False),
     Case("della_linear", {"density": [0.3, 0.8, 1.0]}, any_order=False),
@@ -84,7 +97,7 @@ CASES: tuple[Case, ...] = (
     Case("consensus", {"k": 1, "threshold": [0.2, 0.5, 0.9]}, any_order=False),
     Case("tall_mask", {"threshold": 0.3}, any_order=False, one=True),
     Case("tall_mask", {"threshold": [0.2, 0.9, 0.5], "task": "c"}, any_order=False),
-    Case("emr", hull=True, one=True),
+    Case("emr", hull=True, one=True, equal=True),
     Case("emr", {"task": "b", "scaling": 0.5}),
     Case("tsv", {"scaling": 0.7}),
     Case("tsv", {"flatten": True}),
@@ -100,9 +113,34 @@ CASES: tuple[Case, ...] = (
     Case("fedgma", {"rho": 0.5}, one=True),
     Case("cclip", one=True),
     Case("cclip", {"rho": 0.1}, homogeneous=False),
-    Case("coordinate_median", hull=True, one=True),
-    Case("coordinate_median", tasks=4, hull=True, one=True),
-    Case("trimmed_mean", {"fraction": 0.34}, hull=True, one=True),
+    Case("coordinate_median", hull=True, one=True, equal=True),
+    Case("coordinate_median", tasks=4, hull=True, one=True, equal=True),
+    Case("trimmed_mean", {"fraction": 0.34}, hull=True, one=True, equal=True),
+    Case("magmax", hull=True, one=True, equal=True),
+    Case("magmax", {"scaling": 0.5}, tasks=4, equal=True),
     Case("geometric_median", hull=True, one=True),
     Case("geometric_median", {"scope": "tensor", "weight": [0.2, 0.5, 0.4]}, any_order=False, hull=True),
 )
+
+FIRST: Mapping[str, Case] = {case.method: case for case in reversed(CASES)}
+"""Method → its first case."""
+
+
+def needs(case: Case) -> Needs:
+    """What a case needs measured."""
+    one = {name: value[0] if isinstance(value, list) else value for name, value in case.options.items()}
+    return METHODS[case.method].needs_with(**one | ({"task": "a"} if "task" in one else {}))
+
+
+def required(method: str, num_vectors: int | None = None) -> dict[str, Any]:
+    """What must be given to a method, as in its first case: for each of so many vectors, or one number for any."""
+    given = {one.name: FIRST[method].options[one.name] for one in METHODS[method].required}
+    cut = slice(num_vectors)
+    return {n: (v[0] if num_vectors is None else v[cut]) if isinstance(v, list) else v for n, v in given.items()}
+
+
+def call(method: str, *arguments: str, each: bool = False) -> str:
+    """A call in an expression, of as many arguments as the method takes, with what must be given."""
+    taken = arguments[: METHODS[method].max_inputs]
+    given = required(method, len(taken) if each else None)
+    return f"{method}({', '.join([*taken, *(f'{name}={value}' for name, value in given.items())])})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import blake3
@@ -18,6 +18,18 @@ from numpy.typing import NDArray
 Dense = NDArray[np.float64]
 Oracle = Callable[..., Dense]
 WORD = 2**64 - 1
+
+ORACLES: dict[str, Oracle] = {}
+"""Method → oracle."""
+
+BY_THEIR_OPTIMUM = {"awd", "geometric_median"}
+"""Methods that minimise something and are judged by that (test_optima.py)."""
+
+
+def oracle(formula: Oracle) -> Oracle:
+    """Make a formula the oracle of the method of its name."""
+    ORACLES[formula.__name__] = formula
+    return formula
 
 
 def largest(values: Dense, count: int) -> set[int]:
@@ -59,12 +71,14 @@ def chance(seed: int, method: str, task: str, tensor: str, index: int) -> float:
     return ((z ^ (z >> 31)) >> 11) / 2**53
 
 
+@oracle
 def linear(taus, base, *, weight=1.0, normalize=True, scaling=1.0, **_):
     weights = np.array(per_task(weight, taus))
     models = taus + base
     return scaling * np.tensordot(weights, models, 1) / (weights.sum() if normalize else 1) - base
 
 
+@oracle
 def task_arithmetic(taus, base, *, weight=1.0, normalize=False, scaling=1.0, **_):
     return scaling * summed(taus, per_task(weight, taus), normalize=normalize)
 
@@ -77,12 +91,14 @@ def arc(a: Dense, b: Dense, t: float, straight: float) -> Dense:
     return (math.sin((1 - t) * phi) * a + math.sin(t * phi) * b) / math.sin(phi)
 
 
+@oracle
 def slerp(taus, base, *, t=0.5, **_):
     if not base.size or not (np.linalg.norm(base + taus[0]) and np.linalg.norm(base + taus[1])):
         return (1 - t) * taus[0] + t * taus[1]
     return arc(base + taus[0], base + taus[1], t, 0.9995) - base
 
 
+@oracle
 def nuslerp(taus, base, *, weight=1.0, points=False, nuslerp_flatten=True, nuslerp_row_wise=False, **_):
     w = per_task(weight, taus)
     t, origin = w[1] / sum(w), -base if points else 0 * base
@@ -100,6 +116,7 @@ def nuslerp(taus, base, *, weight=1.0, points=False, nuslerp_flatten=True, nusle
     return np.moveaxis(merged, -1, axis).reshape(np.shape(origin)) + origin
 
 
+@oracle
 def multislerp(taus, base, *, weight=1.0, normalize_weights=True, points=False, eps=1e-8, **_):
     if len(taus) == 1:
         return taus[0]
@@ -119,6 +136,7 @@ def multislerp(taus, base, *, weight=1.0, normalize_weights=True, points=False, 
     return merged.reshape(base.shape) + origin
 
 
+@oracle
 def karcher(taus, base, *, max_iter=10, tol=1e-5, **_):
     x = (taus + base).reshape(len(taus), -1)
     if len(x) == 1:
@@ -142,6 +160,7 @@ def karcher(taus, base, *, max_iter=10, tol=1e-5, **_):
     return (mean * norms.mean()).reshape(base.shape) - base
 
 
+@oracle
 def model_stock(taus, base, *, filter_wise=False, **_):
     def ratio(rows: Dense) -> Dense:
         pairs = list(itertools.combinations(rows, 2))
@@ -154,6 +173,7 @@ def model_stock(taus, base, *, filter_wise=False, **_):
     return np.array([ratio(split[:, r]) for r in range(split.shape[1])]).reshape(base.shape)
 
 
+@oracle
 def passthrough(taus, base, *, scale=1.0, **_):
     return scale * (base + taus[0]) - base
 
@@ -163,6 +183,7 @@ def rescaled(kept: Dense, whole: Dense) -> Dense:
     return kept * (np.abs(whole).sum() / after) if after >= 1e-7 else kept
 
 
+@oracle
 def ties(taus, base, *, density=0.2, weight=1.0, normalize=True, scaling=1.0, rescale=False, semantics="paper", **_):
     trimmed = []
     for tau, d in zip(taus, per_task(density, taus), strict=True):
@@ -182,6 +203,7 @@ def _dare(method, taus, names, tensor, density, rescale, semantics, seed):
     return np.array(sparse)
 
 
+@oracle
 def dare_linear(
     taus, base, *, names, tensor, density=0.1, weight=1.0, normalize=False, rescale=True, seed=0, scaling=1.0,
     semantics="paper", **_,
@@ -190,6 +212,7 @@ def dare_linear(
     return scaling * summed(sparse, per_task(weight, taus), normalize=normalize)
 
 
+@oracle
 def dare_ties(
     taus, base, *, names, tensor, density=0.1, weight=1.0, normalize=None, rescale=True, seed=0, scaling=1.0,
     semantics="paper", **_,
@@ -211,6 +234,7 @@ def _between(taus, density, gamma, rescale, semantics):
     return np.array(sparse)
 
 
+@oracle
 def breadcrumbs(
     taus, base, *, density=0.1, gamma=0.01, weight=1.0, normalize=False, rescale=False, scaling=1.0,
     semantics="paper", **_,
@@ -219,6 +243,7 @@ def breadcrumbs(
     return scaling * summed(sparse, per_task(weight, taus), normalize=normalize)
 
 
+@oracle
 def breadcrumbs_ties(
     taus, base, *, density=0.1, gamma=0.01, weight=1.0, normalize=False, rescale=False, scaling=1.0,
     semantics="paper", **_,
@@ -245,6 +270,7 @@ def _della(method, taus, names, tensor, density, epsilon, rescale, semantics, se
     return np.array(sparse)
 
 
+@oracle
 def della(
     taus, base, *, names, tensor, density=0.3, epsilon=0.15, weight=1.0, normalize=True, rescale=True, seed=0,
     scaling=1.0, semantics="paper", **_,
@@ -253,6 +279,7 @@ def della(
     return scaling * disjoint(sparse, per_task(weight, taus), normalize=normalize)
 
 
+@oracle
 def della_linear(
     taus, base, *, names, tensor, density=0.3, epsilon=0.15, weight=1.0, normalize=False, rescale=True, seed=0,
     scaling=1.0, semantics="paper", **_,
@@ -261,6 +288,7 @@ def della_linear(
     return scaling * summed(sparse, per_task(weight, taus), normalize=normalize)
 
 
+@oracle
 def sce(taus, base, *, select_topk=0.1, **_):
     if select_topk < 1:
         variance = taus.var(axis=0).reshape(-1)
@@ -274,12 +302,14 @@ def sce(taus, base, *, select_topk=0.1, **_):
     return np.tensordot(w, taus * agrees, 1) / np.maximum(shares, 1e-6)
 
 
+@oracle
 def nearswap(taus, base, *, t, **_):
     target = base + taus[0]
     w = np.clip(t / np.maximum(np.abs(base - target), 1e-6), 0, 1)
     return w * taus[0]
 
 
+@oracle
 def arcee_fusion(taus, base, **_):
     length = base.shape[-1] if base.ndim else 1
     old, new = (x.reshape(-1, length) for x in (base, base + taus[0]))
@@ -293,17 +323,20 @@ def arcee_fusion(taus, base, **_):
     return taus[0] * (flat >= q2 + 1.5 * (q3 - q1)).reshape(base.shape)
 
 
+@oracle
 def consensus(taus, base, *, threshold=0.4, k=2, scaling=1.0, **_):
     total = taus.sum(axis=0)
     masks = [abs(tau) >= th * abs(total - tau) for tau, th in zip(taus, per_task(threshold, taus), strict=True)]
     return scaling * total * (np.sum(masks, axis=0) >= k)
 
 
+@oracle
 def tall_mask(taus, base, *, names, threshold=0.4, task=None, scaling=1.0, **_):
     total, chosen = taus.sum(axis=0), names.index(task) if task else 0
     return scaling * total * (abs(taus[chosen]) >= per_task(threshold, taus)[chosen] * abs(total - taus[chosen]))
 
 
+@oracle
 def emr(taus, base, *, names, task=None, scaling=1.0, model=None, **_):
     def elected(vectors: Dense) -> Dense:
         columns = vectors.reshape(len(vectors), -1).T
@@ -339,6 +372,7 @@ def _polar(matrix: Dense) -> Dense:
     return root @ matrix if matrix.shape[0] <= matrix.shape[1] else matrix @ root
 
 
+@oracle
 def tsv(taus, base, *, scaling=1.0, flatten=False, **_):
     if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
@@ -350,6 +384,7 @@ def tsv(taus, base, *, scaling=1.0, flatten=False, **_):
     return scaling * (left @ np.diag(np.concatenate([s[:k] for _, s, _ in parts])) @ right).reshape(base.shape)
 
 
+@oracle
 def iso_c(taus, base, *, scaling=1.0, flatten=False, **_):
     if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
@@ -358,6 +393,7 @@ def iso_c(taus, base, *, scaling=1.0, flatten=False, **_):
     return scaling * (mean * _polar(total)).reshape(base.shape)
 
 
+@oracle
 def iso_cts(taus, base, *, common=0.8, scaling=1.0, flatten=False, **_):
     if no_matrix(base, flatten):
         return scaling * taus.mean(axis=0)
@@ -373,16 +409,19 @@ def iso_cts(taus, base, *, common=0.8, scaling=1.0, flatten=False, **_):
     return scaling * merged.reshape(base.shape)
 
 
+@oracle
 def fednova(taus, base, *, steps, scaling=1.0, **_):
     s = per_task(steps, taus)
     return scaling * sum(np.mean(s) / one * tau for one, tau in zip(s, taus, strict=True)) / len(taus)
 
 
+@oracle
 def fedgma(taus, base, *, rho=0.8, scaling=1.0, **_):
     agreement = np.abs(np.sign(taus).mean(axis=0))
     return scaling * np.where(agreement >= rho, 1, agreement) * taus.sum(axis=0)
 
 
+@oracle
 def cclip(taus, base, *, rho=None, scaling=1.0, model=None, **_):
     pieces = [taus] if model is None else model
     norms = np.sqrt([sum(float((piece[t] ** 2).sum()) for piece in pieces) for t in range(len(taus))])
@@ -390,22 +429,19 @@ def cclip(taus, base, *, rho=None, scaling=1.0, model=None, **_):
     return scaling * sum(tau * min(1, rho / n) if n else 0 * tau for tau, n in zip(taus, norms, strict=True))
 
 
+@oracle
 def coordinate_median(taus, base, *, scaling=1.0, **_):
     ordered, half = np.sort(taus, axis=0), len(taus) // 2
     return scaling * (ordered[half] if len(taus) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
+@oracle
 def trimmed_mean(taus, base, *, fraction=0.2, scaling=1.0, **_):
     cut = math.floor(fraction * len(taus))
     return scaling * np.mean(np.sort(taus, axis=0)[cut : len(taus) - cut], axis=0)
 
 
-ORACLES: Mapping[str, Oracle] = {
-    oracle.__name__: oracle
-    for oracle in (
-        linear, task_arithmetic, slerp, nuslerp, multislerp, karcher, model_stock, passthrough, ties, dare_linear,
-        dare_ties, breadcrumbs, breadcrumbs_ties, della, della_linear, sce, nearswap, arcee_fusion, consensus,
-        tall_mask, emr, tsv, iso_c, iso_cts, fednova, fedgma, cclip, coordinate_median, trimmed_mean,
-    )
-}  # fmt: skip
-"""Method → oracle; those that minimise something (awd, geometric_median) are judged by their optimum instead."""
+@oracle
+def magmax(taus, base, *, scaling=1.0, **_):
+    columns = taus.reshape(len(taus), -1).T
+    return scaling * np.array([max(reversed(column), key=abs) for column in columns]).reshape(base.shape)

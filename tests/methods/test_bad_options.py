@@ -8,7 +8,7 @@ from taskvec import TaskVector
 from taskvec.editing.edit import Editing
 from taskvec.errors import CompositionError, ExpressionError
 from taskvec.merging.merge import Merge
-from taskvec.methods import METHODS, find_method
+from taskvec.methods import METHODS
 from taskvec.testing.families import SavedFamily
 
 REFUSALS = [
@@ -23,6 +23,7 @@ REFUSALS = [
     ("ties", "ab", {"lambda": 1.0, "scaling": 1.0}, "scaling is given twice"),
     ("ties", "ab", {"semantics": "mergkit"}, "semantics is mergkit, expected one of paper, mergekit"),
     ("ties", "ab", {"semantics": "mergekit"}, "needs weight"),
+    ("awd", "ab", {"semantics": "mergekit"}, "awd takes no option 'semantics': it takes scaling"),
     ("slerp", "a", {}, "slerp: expected two task vectors, found 1: write it as slerp"),
     ("slerp", "abc", {}, "slerp: expected two task vectors, found 3"),
     ("model_stock", "a", {}, "expected at least two task vectors, found 1"),
@@ -49,7 +50,7 @@ def test_it_is_refused_before_any_weight_is_read(
 
 def test_a_method_that_does_not_exist_is_refused_with_the_nearest() -> None:
     with pytest.raises(CompositionError, match=r"unknown method 'dare_lineer' \(did you mean 'dare_linear'\?\)"):
-        find_method("dare_lineer")
+        METHODS.find("dare_lineer")
 
 
 @pytest.mark.parametrize(

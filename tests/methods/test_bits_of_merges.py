@@ -8,12 +8,12 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from merge_cases import CASES, Case
+from merge_cases import CASES, FIRST, Case
 from test_streamed import OF_THE_MODEL, streamed
 
 import oracles
 from taskvec import RunOptions
-from taskvec.methods import METHODS
+from taskvec.methods import METHODS, Needs
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.families import SavedFamily, make_family
@@ -23,7 +23,6 @@ WAYS = {
     "one tile at a time, three threads": RunOptions(memory=4 << 30, workers=3, max_chunk=TILE),
     "chunks that fit nothing": RunOptions(memory=4 << 30, workers=2, max_chunk=7 * TILE),
 }
-FIRST = {case.method: case for case in reversed(CASES)}
 MERGEKIT = {case.method: case for case in CASES if case.options.get("semantics") == "mergekit"}
 CHOSEN = (*FIRST.values(), *MERGEKIT.values(), *OF_THE_MODEL)
 
@@ -47,7 +46,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> SavedFamily:
 
 @pytest.mark.parametrize("case", CHOSEN, ids=str)
 def test_the_bits_are_the_same(case: Case, long: SavedFamily, short: SavedFamily, tmp_path: Path) -> None:
-    saved = short if METHODS[case.method].needs == "whole matrices" else long
+    saved = short if METHODS[case.method].needs is Needs.MATRICES else long
 
     @cache
     def bits(way: str) -> object:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from merge_cases import CASES, Case
-from method_oracles import ORACLES, Dense
+from method_oracles import BY_THEIR_OPTIMUM, ORACLES, Dense
 
 from taskvec.errors import CompositionError
 from taskvec.methods import METHODS
-from taskvec.methods.electing import agreeing
+from taskvec.methods.families.electing import agreeing
 from taskvec.methods.options import Scaled
 
 SHAPES = ((), (1,), (7,), (5, 4), (3, 8), (2, 3, 4))
@@ -46,6 +46,15 @@ def close(found: Dense, wanted: Dense, tolerance: float = 1e-9) -> None:
 @given(shape=shapes, seed=seeds)
 def test_it_is_its_formula(case: Case, shape: tuple[int, ...], seed: int) -> None:
     taus, base = draw(case, shape, seed)
+    wanted = ORACLES[case.method](taus, base, names=TASKS[: len(taus)], tensor="w", **case.options)
+    close(merged(case, taus, base), wanted)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.equal], ids=str)
+@given(shape=shapes, seed=seeds)
+def test_it_is_its_formula_where_values_are_equal(case: Case, shape: tuple[int, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    taus, base = (rng.integers(-2, 3, size) / 4 for size in ((case.tasks, *shape), shape))
     wanted = ORACLES[case.method](taus, base, names=TASKS[: len(taus)], tensor="w", **case.options)
     close(merged(case, taus, base), wanted)
 
@@ -141,8 +150,12 @@ def test_a_method_says_what_it_is() -> None:
     assert repr(METHODS["ties"]) == "<Method ties: trim, elect sign, disjoint mean>"
 
 
-def test_every_method_is_in_the_table_of_cases() -> None:
-    assert {case.method for case in CASES} == set(METHODS)
+def test_every_method_has_a_row_in_the_table_of_cases() -> None:
+    assert {case.method for case in CASES} == set(METHODS), "add it to tests/methods/merge_cases.py"
+
+
+def test_every_method_has_an_oracle() -> None:
+    assert {*ORACLES, *BY_THEIR_OPTIMUM} == set(METHODS), "write its formula into tests/methods/method_oracles.py"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from merge_cases import call, required
 
 import oracles
 from taskvec import Basis, Store, TaskVector, compress, decompose, edit, merge
 from taskvec.errors import ExpressionError
 from taskvec.methods import METHODS, Method
-from taskvec.methods.method import Combination
+from taskvec.methods.rule import Combination
 from taskvec.testing.checkpoints import save_folder
 
 NAME, SHAPE, TASKS = "layers.0.weight", (12, 10), ("a", "b", "c")
-REQUIRED: Mapping[str, dict[str, Any]] = {"nearswap": {"t": 0.5}, "fednova": {"steps": 3.0}}
 METHOD = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 
 
@@ -53,17 +52,11 @@ def delta_of(vector: TaskVector, store: Store) -> np.ndarray:
 def definition(method: Method, vectors: Mapping[str, TaskVector], store: Store) -> np.ndarray:
     """What the method is on arrays: float64, in memory."""
     deltas = [delta_of(vector, store) for vector in vectors.values()]
-    given = REQUIRED.get(method.name, {})
-    return method(deltas, base=base_of(store), names=list(vectors), tensor=NAME, **given)
+    return method(deltas, base=base_of(store), names=list(vectors), tensor=NAME, **required(method.name))
 
 
 def inputs(method: Method, names: tuple[str, ...]) -> tuple[str, ...]:
     return names[: method.max_inputs or len(names)]
-
-
-def call(method: Method, names: tuple[str, ...]) -> str:
-    given = [f"{key}={value}" for key, value in REQUIRED.get(method.name, {}).items()]
-    return f"{method.name}({', '.join([*names, *given])})"
 
 
 def check(out: Path, store: Store, wanted: np.ndarray) -> None:
@@ -74,14 +67,14 @@ def check(out: Path, store: Store, wanted: np.ndarray) -> None:
 @METHOD
 def test_in_an_expression(method: Method, store: Store, tmp_path: Path) -> None:
     names = inputs(method, TASKS)
-    edit(store, f"base + {call(method, names)}", tmp_path / "out")
+    edit(store, f"base + {call(method.name, *names)}", tmp_path / "out")
     check(tmp_path / "out", store, definition(method, {name: store[name] for name in names}, store))
 
 
 @METHOD
 def test_in_a_recipe(method: Method, models: Path, store: Store, tmp_path: Path) -> None:
     names = inputs(method, TASKS)
-    options = REQUIRED.get(method.name, {})
+    options = required(method.name)
     sources = ", ".join(f"{name}: {models / name}" for name in names)
     (tmp_path / "recipe.yaml").write_text(
         f"base: {models / 'base'}\nvectors: {{{sources}}}\n"
@@ -96,20 +89,20 @@ def test_in_a_recipe(method: Method, models: Path, store: Store, tmp_path: Path)
 @METHOD
 def test_of_parts(method: Method, store: Store, tmp_path: Path) -> None:
     names = inputs(method, ("a.unique", "b.shared", "c.unique"))
-    edit(store, f"base + {call(method, names)}", tmp_path / "out")
+    edit(store, f"base + {call(method.name, *names)}", tmp_path / "out")
     check(tmp_path / "out", store, definition(method, {name: store[name] for name in names}, store))
 
 
 @METHOD
 def test_over_a_basis(method: Method, store: Store, tmp_path: Path) -> None:
     names, basis = inputs(method, TASKS), Basis.load(store, "two")
-    edit(store, f"base + {call(method, names)}", tmp_path / "out", basis="two")
+    edit(store, f"base + {call(method.name, *names)}", tmp_path / "out", basis="two")
     check(tmp_path / "out", store, definition(method, {name: basis.vectors[name] for name in names}, store))
 
 
 @METHOD
 def test_over_the_atoms(method: Method, store: Store, tmp_path: Path) -> None:
-    expression = f"base + {call(method, TASKS)}"
+    expression = f"base + {method.name}({', '.join([*TASKS, *(f'{n}={v}' for n, v in required(method.name).items())])})"
     if method.max_inputs is not None:
         with pytest.raises(ExpressionError, match="expected"):  # these take one or two, and there are three tasks
             edit(store, expression, tmp_path / "out", basis="two", addition="atoms")

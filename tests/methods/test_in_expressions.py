@@ -6,23 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from merge_cases import call, required
 
 import oracles
 from taskvec import Store, TaskVector, compress, decompose, edit
 from taskvec.editing.edit import Editing
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method
-from taskvec.methods.method import Combination
+from taskvec.methods.rule import Combination
 from taskvec.testing.families import Family, SavedFamily
 from taskvec.vectors.output import OutputOptions
 
-REQUIRED = {"nearswap": "t=0.05", "fednova": "steps=[3, 5]"}
 METHOD = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
-
-
-def call(method: Method, *arguments: str) -> str:
-    given = [*arguments[: method.max_inputs], *([REQUIRED[method.name]] if method.name in REQUIRED else [])]
-    return f"{method.name}({', '.join(given)})"
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +31,15 @@ def store(saved: SavedFamily, tmp_path_factory: pytest.TempPathFactory) -> Store
 
 @METHOD
 def test_over_a_store_it_is_the_merge_itself(method: Method, store: Store, saved: SavedFamily, tmp_path: Path) -> None:
-    edit(store, f"base + 0.5*{call(method, 'a', 'b')}", tmp_path / "out")
+    edit(store, f"base + 0.5*{call(method.name, 'a', 'b', each=True)}", tmp_path / "out")
     vectors = {name: TaskVector(saved.base, saved.finetuned[name]) for name in "ab"[: method.max_inputs]}
-    given = {"t": 0.05} if method.name == "nearswap" else {"steps": [3, 5]} if method.name == "fednova" else {}
-    (0.5 * Merge(method, vectors, given).vector).apply_to().save(tmp_path / "direct")
+    (0.5 * Merge(method, vectors, required(method.name, len(vectors))).vector).apply_to().save(tmp_path / "direct")
     assert oracles.bits(oracles.load(tmp_path / "out")) == oracles.bits(oracles.load(tmp_path / "direct"))
 
 
 @METHOD
 def test_it_takes_parts_sums_and_other_merges(method: Method, store: Store, tmp_path: Path) -> None:
-    expression = f"base + {call(method, 'a.unique - 0.5*b.shared', 'ties(a, c, density=0.5)')}"
+    expression = f"base + {call(method.name, 'a.unique - 0.5*b.shared', 'ties(a, c, density=0.5)', each=True)}"
     editing = Editing.of_store(store, expression)
     planned = editing.plan(tmp_path / "out")
     assert planned.passes[-1].label.startswith("combine")
@@ -56,7 +50,7 @@ def test_it_takes_parts_sums_and_other_merges(method: Method, store: Store, tmp_
 
 @METHOD
 def test_over_a_basis_it_is_the_merge_of_the_recovered_vectors(method: Method, store: Store, tmp_path: Path) -> None:
-    result = edit(store, f"base + {call(method, 'a', 'b')}", tmp_path / "out", basis="two")
+    result = edit(store, f"base + {call(method.name, 'a', 'b', each=True)}", tmp_path / "out", basis="two")
     assert result.certificate is not None
     is_fixed = isinstance(method.rule, Combination) and method.rule.gram is None
     assert (result.certificate["relative_error"] is not None) == is_fixed
@@ -119,7 +113,7 @@ def test_products_that_the_store_has_are_not_taken_again(method: Method, saved: 
     store = Store.init(tmp_path / "store", saved.base)
     for name, model in saved.finetuned.items():
         store.add({name: model})
-    expression = f"base + {call(method, 'a', 'b - 0.5*c')}"
+    expression = f"base + {call(method.name, 'a', 'b - 0.5*c')}"
 
     def labels() -> list[str]:
         return [planned.label for planned in Editing.of_store(store, expression).plan(tmp_path / "next").passes]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from taskvec.methods import METHODS
-from taskvec.methods.method import Formula
 from taskvec.methods.part import Array, Part
+from taskvec.methods.rule import Formula
 
 SIDE = 96
 

@@ -13,8 +13,8 @@ from merge_cases import CASES, Case
 
 from taskvec.merging.reading import merging_bytes
 from taskvec.methods import METHODS
-from taskvec.methods.method import Formula
 from taskvec.methods.part import Grain, Part
+from taskvec.methods.rule import Formula
 from taskvec.methods.statistic import Sums
 
 ROW, NUMBERS = 256, 1 << 15

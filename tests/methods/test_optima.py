@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskvec.methods import awd, geometric_median
-from taskvec.methods.awd import disentangled
+from taskvec.methods.ways.awd import disentangled
 
 Dense = np.ndarray
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.certificate import Certificate
-from taskvec.linalg.encoders import find_method, options_of
+from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.linalg.encoders.equalized import equalized_gram, norms_of
 from taskvec.linalg.spectrum import Spectrum
 from taskvec.store.kinds.bases import BasisDocument
@@ -92,4 +92,4 @@ def notes_of_request(document: BasisDocument) -> Iterator[str]:
 
 
 def _draws(document: BasisDocument) -> bool:
-    return options_of(find_method(document.method), document.wanted.get("options") or {}).draws
+    return BASIS_METHODS.find(document.method).options_of(document.wanted.get("options") or {}).draws

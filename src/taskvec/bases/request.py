@@ -12,8 +12,9 @@ from taskvec.bases.atoms import atom_dtype
 from taskvec.checkpoints import quantized_layout
 from taskvec.checkpoints.factored import factored_layout
 from taskvec.errors import BasisError
-from taskvec.linalg.encoders import Method, MethodOptions, find_method, options_of
+from taskvec.linalg.encoders import BASIS_METHODS, BasisMethod, MethodOptions
 from taskvec.linalg.groups import Grouping
+from taskvec.registry import unknown
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
@@ -29,7 +30,7 @@ class Wanted(TypedDict, total=False):
         num_atoms: M, for each group; or
         max_error: the largest allowed relative error ‖V̂ − V‖_F / ‖V‖_F, rounding included, kept by the fewest bytes.
         worst_task: Let ``max_error`` hold for every single task instead of for all together.
-        method: A name of ``METHODS``; ``spectral`` if not given.
+        method: A name of ``BASIS_METHODS``; ``spectral`` if not given.
         options: The method's options, by name.
         seed: The key of a method that draws at random; others need none.
         tasks: The T task vectors; all if not given.
@@ -81,7 +82,7 @@ class Request:
 
     store: Store
     basis: str
-    method: Method
+    method: BasisMethod
     options: MethodOptions
     num_atoms: int | None
     max_error: float | None
@@ -132,7 +133,7 @@ class Request:
         """
         given = wanted.get("tasks")
         names = tuple(dict.fromkeys(store.names if given is None else given))
-        method = find_method(wanted.get("method", "spectral"))
+        method = BASIS_METHODS.find(wanted.get("method", "spectral"))
         num_atoms, max_error, dtype = wanted.get("num_atoms"), wanted.get("max_error"), wanted.get("dtype")
         _check_size(num_atoms, max_error, method, len(names))
         forms, alignment = _aligned(store, names, DType.F32 if dtype is DType.I8 else dtype)
@@ -180,9 +181,9 @@ def _ranks(
     return atom_ranks(tensors, forms, rank)
 
 
-def _options(method: Method, given: Mapping[str, Any], seed: int | None) -> MethodOptions:
+def _options(method: BasisMethod, given: Mapping[str, Any], seed: int | None) -> MethodOptions:
     draws = any(field.name == "seed" for field in dataclasses.fields(method.options))
-    return options_of(method, {"seed": seed, **given} if draws and seed is not None else given)
+    return method.options_of({"seed": seed, **given} if draws and seed is not None else given)
 
 
 def _check_rank(rank: int | None, ranks: Mapping[TensorInfo, int] | None) -> None:
@@ -204,10 +205,10 @@ def _grouping(name: str) -> Grouping:
     try:
         return Grouping(name)
     except ValueError:
-        raise BasisError(f"unknown group {name!r}: use one of {', '.join(Grouping)}") from None
+        raise BasisError(unknown("group", name, list(Grouping))) from None
 
 
-def _check_size(num_atoms: int | None, max_error: float | None, method: Method, num_tasks: int) -> None:
+def _check_size(num_atoms: int | None, max_error: float | None, method: BasisMethod, num_tasks: int) -> None:
     if num_tasks < 2:
         raise BasisError(f"a basis needs at least two task vectors, not {num_tasks}: add more to the store")
     if (num_atoms is None) == (max_error is None):

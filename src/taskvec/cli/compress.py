@@ -19,6 +19,7 @@ from taskvec.cli.options import (
     settings_option,
 )
 from taskvec.cli.screen import Run
+from taskvec.registry import OneFileEach
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
@@ -47,7 +48,7 @@ class Wanted:
         typer.Option(
             "--method",
             metavar="METHOD",
-            help="How the atoms are chosen: spectral, autoencoder, pca, subset, random.",
+            help=f"How the atoms are chosen: {', '.join(OneFileEach('taskvec.linalg.encoders.ways'))}.",
         ),
     ] = "spectral"
     options: Annotated[

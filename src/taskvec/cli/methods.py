@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,9 +13,9 @@ from taskvec.cli.options import Reporting
 from taskvec.cli.screen import show
 
 if TYPE_CHECKING:
-    from taskvec.linalg.encoders import Method as Encoder
+    from taskvec.linalg.encoders import BasisMethod
     from taskvec.methods import Method
-    from taskvec.methods.parameter import Parameter
+    from taskvec.parameter import Parameter
 
 app = typer.Typer()
 
@@ -29,28 +28,26 @@ def methods(how: Reporting) -> None:
 
     Last come the presets of weights by block, for diffusion models.
 
-    With --json: methods, those of compress (name, summary, paper, options by name with their defaults), merges
-    (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters), and
-    block_presets (name: blocks from the first to the last, others).
+    With --json: methods, those of compress (name, summary, paper, options by name with their defaults, parameters),
+    merges (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults,
+    parameters), and block_presets (name: blocks from the first to the last, others).
     """
     from taskvec.editing.scope.block_presets import PRESETS
-    from taskvec.linalg.encoders import METHODS as ENCODERS
+    from taskvec.linalg.encoders import BASIS_METHODS
     from taskvec.methods import METHODS
 
-    encoders = [_encoder(method) for method in ENCODERS.values()]
+    encoders = [_encoder(method) for method in BASIS_METHODS.values()]
     merges = [_merge(method) for method in METHODS.values()]
     presets = {name: {"blocks": weights.points, "others": weights.others} for name, weights in PRESETS.items()}
     data = {"methods": encoders, "merges": merges, "block_presets": presets}
     show(how, data, lambda: _lines(encoders, merges, list(presets)))
 
 
-def _encoder(method: Encoder) -> Row:
-    options = dataclasses.asdict(method.options())
-    return {"name": method.name, "summary": method.summary, "paper": method.paper, "options": options}
+def _encoder(method: BasisMethod) -> Row:
+    return {"name": method.name, "summary": method.summary, "paper": method.paper, **_options(method.parameters)}
 
 
 def _merge(method: Method) -> Row:
-    parameters = [_parameter(one) for one in method.parameters]
     return {
         "name": method.name,
         "summary": method.summary,
@@ -61,10 +58,14 @@ def _merge(method: Method) -> Row:
         "takes": method.takes,
         "inputs": method.inputs,
         "needs_base": method.needs_base,
-        "mergekit": method.mergekit,
-        "options": {one["name"]: one["default"] for one in parameters},
-        "parameters": parameters,
+        "mergekit": method.mergekit.differs if method.mergekit else None,
+        **_options(method.parameters),
     }
+
+
+def _options(parameters: Iterable[Parameter]) -> Row:
+    rows = [_parameter(one) for one in parameters]
+    return {"options": {row["name"]: row["default"] for row in rows}, "parameters": rows}
 
 
 def _parameter(parameter: Parameter) -> Row:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from taskvec.cli.options import names_option
+from taskvec.registry import OneFileEach
 
 _EDGE = "edge"
 
@@ -27,7 +28,7 @@ class Sharing:
         str,
         typer.Option(
             "--subspace",
-            metavar="mean|palindrome|chain",
+            metavar="|".join(OneFileEach("taskvec.linalg.subspaces.ways")),
             help="How sharing is found: by the mean projector, or by products in the order of the names (chain is the "
             "paper's).",
         ),

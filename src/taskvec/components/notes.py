@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from taskvec.bases.notes import duplicates
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.linalg.subspaces.nested import ROOT
 from taskvec.store.kinds.decompositions import DecompositionDocument, MatrixDocument
 from taskvec.store.store import Store
@@ -47,7 +48,7 @@ def _nothing_shared(document: DecompositionDocument) -> Iterator[str]:
 
 def _likely_cause(document: DecompositionDocument, empty: Sequence[MatrixDocument]) -> str:
     subspace, count = document.wanted.get("subspace", "mean"), len(document.tasks)
-    if subspace != "mean" and count > 2:
+    if SUBSPACE_METHODS[subspace].tightens and count > 2:
         return (
             f"the {subspace} multiplies {count - 1} squared cosines and tightens with every task: try --subspace mean"
         )

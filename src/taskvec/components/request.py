@@ -18,6 +18,7 @@ from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
 from taskvec.linalg.subspaces.singular import search_bytes
 from taskvec.linalg.subspaces.subspaces import SubspaceRule
+from taskvec.registry import unknown
 from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.store.store import Store
@@ -210,4 +211,4 @@ def _choice(kind: type[Choice], name: str, what: str) -> Choice:
     try:
         return kind(name)
     except ValueError:
-        raise DecompositionError(f"unknown {what} {name!r}: use one of {', '.join(kind)}") from None
+        raise DecompositionError(unknown(what, name, list(kind))) from None

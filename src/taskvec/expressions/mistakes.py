@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 
 from taskvec.errors import ExpressionError
+from taskvec.registry import nearest
 
 _SHOWN_NAMES = 10
 _SHOWN_TEXT = 40
@@ -43,8 +43,8 @@ def unknown(kind: str, word: str, known: Collection[str], also: Iterable[str] = 
         known: Every word that would have done; at most ten are listed.
         also: Words that may be meant but are not worth listing.
     """
-    close = get_close_matches(word, [*sorted(known), *also], n=1)
-    hint = f"; did you mean {quoted(close[0])}?" if close else ""
+    close = nearest(word, [*sorted(known), *also])
+    hint = f"; did you mean {quoted(close)}?" if close else ""
     return f"unknown {kind} {quoted(word)}{hint} ({_listing(known)})"
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from taskvec.errors import CompositionError
 from taskvec.merging.inputs import MergeInputs
-from taskvec.methods.method import Combination
 from taskvec.methods.part import Doubles
+from taskvec.methods.rule import Combination
 from taskvec.methods.settings import Settings
 from taskvec.numerics import warm_up
 from taskvec.streaming import PlannedPass, RunOptions, warm_up_reading

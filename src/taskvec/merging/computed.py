@@ -25,8 +25,9 @@ from taskvec.merging.reading import (
     stored_bytes,
     stored_elements,
 )
-from taskvec.methods.method import Formula, Fused, Method
+from taskvec.methods.method import Method
 from taskvec.methods.part import Array, Grain, Part
+from taskvec.methods.rule import Formula, Fused
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cuts
 from taskvec.numerics.kernels import TILE
@@ -131,7 +132,7 @@ class Computed:
             in_parts = part_bytes(self.inputs, self.grain, self.rule.number_bytes)
             return options.workers * (at_once if self._is_always_fused else in_parts)
         longest = max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
-        at_once = options.workers if EXECUTORS[options.executor].is_elsewhere else 1
+        at_once = options.workers if EXECUTORS.find(options.executor).is_elsewhere else 1
         return (at_once * _WHOLE_BYTES + options.workers * _NO_ROW.itemsize) * longest
 
     def row(self, part: Part) -> Array:

@@ -19,8 +19,9 @@ from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.model_cuts import find_model_cuts, plan_model_cuts
 from taskvec.merging.reading import part_bytes
 from taskvec.merging.summing import of_model, sums_job
-from taskvec.methods.method import Formula, Method
+from taskvec.methods.method import Method
 from taskvec.methods.part import Array
+from taskvec.methods.rule import Formula
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, Ties, magnitudes
 from taskvec.numerics.trimming import warm_up

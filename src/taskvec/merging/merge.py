@@ -9,8 +9,8 @@ from taskvec.merging.combining import CombinedVectors, KnownProducts
 from taskvec.merging.computed import Computed
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.measuring import Measured, Measuring
-from taskvec.methods import Method, find_method
-from taskvec.methods.method import Combination
+from taskvec.methods import METHODS, Method
+from taskvec.methods.rule import Combination
 from taskvec.methods.settings import Given, Settings
 from taskvec.numerics import load
 from taskvec.streaming import PlannedPass, RunOptions
@@ -50,7 +50,7 @@ class Merge:
             options: The limits of passes that nobody asked for by :meth:`prepare`.
             known: Who may know inner products, such as a store; otherwise they are taken.
         """
-        self.method = find_method(method) if isinstance(method, str) else method
+        self.method = METHODS.find(method) if isinstance(method, str) else method
         self.settings: Settings = self.method.settings(list(vectors), given or {})
         check_same_base(list(vectors.values()))
         self.name = name or f"{self.method.name}({', '.join([*vectors, self.settings.text]).removesuffix(', ')})"

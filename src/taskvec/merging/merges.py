@@ -62,7 +62,7 @@ class Merges:
         """What an expression may call."""
         from taskvec.methods import METHODS
 
-        return {name: partial(self._call, method) for name, method in METHODS.items()}
+        return {name: partial(self._call, name) for name in METHODS}
 
     def used(self, keys: Iterable[str]) -> list[MergeCall]:
         """Return the merges among some keys and within them, inner ones first."""
@@ -155,7 +155,10 @@ class Merges:
         _settings(method, deltas, given)
         self.calls[key] = MergeCall(key, method, deltas, given)
 
-    def _call(self, method: Method, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
+    def _call(self, name: str, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
+        from taskvec.methods import METHODS
+
+        method = METHODS[name]
         deltas = _deltas(method, vectors)
         given = self._with_defaults(method, given)
         settings = _settings(method, deltas, given)
@@ -212,7 +215,7 @@ def _delta(vector: Weights, method: Method) -> Weights:
 
 def _combination(settings: Settings, method: Method) -> list[float] | None:
     """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
-    from taskvec.methods.method import Combination
+    from taskvec.methods.rule import Combination
 
     options = settings.at("")
     rule = method.rule_for(options)

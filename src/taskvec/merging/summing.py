@@ -12,8 +12,9 @@ import numpy as np
 from taskvec.merging.computed import Found, formula_of
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.reading import CALLS, chunk_parts, part_bytes, parts
-from taskvec.methods.method import Formula, Method
+from taskvec.methods.method import Method
 from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
+from taskvec.methods.rule import Formula
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
 from taskvec.numerics import load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -14,21 +14,13 @@ from numpy.typing import ArrayLike
 from taskvec.errors import CompositionError
 from taskvec.methods.arrays import doubles, stacked
 from taskvec.methods.options import MergeOptions
-from taskvec.methods.parameter import Parameter, parameters_of
-from taskvec.methods.part import Array, Doubles, Grain, Part, Stored
+from taskvec.methods.part import Doubles, Part
+from taskvec.methods.rule import Combination, Either, Formula, Needs, Rule
 from taskvec.methods.settings import Given, Settings
-from taskvec.methods.statistic import Scope, Statistic, each_tensor
+from taskvec.parameter import Parameter, parameters_of
 
 _NUMBERS = {1: "one", 2: "two", 3: "three"}
-
-
-class Needs(StrEnum):
-    """What must be known before the first element of a merge can be computed."""
-
-    NOTHING = "nothing"
-    TENSOR = "per-tensor statistics"
-    MODEL = "global statistics"
-    MATRICES = "whole matrices"
+_LETTERS = ("a", "b", "c")
 
 
 class Takes(StrEnum):
@@ -39,91 +31,16 @@ class Takes(StrEnum):
 
 
 @dataclass(frozen=True)
-class Combination:
-    """A merge Σ cₜ τₜ, or Σ cₜ θₜ of points, whose coefficients follow from inner products or from options alone.
+class Mergekit:
+    """That mergekit has a method too, and how.
 
     Attributes:
-        coefficients: From the Gram matrix of what is merged ``(T, T)`` (None where none is asked for) and options to
-            c, ``(T,)``.
-        gram: Over what the inner products are taken; None where none are needed.
-        points: Whether given options take whole models.
+        differs: Where its definition is another; "" where it is the same.
+        ignored: Its parameters that change nothing here.
     """
 
-    coefficients: Callable[[Any, Any], Doubles]
-    gram: Callable[[Any], Scope] | None = each_tensor
-    points: Callable[[Any], bool] = lambda _: False
-
-    def merge(self, part: Part, options: Any) -> Doubles:
-        """Merge one whole tensor in memory.
-
-        Args:
-            part: The tensor.
-            options: The options.
-
-        Returns:
-            The merged delta, ``(n,)``; of points, from the base.
-        """
-        base = part.base if self.points(options) else np.zeros_like(part.base)
-        merged = part.rows + base
-        result: Doubles = self.coefficients(merged @ merged.T if self.gram else None, options) @ merged - base
-        return result
-
-
-@dataclass(frozen=True)
-class Fused:
-    """A merge of elements in one kernel, which holds nothing of the size of the T vectors.
-
-    A block of a tensor is merged from its begin, chunk by chunk.
-
-    Attributes:
-        begin: From what the statistics found in a tensor, and the index at which a block begins, to what is carried.
-        merge: Writes what a formula's ``merge`` makes of stored elements and options, bit by bit, to an array ``(n,)``,
-            float32; False if one is not finite.
-        wanted: Whether it can do what the options ask for.
-    """
-
-    begin: Callable[[tuple[Any, ...], int], Any]
-    merge: Callable[[Stored, Any, Array], bool]
-    wanted: Callable[[Any], bool] = lambda _: True
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A merge that is a function of aligned elements, of whole rows, or of a whole tensor.
-
-    Attributes:
-        merge: From a part and options to the merged delta, ``(n,)``.
-        grain: How much of a tensor a part must hold.
-        statistics: What is measured before, in this order; each may use what those before it found.
-        fused: A faster way to the same, where there is one.
-        calls: The kernels of its own, by the names that `taskvec.numerics.loading` knows.
-        number_bytes: The most that it, or a statistic, makes at once of each of the T · n numbers of a part.
-    """
-
-    merge: Callable[[Part, Any], Array]
-    grain: Grain = Grain.ELEMENTS
-    statistics: tuple[Statistic, ...] = ()
-    fused: Fused | None = None
-    calls: tuple[str, ...] = ()
-    number_bytes: int = 24
-
-
-@dataclass(frozen=True)
-class Either:
-    """One rule or another, as the options say, for all tensors alike.
-
-    Attributes:
-        asked: Whether the options ask for the first.
-        first: The one.
-        second: The other.
-    """
-
-    asked: Callable[[Any], bool]
-    first: Formula
-    second: Combination
-
-
-Rule = Combination | Formula | Either
+    differs: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,13 +55,11 @@ class Method:
         formula: The same in the paper's letters.
         paper: Where it comes from.
         when: When to use it.
-        needs: What must be known before the first element.
         takes: Whether deltas or whole models are merged.
         min_inputs: The fewest vectors.
         max_inputs: The most vectors; None for any number.
         needs_base: Whether it has no meaning without a base.
-        mergekit: Where mergekit's differs, "" where it is the same, None where mergekit has no such method.
-        ignored: mergekit's parameters that change nothing here.
+        mergekit: How mergekit has it; None where it has no such method, which then takes no ``semantics``.
     """
 
     name: str
@@ -154,27 +69,47 @@ class Method:
     formula: str
     paper: str
     when: str
-    needs: Needs = Needs.NOTHING
     takes: Takes = Takes.DELTAS
     min_inputs: int = 1
     max_inputs: int | None = None
     needs_base: bool = True
-    mergekit: str | None = None
-    ignored: tuple[str, ...] = ()
+    mergekit: Mergekit | None = None
 
     def __repr__(self) -> str:
         return f"<Method {self.name}: {self.summary}>"
 
-    def __reduce__(self) -> tuple[Callable[[str], Method], tuple[str]]:
-        """Travel as a name: functions stay where they are defined."""
-        return _named, (self.name,)
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Travel by name to another process, which finds the same record by its file."""
+        from taskvec.methods import METHODS
+
+        is_found = self.name in METHODS and METHODS[self.name] is self
+        return (_of_name, (self.name,)) if is_found else super().__reduce__()
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Its options, in order."""
-        return parameters_of(self.options)
+        declared = parameters_of(self.options)
+        return declared if self.mergekit else tuple(one.ours for one in declared if one.name != "semantics")
 
-    def rule_for(self, options: Any) -> Combination | Formula:
+    @property
+    def needs(self) -> Needs:
+        """What must be known before the first element, where nothing but what must be is given."""
+        return self.needs_with()
+
+    def needs_with(self, **given: Given) -> Needs:
+        """Return what must be known before the first element with some options, the others being as in the papers.
+
+        Args:
+            **given: The options by name; for one that must be given and is not, its example stands.
+
+        Returns:
+            What is needed.
+        """
+        usual = {one.name: one.example if one.is_required else one.default for one in self.parameters}
+        options = self.settings(_LETTERS[: self.min_inputs], {**usual, **given}).at("")
+        return self.rule_for(options).needs(options)
+
+    def rule_for(self, options: Any) -> Combination[Any] | Formula[Any, Any]:
         """Return the rule that given options ask for."""
         if isinstance(self.rule, Either):
             return self.rule.first if self.rule.asked(options) else self.rule.second
@@ -197,12 +132,7 @@ class Method:
             raise CompositionError(
                 f"{self.name}: expected {self.inputs}, found {len(names)}: write it as {self.example}"
             )
-        return Settings.of(self.name, self.options, names, given)
-
-    @property
-    def has_peer(self) -> bool:
-        """Whether mergekit has it too."""
-        return self.mergekit is not None
+        return Settings.of(self.name, self.options, self.parameters, names, given)
 
     @property
     def inputs(self) -> str:
@@ -213,9 +143,14 @@ class Method:
 
     @property
     def example(self) -> str:
-        """A call in an expression."""
+        """A call in an expression, with what must be given."""
         names = ("math", "code", "law")[: max(self.min_inputs, min(self.max_inputs or 2, 2))]
-        return f"{self.name}({', '.join(names)})"
+        return f"{self.name}({', '.join((*names, *(one.shown_example(len(names)) for one in self.required)))})"
+
+    @property
+    def required(self) -> tuple[Parameter, ...]:
+        """The options that must be given."""
+        return tuple(one for one in self.parameters if one.is_required)
 
     def __call__(
         self,
@@ -253,10 +188,10 @@ class Method:
                 f"{list(anchor.shape)} and {len(called)}"
             )
         rows = whole.reshape(len(whole), -1)
-        part = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
+        part: Part[Any] = Part(rows, anchor.reshape(-1), shape, tensor=tensor, names=called)
         return self._merged(part, settings.at(tensor)).reshape(shape)
 
-    def _merged(self, part: Part, options: Any) -> Doubles:
+    def _merged(self, part: Part[Any], options: Any) -> Doubles:
         rule = self.rule_for(options)
         for statistic in rule.statistics if isinstance(rule, Formula) else ():
             found = statistic.of(part, options) if statistic.wanted(options) else None
@@ -264,7 +199,7 @@ class Method:
         return np.asarray(rule.merge(part, options), np.float64)
 
 
-def _named(name: str) -> Method:
+def _of_name(name: str) -> Method:
     from taskvec.methods import METHODS
 
-    return METHODS[name]
+    return METHODS.find(name)

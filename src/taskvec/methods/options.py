@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskvec.methods.parameter import Unset, count, flag, number, word
+from taskvec.parameter import Options, Unset, count, flag, number, word
 
 SEMANTICS = ("paper", "mergekit")
 
 
 @dataclass(frozen=True)
-class MergeOptions:
-    """What every method takes.
-
-    Attributes:
-        semantics: ``paper``, or ``mergekit`` where that is something else.
-    """
+class MergeOptions(Options):
+    """What every method takes."""
 
     semantics: str = word("paper", "whose definition counts where mergekit's differs", choices=SEMANTICS)
 
@@ -27,40 +23,24 @@ class MergeOptions:
         """Whether mergekit's definition counts."""
         return self.semantics == "mergekit"
 
-    def problem(self) -> str | None:
-        """Say which values do not go together, each being in its own range; None where all do."""
-        return None
-
 
 @dataclass(frozen=True)
 class Scaled(MergeOptions):
-    """What is multiplied by λ at the end.
-
-    Attributes:
-        scaling: λ.
-    """
+    """What is multiplied by λ at the end."""
 
     scaling: float = number(1.0, "λ, by which the merged task vector is multiplied", alias="lambda")
 
 
 @dataclass(frozen=True)
 class Weighted(Scaled):
-    """Weighted task vectors.
-
-    Attributes:
-        weight: The T weights.
-    """
+    """Weighted task vectors."""
 
     weight: tuple[float, ...] = number(1.0, "the weight of each task vector", per_vector=True, mergekit=Unset.REQUIRED)
 
 
 @dataclass(frozen=True)
 class Seeded(MergeOptions):
-    """Random masks.
-
-    Attributes:
-        seed: Their key.
-    """
+    """Random masks."""
 
     seed: int = count(0, "the key of the random masks")
 

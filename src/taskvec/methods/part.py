@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 from taskvec.numerics.rows import Rows
 from taskvec.types import Grain
 
-__all__ = ["Array", "Doubles", "Grain", "Part", "Stored", "row_length"]
+__all__ = ["Array", "Doubles", "FoundT", "Grain", "OptionsT", "Part", "Stored", "row_length"]
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
+OptionsT = TypeVar("OptionsT")
+"""The class of a method's options, for one tensor."""
+
+FoundT = TypeVar("FoundT", bound=tuple[Any, ...])
+"""What the statistics of a method found in a tensor, one of each."""
+
 
 @dataclass(frozen=True)
-class Part:
+class Part(Generic[FoundT]):
     """Elements ``first … first + n`` of one tensor, or all of it.
 
     Attributes:
@@ -37,7 +43,7 @@ class Part:
     first: int = 0
     tensor: str = ""
     names: tuple[str, ...] = ()
-    found: tuple[Any, ...] = ()
+    found: FoundT = cast("Any", ())  # noqa: RUF009  # until something is measured
 
     @property
     def row_length(self) -> int:
@@ -46,7 +52,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Generic[FoundT]):
     """Elements of one tensor as they are on disk, for what widens and mixes them itself.
 
     Attributes:
@@ -58,7 +64,7 @@ class Stored:
 
     rows: Rows
     mixing: NDArray[np.float32]
-    found: tuple[Any, ...]
+    found: FoundT
     carried: Any
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from taskvec.errors import CompositionError
 from taskvec.methods.options import SEMANTICS, MergeOptions
-from taskvec.methods.parameter import Parameter, Plain, Unset, parameters_of
+from taskvec.parameter import Parameter, Plain, Unset, canonical, raising
 
 Given = Any
 """A number, a flag, a word, one number a vector; or a function from a tensor's name to one of these."""
@@ -25,30 +24,40 @@ class Settings:
     Attributes:
         method: What the method is called.
         options: The class of its options.
+        parameters: Those of them that users may give, in order.
         names: What the T vectors are called.
         given: Canonical name → value or function.
     """
 
     method: str
     options: type[MergeOptions]
+    parameters: tuple[Parameter, ...]
     names: tuple[str, ...]
     given: Mapping[str, Given]
 
     @classmethod
-    def of(cls, method: str, options: type[MergeOptions], names: Iterable[str], given: Mapping[str, Given]) -> Settings:
+    def of(
+        cls,
+        method: str,
+        options: type[MergeOptions],
+        parameters: tuple[Parameter, ...],
+        names: Iterable[str],
+        given: Mapping[str, Given],
+    ) -> Settings:
         """Check names and values.
 
         Args:
             method: What the method is called.
             options: The class of its options.
+            parameters: Those of them that users may give, in order.
             names: What the T vectors are called.
             given: Name → value or function.
 
         Returns:
             The settings; values that are functions are checked when they are asked.
         """
-        known = parameters_of(options)
-        settings = cls(method, options, tuple(names), _canonical(method, known, given))
+        with raising(CompositionError):
+            settings = cls(method, options, parameters, tuple(names), canonical(method, parameters, given))
         constant = {name: value for name, value in settings.given.items() if not callable(value)}
         settings._resolved("", constant, is_complete=not settings.varies)
         if not settings.varies:
@@ -94,50 +103,23 @@ class Settings:
     @property
     def text(self) -> str:
         """The given options as an expression has them, in the order in which the method declares them."""
-        known = [parameter.name for parameter in parameters_of(self.options)]
+        known = [parameter.name for parameter in self.parameters]
         return ", ".join(f"{name}={_text(self.given[name])}" for name in known if name in self.given)
 
     def _resolved(self, tensor: str, given: Mapping[str, Given], *, is_complete: bool = True) -> dict[str, Plain]:
         semantics = str(given.get("semantics", SEMANTICS[0]))
         where = f"{self.method} of tensor {tensor}" if tensor and self.varies else self.method
         resolved: dict[str, Plain] = {}
-        for parameter in parameters_of(self.options):
+        for parameter in self.parameters:
             value = given.get(parameter.name, parameter.default_for(semantics))
             if value is Unset.REQUIRED:
                 if not is_complete:
                     continue
                 name = parameter.name
                 raise CompositionError(f"{self.method}: needs {name} ({parameter.doc}): add {name}=…")
-            resolved[parameter.name] = parameter.checked(value, where, self.names)
+            with raising(CompositionError):
+                resolved[parameter.name] = parameter.checked(value, where, self.names)
         return resolved
-
-
-def hint(name: str, known: Collection[str]) -> str:
-    """Return which known name was probably meant, in parentheses, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _canonical(method: str, known: Iterable[Parameter], given: Mapping[str, Given]) -> dict[str, Given]:
-    """Return what is given under the names that the options have.
-
-    Raises:
-        CompositionError: If the method has no such option, or one is given under two names.
-    """
-    names = {parameter.name: parameter.name for parameter in known}
-    aliases = {parameter.alias: parameter.name for parameter in known if parameter.alias}
-    found: dict[str, Given] = {}
-    for name, value in given.items():
-        own = {**names, **aliases}.get(name)
-        if own is None:
-            listed = ", ".join(names)
-            raise CompositionError(
-                f"{method} takes no option {name!r}{hint(name, [*names, *aliases])}: it takes {listed}"
-            )
-        if own in found:
-            raise CompositionError(f"{method}: {own} is given twice, also as {name}: remove one")
-        found[own] = value
-    return found
 
 
 def _text(value: Given) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.methods.part import Array, Doubles, Part
+from taskvec.methods.part import Array, Doubles, OptionsT, Part
 from taskvec.numerics.consensus import keep_above
 from taskvec.numerics.trimming import ALL
 
@@ -27,13 +27,23 @@ def whole_model(options: Any) -> Scope:  # noqa: ARG001
     return "model"
 
 
-def magnitudes(part: Part, options: Any) -> Array:  # noqa: ARG001
+def always(options: Any) -> bool:  # noqa: ARG001
+    """Say yes, whatever the options."""
+    return True
+
+
+def never(options: Any) -> bool:  # noqa: ARG001
+    """Say no, whatever the options."""
+    return False
+
+
+def magnitudes(part: Part[Any], options: Any) -> Array:  # noqa: ARG001
     """Return |τ|, which most cuts are made by."""
     return np.abs(part.rows)
 
 
 @dataclass(frozen=True)
-class Sums:
+class Sums(Generic[OptionsT]):
     """Sums over elements, in float64; a part's ``found`` then holds them, ``(K,)``.
 
     Attributes:
@@ -42,11 +52,11 @@ class Sums:
         wanted: Whether the options need them; None is found where they do not.
     """
 
-    terms: Callable[[Part, Any], Array]
-    scope: Callable[[Any], Scope] = each_tensor
-    wanted: Callable[[Any], bool] = lambda _: True
+    terms: Callable[[Part[Any], OptionsT], Array]
+    scope: Callable[[OptionsT], Scope] = each_tensor
+    wanted: Callable[[OptionsT], bool] = always
 
-    def of(self, part: Part, options: Any) -> Doubles:
+    def of(self, part: Part[Any], options: OptionsT) -> Doubles:
         """Return the sums of a whole tensor in memory."""
         sums: Doubles = np.asarray(self.terms(part, options), np.float64).sum(axis=1)
         return sums
@@ -123,7 +133,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Cuts:
+class Cuts(Generic[OptionsT]):
     """Order statistics: cuts with exactly so many scores above; a part's ``found`` then holds a :class:`Cut`.
 
     Attributes:
@@ -134,13 +144,13 @@ class Cuts:
         number: C.
     """
 
-    kept: Callable[[int, Any, tuple[Any, ...]], Array]
-    scores: Callable[[Part, Any], Array] = magnitudes
-    scope: Callable[[Any], Scope] = each_tensor
-    wanted: Callable[[Any], bool] = lambda _: True
+    kept: Callable[[int, OptionsT, Any], Array]
+    scores: Callable[[Part[Any], OptionsT], Array] = magnitudes
+    scope: Callable[[OptionsT], Scope] = each_tensor
+    wanted: Callable[[OptionsT], bool] = always
     number: int = 1
 
-    def of(self, part: Part, options: Any) -> Cut:
+    def of(self, part: Part[Any], options: OptionsT) -> Cut:
         """Return the cuts of a whole tensor in memory."""
         scores = self.scores(part, options)
         kept = np.atleast_2d(self.kept(scores.shape[1], options, part.found))
@@ -153,4 +163,4 @@ class Cuts:
         return Cut(thresholds, lambda: ends)
 
 
-Statistic = Sums | Cuts
+Statistic = Sums[OptionsT] | Cuts[OptionsT]

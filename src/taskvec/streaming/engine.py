@@ -70,7 +70,7 @@ def _run_units(
         if journal.done:
             done = sum(map(job.unit_bytes, units)) - sum(map(job.unit_bytes, waiting))
             options.listener(Resumed(job.label, done))
-    executor = EXECUTORS[options.executor]
+    executor = EXECUTORS.find(options.executor)
     task = Task.of(job, planned, options)
     try:
         with closing(executor.run(task, waiting, planned.workers)) as results:

@@ -201,7 +201,7 @@ class _Room:
     def of(cls, tensors: Sequence[AlignedTensor], kernel: Kernel, options: RunOptions, num_outputs: int) -> _Room:
         num_sources = max((len(tensor.sources) for tensor in tensors), default=0)
         rows = 0 if kernel.grain is Grain.TENSOR else 1 + num_sources + num_outputs
-        executor = EXECUTORS[options.executor]
+        executor = EXECUTORS.find(options.executor)
         held, own = max((tensor.held_bytes for tensor in tensors), default=0), _TENSOR_BYTES * len(tensors)
         each = executor.worker_bytes + own + held if executor.is_elsewhere else 0
         return cls(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.encoders import Encoding, find_method, options_of
+from taskvec.linalg.encoders import BASIS_METHODS, Encoding
 from taskvec.linalg.encoders.equalized import encode_equalized, norms_of
 
 Matrix = NDArray[np.float64]
@@ -40,8 +40,8 @@ class MethodCase:
     normalize: bool = False
 
     def encode(self, gram: Matrix, num_atoms: int) -> Encoding:
-        method = find_method(self.method)
-        options = options_of(method, self.options)
+        method = BASIS_METHODS.find(self.method)
+        options = method.options_of(self.options)
         if self.normalize:
             found = encode_equalized(method, gram, num_atoms, options, norms_of(gram))
         else:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from planted import orthonormal
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.linalg.subspaces.edge import (
     MARGIN,
     above,
@@ -13,7 +14,6 @@ from taskvec.linalg.subspaces.edge import (
     meet_by_necessity,
     product_edge,
 )
-from taskvec.linalg.subspaces.subspaces import METHODS
 
 DIMENSION = 320
 CASES = [(2, 0.1), (3, 0.2), (4, 0.15), (8, 0.17), (8, 0.05)]
@@ -23,7 +23,7 @@ CASES = [(2, 0.1), (3, 0.2), (4, 0.15), (8, 0.17), (8, 0.05)]
 @pytest.mark.parametrize("name", ["mean", "palindrome"])
 def test_random_subspaces_reach_the_edge_and_not_the_threshold(name: str, num_tasks: int, density: float) -> None:
     rng = np.random.default_rng(num_tasks)
-    method, rank = METHODS[name], round(density * DIMENSION)
+    method, rank = SUBSPACE_METHODS[name], round(density * DIMENSION)
     edge = method.edge(rank / DIMENSION, num_tasks)
     bases = [orthonormal(rng, DIMENSION, rank) for _ in range(num_tasks)]
     found = method.find(bases, above(edge))
@@ -37,7 +37,7 @@ def test_the_chain_ends_near_the_palindromes_edge(num_tasks: int, density: float
     rank = round(density * DIMENSION)
     bases = [orthonormal(rng, DIMENSION, rank) for _ in range(num_tasks)]
     edge = product_edge(rank / DIMENSION, num_tasks)
-    found = METHODS["chain"].find(bases, above(edge))
+    found = SUBSPACE_METHODS["chain"].find(bases, above(edge))
     assert found.count == 0
     assert edge - 0.03 < found.largest < edge + 0.02
 

@@ -7,10 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.remaining import remaining
 from taskvec.linalg.subspaces.singular import singular_factors
-from taskvec.linalg.subspaces.subspaces import METHODS, SubspaceRule
+from taskvec.linalg.subspaces.subspaces import SubspaceRule
 
 D, RANK, TASKS = 20_000, 4, 3
 THIN = 8 * D * RANK * TASKS
@@ -33,7 +34,7 @@ def bases() -> list[np.ndarray]:
     return [np.linalg.qr(stack)[0] for stack in stacks]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", SUBSPACE_METHODS)
 def test_shared_subspaces_are_found_in_the_ranks(name: str, bases: list[np.ndarray]) -> None:
     found = []
     peak = peak_of(lambda: found.append(SubspaceRule(name).share(bases, D)))

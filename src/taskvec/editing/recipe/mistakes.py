@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from taskvec.checkpoints.quoting import quoted
 from taskvec.editing.recipe.yaml_text import Document, Place
 from taskvec.errors import RecipeError
+from taskvec.registry import nearest
 
 _MISSING, _UNKNOWN = "missing", "extra_forbidden"
 
@@ -33,8 +33,8 @@ def one_line(error: ValidationError, document: Document, model: type[BaseModel])
 
 def meant(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean …?`` where a known word resembles this one, and nothing elsewhere."""
-    close = get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {quoted(close[0])}?" if close else ""
+    close = nearest(word, sorted(known))
+    return f"; did you mean {quoted(close)}?" if close else ""
 
 
 def path_of(place: Place) -> str:

@@ -52,10 +52,11 @@ def check_options(step: Step, semantics: str) -> None:
         CompositionError: If the method cannot take them.
         RecipeError: If one is not where it must be.
     """
-    from taskvec.methods import find_method
+    from taskvec.methods import METHODS
 
     given = _given(step, LayerNames.of(()), semantics)
-    find_method(str(step.method)).settings(list(step.vectors), {"semantics": semantics, **given})
+    method = METHODS.find(str(step.method))
+    method.settings(list(step.vectors), {"semantics": semantics, **given} if method.mergekit else given)
 
 
 def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
@@ -67,7 +68,7 @@ def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
 
 
 def _define(name: str, step: Step, names: LayerNames, scope: Scope, semantics: str) -> None:
-    from taskvec.methods import find_method
+    from taskvec.methods import METHODS
 
     is_scaled = step.coefficients != 1
     if step.method is None:
@@ -77,21 +78,21 @@ def _define(name: str, step: Step, names: LayerNames, scope: Scope, semantics: s
             return
         inner: Any = expression
     else:
-        method = find_method(step.method)
+        method = METHODS.find(step.method)
         given = _given(step, names, semantics)
         inner = f"{name} before its coefficients" if is_scaled else name
         scope.define_merge(inner, method, list(step.vectors), given)
         inner = {inner: 1.0}
     if is_scaled:
         weight = _of_tensor(step.coefficients, names, f"coefficients of {name}")
-        scope.define_merge(name, find_method("task_arithmetic"), [inner], {"weight": weight})
+        scope.define_merge(name, METHODS["task_arithmetic"], [inner], {"weight": weight})
 
 
 def _given(step: Step, names: LayerNames, semantics: str) -> dict[str, Given]:
     """Join the options of all vectors and of each to options as the method takes them."""
-    from taskvec.methods import find_method
+    from taskvec.methods import METHODS
 
-    method = find_method(str(step.method))
+    method = METHODS.find(str(step.method))
     given: dict[str, Given] = {key: _of_tensor(value, names, key) for key, value in step.options.items()}
     for key in dict.fromkeys(key for options in step.vectors.values() for key in options):
         common = step.options.get(key, _default(method, key, semantics))

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from taskvec.editing.scope.blocks import ModelBlocks
 from taskvec.errors import CompositionError
+from taskvec.registry import nearest
 
 BLOCKS = 25
 """Blocks of the UNet of Stable Diffusion 1 and 2, for which the presets were made."""
@@ -70,8 +70,8 @@ def block_weights(weights: str | Sequence[float], others: float | None = None) -
     """
     found = PRESETS.get(weights) if isinstance(weights, str) else BlockWeights(tuple(weights))
     if found is None:
-        close = get_close_matches(str(weights).upper(), PRESETS, n=1)
-        meant = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(PRESETS)}, or a list of numbers"
+        close = nearest(str(weights), PRESETS)
+        meant = f"did you mean {close!r}?" if close else f"use one of {', '.join(PRESETS)}, or a list of numbers"
         raise CompositionError(f"unknown preset of weights by block {weights!r}: {meant}")
     return found if others is None else BlockWeights(found.points, others)
 

@@ -113,7 +113,7 @@ class Scope:
         Raises:
             ExpressionError: If it is not one vector, or the weights mean nothing for this base.
         """
-        from taskvec.methods import find_method
+        from taskvec.methods import METHODS
 
         weights, others = given.get("weights"), given.get("others")
         is_one = len(vectors) == 1 and BASE not in vectors[0]
@@ -127,7 +127,7 @@ class Scope:
             raise ExpressionError(str(error)) from error
         said = ", ".join(f"{name}={value}" for name, value in given.items())
         key = f"blocks({text_of(vectors[0])}, {said})"
-        self.merges.add(key, find_method("task_arithmetic"), vectors, {"weight": lambda name: chosen.at(name, blocks)})
+        self.merges.add(key, METHODS["task_arithmetic"], vectors, {"weight": lambda name: chosen.at(name, blocks)})
         return {key: 1.0}
 
     def _weights(self, expression: str) -> Weights:

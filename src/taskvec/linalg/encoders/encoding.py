@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.certificate import best_decoder, residual_gram
+from taskvec.parameter import Options
 
 Matrix = NDArray[np.float64]
 
 _CONVEX_TOLERANCE = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class MethodOptions:
-    """The options of a method; each method has its own subclass, of plain fields with defaults."""
+@dataclass(frozen=True)
+class MethodOptions(Options):
+    """The options of a method; each method has its own subclass."""
 
     @property
     def draws(self) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from taskvec.linalg.encoders.basis_method import BasisMethod
 from taskvec.linalg.encoders.encoding import Encoding, Generated, MethodOptions
-from taskvec.linalg.encoders.registry import Method
 
 Matrix = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def equalized_gram(gram: Matrix, norms: Matrix) -> Matrix:
 
 
 def encode_equalized(
-    method: Method, gram: Matrix, num_atoms: int, options: MethodOptions, norms: Matrix
+    method: BasisMethod, gram: Matrix, num_atoms: int, options: MethodOptions, norms: Matrix
 ) -> Encoding | Generated:
     """Run a method on the normalised vectors and express its answer in the vectors as they are.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from taskvec.editing.recipe.mergekit.schema import Condition, Setting
 from taskvec.editing.recipe.settings import Case, Gradient, Scalar
 from taskvec.editing.recipe.settings import Setting as OwnSetting
-from taskvec.methods.parameter import Parameter
+from taskvec.parameter import Parameter
 
 _EVERYTHING = frozenset({None, "*"})
 

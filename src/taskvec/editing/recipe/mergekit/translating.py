@@ -16,9 +16,9 @@ from taskvec.editing.recipe.schema import Recipe
 from taskvec.editing.recipe.steps import check_options
 from taskvec.errors import CompositionError, RecipeError
 from taskvec.expressions import BASE
+from taskvec.methods import METHODS
 from taskvec.methods.method import Method, Takes
-from taskvec.methods.parameter import Parameter, Unset
-from taskvec.methods.registry import find_method
+from taskvec.parameter import Parameter, Unset
 
 MERGED = "_merged"
 """What the merge is called in the recipe that is made."""
@@ -55,7 +55,7 @@ def translate(given: MergekitRecipe) -> Recipe:
     if given.merge_method == PASSTHROUGH and not _settings_of(slots):
         return _as_it_is(given, slots)
     try:
-        method = find_method(given.merge_method)
+        method = METHODS.find(given.merge_method)
     except CompositionError as error:
         raise RecipeError(f"merge_method: {error}") from None
     return _Translation(given, method, slots).recipe()
@@ -176,7 +176,8 @@ class _Translation:
 
     def _check_names(self, settings: Parameters) -> None:
         parameters = self._method.parameters
-        known = {*(p.name for p in parameters), *(p.alias for p in parameters if p.alias), *self._method.ignored}
+        ignored = self._method.mergekit.ignored if self._method.mergekit else ()
+        known = {*(p.name for p in parameters), *(p.alias for p in parameters if p.alias), *ignored}
         known -= _OURS | ({"lambda"} if self._method.name in _NO_LAMBDA else set())
         for name in settings:
             if name not in known:

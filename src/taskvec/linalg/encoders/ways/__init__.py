@@ -1,0 +1,1 @@
+"""The ways to choose atoms, one a file: a record of the file's name, which is found by it."""

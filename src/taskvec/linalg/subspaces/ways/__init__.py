@@ -1,0 +1,1 @@
+"""The ways to find what subspaces share, one a file: a record of the file's name, which is found by it."""

@@ -1,0 +1,1 @@
+"""What several merge methods share: elections, masks, singular vectors, geometry on a sphere."""
