@@ -17,6 +17,7 @@ from taskvec.editing.edit import Editing
 from taskvec.errors import MemoryLimitError
 from taskvec.store.similarity import plan_similarity
 from taskvec.streaming import Plan
+from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.memory import resident_bytes
 from taskvec.vectors.output import OutputOptions
 
@@ -82,22 +83,43 @@ WHOLE_MATRICES: dict[str, Callable[[Store, Path], Task]] = {
 """What holds one matrix at a time."""
 
 
-def peak_bytes() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+PROCESSES: dict[str, Callable[[Store, Path], Task]] = {
+    "edit by processes": _edit,
+    "merge by processes": FORMULAS["merge of a merge"],
+}
+"""What is done by two processes, or by one where that is all that fits."""
+
+
+def peak_bytes(process: int | str = "self") -> int:
+    for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError("the system does not say how much memory was taken at most")
 
 
+def _elsewhere_bytes() -> int:
+    """Return what the processes of the last pass took at most."""
+    pool = EXECUTORS["processes"]._idle  # type: ignore[attr-defined]
+    return sum(map(peak_bytes, pool.processes._processes)) if pool else 0
+
+
 def main(operation: str, folder: Path, limit: int) -> dict[str, object]:
-    store = Store(folder / "store", RunOptions(memory=limit, workers=2))
-    plan, work = {**OPERATIONS, **FORMULAS, **WHOLE_MATRICES}[operation](store, folder)
+    executor = "processes" if operation in PROCESSES else "threads"
+    store = Store(folder / "store", RunOptions(memory=limit, workers=2, executor=executor))
+    plan, work = {**OPERATIONS, **FORMULAS, **WHOLE_MATRICES, **PROCESSES}[operation](store, folder)
     try:
         planned = plan()
     except MemoryLimitError as error:
         return {"refused": str(error), "resident": resident_bytes()}
     work()
-    return {"allowed": limit, "projected": planned.projected_bytes, "measured": peak_bytes()}
+    measured, elsewhere = peak_bytes(), _elsewhere_bytes()
+    return {
+        "allowed": limit,
+        "projected": planned.projected_bytes,
+        "measured": measured + elsewhere,
+        "elsewhere": elsewhere,
+        "workers": planned.passes[-1].workers,
+    }
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from limited_run import FORMULAS, OPERATIONS, WHOLE_MATRICES
+from limited_run import FORMULAS, OPERATIONS, PROCESSES, WHOLE_MATRICES
 
 from taskvec import Store
 from taskvec.streaming.memory import parse_size
@@ -75,6 +75,19 @@ def test_what_parts_take_is_planned(operation: str, folder: Path) -> None:
         run = limited_run(operation, folder, allowed)
         assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
         assert run["projected"] <= MOST * run["measured"]
+
+
+@pytest.mark.parametrize("operation", PROCESSES)
+def test_what_processes_take_is_planned(operation: str, folder: Path) -> None:
+    refusal = limited_run(operation, folder, 1 << 20)
+    least = re.search(r"the least that would do is (\w+): raise --memory", refusal["refused"])
+    assert least is not None
+    for allowed, workers in ((parse_size(least[1]), 1), (2 * parse_size(least[1]), 2)):
+        run = limited_run(operation, folder, allowed)
+        assert run["workers"] == workers
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        assert run["elsewhere"] > workers * (50 << 20), "nothing was done in other processes"
+        assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from operations import OPERATIONS, REFERENCE, WAYS, Bytes, long_family
 
+from taskvec import RunOptions
+from taskvec.numerics.kernels import TILE
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.testing.families import SavedFamily
 
@@ -36,6 +38,13 @@ def test_the_bits_do_not_depend_on_chunks_workers_and_executor(
     found = OPERATIONS[operation](saved, tmp_path, WAYS[way])
     assert found.keys() == expected(operation).keys()
     assert [name for name, content in found.items() if content != expected(operation)[name]] == []
+
+
+def test_processes_write_the_same_files_side_by_side(
+    saved: SavedFamily, expected: Callable[[str], Bytes], tmp_path: Path
+) -> None:
+    options = RunOptions(memory=4 << 30, workers=3, executor="processes", max_chunk=TILE)
+    assert OPERATIONS["edit into shards"](saved, tmp_path, options) == expected("edit into shards")
 
 
 def test_every_executor_is_in_the_table() -> None:
