@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # of a worker a core; more would wait in each other's way, at full speed
 
 pytest.register_assert_rewrite("oracles", "taskvec.testing.executor_contract")
 
