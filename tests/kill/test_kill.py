@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +82,7 @@ def folder(models: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def begun() -> Iterator[None]:
+def begun() -> None:
     """Let what processes are forked from be told where to find what it shall import."""
     given = os.environ.get("PYTHONPATH", "")
     with pytest.MonkeyPatch.context() as patch:
@@ -91,7 +90,6 @@ def begun() -> Iterator[None]:
         first = FRESH.Process()
         first.start()
         first.join()
-    yield
 
 
 def _run(operation: str, folder: Path, units: int) -> Ended:
