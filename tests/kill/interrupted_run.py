@@ -130,18 +130,14 @@ IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
 """What takes several passes before it is done."""
 
 
-def run_until(operation: str, folder: Path, units: int, said: Path) -> None:
-    """Carry an operation out in a process that ends with it.
+def run_until(operation: str, folder: Path, units: int) -> None:
+    """Carry an operation out; print how many bytes of work were taken up from before.
 
     Args:
         operation: Its name.
         folder: Where its models and its store are.
         units: After how many finished units the process kills itself.
-        said: A folder for what goes to stdout, which is how many bytes of work were taken up from before, and stderr.
     """
-    for stream in (sys.stdout, sys.stderr):
-        with (said / stream.name.strip("<>")).open("wb") as file:
-            os.dup2(file.fileno(), stream.fileno())
     journal._INTERVAL = 0.005
     saboteur = Saboteur(units, Flushes())
     {**OPERATIONS, **WHOLE_MATRICES, **IN_STEPS}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
 import shutil
 import signal
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import ml_dtypes
@@ -18,25 +15,13 @@ import pytest
 from interrupted_run import OPERATIONS, WHOLE_MATRICES, run_until
 from safetensors.numpy import save_file
 
+from forked_processes import Ended, in_forked_process
 from taskvec import Store, compress
 from taskvec.streaming.units import make_units
-
-FRESH = multiprocessing.get_context("forkserver")
-"""Every run has a process of its own, which begins where the package is imported already."""
-FRESH.set_forkserver_preload(["interrupted_run"])
 
 SHAPES = {"embed": (2048, 1024), "layer": (1024, 1536), "norm": (1024,), "head": (2048, 1024), "step": ()}
 SMALL = {"embed": (256, 192), "layer": (192, 256), "norm": (192,), "head": (256, 192), "step": ()}
 NEVER = 10**9
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: as processes do, and with the words that it left."""
-
-    returncode: int | None
-    stdout: str
-    stderr: str
 
 
 def _write(
@@ -81,24 +66,8 @@ def folder(models: Path, tmp_path: Path) -> Path:
     return _with_store(shutil.copytree(models, tmp_path, dirs_exist_ok=True))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def begun() -> None:
-    """Let what processes are forked from be told where to find what it shall import."""
-    given = os.environ.get("PYTHONPATH", "")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *filter(None, [given])]))
-        first = FRESH.Process()
-        first.start()
-        first.join()
-
-
 def _run(operation: str, folder: Path, units: int) -> Ended:
-    with tempfile.TemporaryDirectory() as said:
-        process = FRESH.Process(target=run_until, args=(operation, folder, units, Path(said)))
-        process.start()
-        process.join()
-        words = [(Path(said) / stream).read_text(encoding="utf-8") for stream in ("stdout", "stderr")]
-    return Ended(process.exitcode, *words)
+    return in_forked_process(run_until, operation, folder, units)
 
 
 def _snapshot(folder: Path) -> dict[str, object]:
