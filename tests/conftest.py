@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from taskvec import Store
-from taskvec.testing.families import Family, SavedFamily, make_family
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # of a worker a core; more would wait in each other's way, at full speed
+
+from taskvec import Store  # noqa: E402
+from taskvec.testing.families import Family, SavedFamily, make_family  # noqa: E402
 
 pytest.register_assert_rewrite("oracles", "taskvec.testing.executor_contract")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,17 @@ import taskvec
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "taskvec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+ROOTS = (ROOT, PACKAGE)
+NAMES_A_PATH = (
+    r"`([\w.<>-]+(?:/[\w.<>-]*)+)`",  # `with/slashes` and nothing else
+    r"`([\w<>-]+\.(?:py|md|toml))`",  # `file.py`
+    r"\]\(([^)#:\s]+)\)",  # [links](docs/page.md), but not to other places
+    r"(?<![\w./-])((?:src|tests|docs)/[\w./<>-]*\w)",  # in commands, lists and prose too
+    r"(?m)^(\w+/)\s",  # the floors
+)
+"""What in a document is the name of a file or folder of this repository."""
+
 IMPORT_WITHOUT_TORCH = """
 import importlib, sys
 
@@ -120,6 +132,40 @@ def test_continuous_integration_only_calls_make() -> None:
 def test_make_has_the_target_and_helps_with_it(target: str) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"make {target} " in done.stdout
+
+
+def named_paths(document: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return sorted({name for pattern in NAMES_A_PATH for name in re.findall(pattern, text)})
+
+
+def is_here(name: str) -> bool:
+    """Whether a path leads somewhere: from the repository or from the package; a mere file name, anywhere in them.
+
+    Of a path with a place for a name, ``methods/<method>.py``, the folder must exist. What running makes need not.
+    """
+    folder, placeholder, _ = name.partition("<")
+    if placeholder:
+        name = folder.rpartition("/")[0]
+    if f"{name.partition('/')[0]}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines():
+        return True
+    if "/" not in name:
+        return (ROOT / name).exists() or any(next((ROOT / top).rglob(name), None) for top in ("src", "tests"))
+    return any((root / name).exists() for root in ROOTS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_that_a_document_names_exists(document: str) -> None:
+    assert [name for name in named_paths(document) if not is_here(name)] == []
+
+
+def test_paths_are_found_wherever_a_document_names_them() -> None:
+    assert {"docs/cli.md", "docs/images/accuracy.png", "demo-output/report.html"} <= set(named_paths("README.md"))
+    assert {"streaming/", "testing/", "docs/decisions"} <= set(named_paths("ARCHITECTURE.md"))
+    assert {"src/taskvec/methods/ways/<name>.py", "pyproject.toml"} <= set(named_paths("CONTRIBUTING.md"))
+    assert [is_here(name) for name in ("src/taskvec/<no>/x.py", "tests/nowhere.py", "nobody.py", "nothing/")] == [
+        True, False, False, False
+    ]  # fmt: skip
 
 
 def test_no_two_test_files_share_a_name() -> None:

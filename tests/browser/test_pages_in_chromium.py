@@ -36,13 +36,14 @@ def test_a_page_opens_in_silence_and_asks_for_nothing(kind: str, opened: Open) -
 
 def test_a_script_that_slips_in_cannot_run(opened: Open) -> None:
     found = opened("hostile")
-    found.page.evaluate("""() => {
-        const script = document.createElement("script");
-        script.textContent = "globalThis.stolen = 1";
-        document.body.append(script);
-        document.body.insertAdjacentHTML("beforeend", '<img src="x" onerror="globalThis.stolen = 1">');
-    }""")
-    found.page.wait_for_timeout(100)
+    with found.page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        found.page.evaluate("""() => {
+            const script = document.createElement("script");
+            script.textContent = "globalThis.stolen = 1";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", '<img src="x" onerror="globalThis.stolen = 1">');
+            return new Promise(done => document.body.lastChild.addEventListener("error", done));
+        }""")
     assert found.page.evaluate("'stolen' in globalThis") is False
     assert any("Content Security Policy" in line for line in found.said)
 

@@ -35,6 +35,18 @@ def read_cosines(found: Opened) -> dict[str, float]:
     return {match[2]: float(match[1].replace("−", "-")) for match in found_in if match}
 
 
+def wait_for_cosines(found: Opened, wanted: dict[str, float]) -> None:
+    """Wait until the chart, which is drawn anew beside what the page does, shows cosines."""
+    found.page.wait_for_function(
+        """wanted => Object.entries(wanted).every(([name, value]) =>
+            [...document.querySelectorAll("#what-if [data-chart] path[aria-roledescription='bar']")]
+                .map((bar) => (bar.getAttribute("aria-label") || "").replace("−", "-"))
+                .some((label) => label.endsWith(`task: ${name}`)
+                    && Math.abs(Number(/^cosine: (.*);/.exec(label)[1]) - value) < 1e-9))""",
+        arg=wanted,
+    )
+
+
 def test_a_slider_moves_the_norm_to_what_the_library_computes(opened: Open, store: Store) -> None:
     found = opened("store")
     found.page.get_by_role("button", name="All 0").click()
@@ -55,6 +67,7 @@ def test_any_combination_has_its_norm_cosines_and_errors(opened: Open, store: St
     gram = store.gram()
     a = np.array([DIALLED.get(name, 0.0) for name in gram.names])
     cosines = gram.total @ a / np.sqrt(np.diag(gram.total) * (a @ gram.total @ a))
+    wait_for_cosines(found, dict(zip(gram.names, cosines.tolist(), strict=True)))
     shown = read_cosines(found)
     assert shown == {name: pytest.approx(value, abs=1e-9) for name, value in zip(gram.names, cosines, strict=True)}
     errors = {row[0]: row[2] for row in (text.split("\t") for text in found.texts(".bases tbody tr"))}

@@ -15,6 +15,16 @@ from typer.testing import CliRunner
 
 from taskvec.cli.main import command_line
 
+ONE_OF_SEVERAL = """
+    print("$", *words)
+    sys.argv = ["taskvec", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
@@ -63,14 +73,27 @@ def store(models: Models, done: Command) -> str:
     return "store"
 
 
+def in_new_process(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"import sys\nfrom taskvec.cli.main import main\n{code}", *words]
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=600)
+
+
 @pytest.fixture
 def program() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the installed command in a process of its own; ``prelude`` is Python to run before it."""
 
     def call(*words: str, prelude: str = "") -> subprocess.CompletedProcess[str]:
-        code = f"import sys\nfrom taskvec.cli.main import main\n{prelude}\nsys.argv[0] = 'taskvec'\nmain()"
-        command = [sys.executable, "-c", code, *words]
-        environment = {**os.environ, "PYTHONWARNINGS": "error"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+        return in_new_process(f"{prelude}\nsys.argv[0] = 'taskvec'\nmain()", *words)
+
+    return call
+
+
+@pytest.fixture
+def programs() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run commands one after another in one new process, up to the first that fails, which is the last named."""
+
+    def call(*commands: tuple[str, ...], prelude: str = "") -> subprocess.CompletedProcess[str]:
+        return in_new_process(f"{prelude}\nfor words in {commands}:{ONE_OF_SEVERAL}")
 
     return call

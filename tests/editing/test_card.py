@@ -105,11 +105,13 @@ def test_a_file_that_changed_is_read_again(place: Workplace) -> None:
     assert hash_files([path], RunOptions()) == {path: sha256(path)}
 
 
-def test_a_file_that_has_just_changed_is_not_remembered(place: Workplace) -> None:
+def test_a_file_that_has_just_changed_is_not_remembered(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path("math/model.safetensors").absolute()
-    path.touch()
-    hash_files([path], RunOptions())
-    assert known_hash(path) is None
+    changed = path.stat().st_mtime_ns
+    for seconds, is_known in ((0, False), (2, False), (2.001, True)):
+        monkeypatch.setattr(file_hashes.time, "time_ns", lambda at=changed + int(seconds * 10**9): at)
+        hash_files([path], RunOptions())
+        assert (known_hash(path) is not None) == is_known
 
 
 def test_a_hub_s_cache_knows_the_hash(place: Workplace) -> None:

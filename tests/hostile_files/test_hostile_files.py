@@ -14,7 +14,7 @@ from taskvec.checkpoints import open_checkpoint
 from taskvec.errors import CheckpointError
 
 EVERY_ATTACK = [*HOSTILE_HEADERS, *HOSTILE_FOLDERS, *HOSTILE_PICKLES]
-ALLOWED_SECONDS = 5
+ALLOWED_SECONDS = 60  # of computing: no attack takes one, and one that works takes hours
 ALLOWED_BYTES = 64 << 20
 
 
@@ -34,10 +34,10 @@ def test_is_refused_in_one_line_that_names_the_file(attack: HostileFile, tmp_pat
 def test_takes_neither_long_nor_much_memory(attack: HostileFile, tmp_path: Path) -> None:
     ref = attack.make(tmp_path)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(CheckpointError):
         open_checkpoint(ref)
-    seconds, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+    seconds, (_, peak) = time.thread_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert seconds < ALLOWED_SECONDS
     assert peak < ALLOWED_BYTES

@@ -1,7 +1,4 @@
-"""One operation in a process of its own, which kills itself after a given number of finished units.
-
-Run as ``python interrupted_run.py OPERATION FOLDER UNITS``; prints how many bytes of work were taken up from before.
-"""
+"""One operation in a process of its own, which kills itself after a given number of finished units."""
 
 from __future__ import annotations
 
@@ -138,13 +135,15 @@ IN_STEPS: dict[str, Callable[[Path, RunOptions], None]] = {
 """What takes several passes before it is done."""
 
 
-def main() -> None:
-    operation, folder, units = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def run_until(operation: str, folder: Path, units: int) -> None:
+    """Carry an operation out; print how many bytes of work were taken up from before.
+
+    Args:
+        operation: Its name.
+        folder: Where its models and its store are.
+        units: After how many finished units the process kills itself.
+    """
     journal._INTERVAL = 0.005
     saboteur = Saboteur(units, Flushes())
     {**OPERATIONS, **WHOLE_MATRICES, **IN_STEPS}[operation](folder, RunOptions(max_chunk=MAX_CHUNK, listener=saboteur))
     sys.stdout.write(f"{saboteur.resumed_bytes}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,30 +5,32 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import pytest
-from interrupted_run import OPERATIONS, WHOLE_MATRICES
+from interrupted_run import OPERATIONS, WHOLE_MATRICES, run_until
 from safetensors.numpy import save_file
 
+from forked_processes import Ended, in_forked_process
 from taskvec import Store, compress
 from taskvec.store.kinds.bases import BASES
 from taskvec.streaming.units import make_units
 
-SCRIPT = Path(__file__).with_name("interrupted_run.py")
 SHAPES = {"embed": (2048, 1024), "layer": (1024, 1536), "norm": (1024,), "head": (2048, 1024), "step": ()}
+SMALL = {"embed": (256, 192), "layer": (192, 256), "norm": (192,), "head": (256, 192), "step": ()}
 NEVER = 10**9
 
 
-def _write(path: Path, rng: np.random.Generator, base: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+def _write(
+    path: Path, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator, base: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     path.mkdir()
     tensors = {}
-    for name, shape in SHAPES.items():
+    for name, shape in shapes.items():
         values = (
             rng.standard_normal(shape)
             if base is None
@@ -40,23 +42,33 @@ def _write(path: Path, rng: np.random.Generator, base: dict[str, np.ndarray] | N
     return tensors
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def _save_models(folder: Path, shapes: dict[str, tuple[int, ...]]) -> Path:
     rng = np.random.default_rng(1)
-    base = _write(tmp_path / "base", rng)
+    base = _write(folder / "base", shapes, rng)
     for name in ("a", "b", "c", "extra"):
-        _write(tmp_path / name, rng, base)
-    store = Store.init(tmp_path / "store", tmp_path / "base")
+        _write(folder / name, shapes, rng, base)
+    return folder
+
+
+def _with_store(folder: Path) -> Path:
+    store = Store.init(folder / "store", folder / "base")
     for name in ("a", "b", "c"):
-        store.add({name: tmp_path / name})
-    return tmp_path
+        store.add({name: folder / name})
+    return folder
 
 
-def _run(operation: str, folder: Path, units: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), operation, str(folder), str(units)]
-    given = os.environ.get("PYTHONPATH", "")  # the package that this process imports, where it is not the installed one
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), *filter(None, [given])])}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save_models(tmp_path_factory.mktemp("models"), SHAPES)
+
+
+@pytest.fixture
+def folder(models: Path, tmp_path: Path) -> Path:
+    return _with_store(shutil.copytree(models, tmp_path, dirs_exist_ok=True))
+
+
+def _run(operation: str, folder: Path, units: int) -> Ended:
+    return in_forked_process(run_until, operation, folder, units)
 
 
 def _snapshot(folder: Path) -> dict[str, object]:
@@ -183,7 +195,8 @@ def test_recipes_of_several_documents_go_on_with_the_one_that_was_killed(folder:
 
 
 @pytest.mark.parametrize("operation", WHOLE_MATRICES)
-def test_killed_between_matrices_goes_on_with_the_next(operation: str, folder: Path) -> None:
+def test_killed_between_matrices_goes_on_with_the_next(operation: str, tmp_path: Path) -> None:
+    folder = _with_store(_save_models(tmp_path, SMALL))
     before = set(folder.rglob("*"))
     assert _run(operation, folder, NEVER).returncode == 0
     undisturbed = _snapshot(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,25 @@ import pytest
 
 from taskvec import RunOptions
 from taskvec.errors import MemoryLimitError
+from taskvec.merging import fitting
 from taskvec.merging.fitting import fitted, limits_before, reading_limits
-from taskvec.streaming import Plan
-from taskvec.streaming.memory import parse_size, resident_bytes
+from taskvec.streaming import Plan, plan
+from taskvec.streaming.memory import parse_size
 
 MIB = 1 << 20
+HOLDS = 300 * MIB
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], None]:
+    """Let the process hold always as much; a test may say otherwise."""
+
+    def let(read: Callable[[], int]) -> None:
+        for reader in (fitting, plan):
+            monkeypatch.setattr(reader, "resident_bytes", read)
+
+    let(lambda: HOLDS)
+    return let
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ def test_a_refusal_names_what_is_enough_for_the_passes_after_the_refused_one() -
     named = re.search(r"the least that would do is (\w+): raise --memory", str(refused.value))
     assert named is not None
     assert parse_size(named[1]) == refused.value.least_bytes
-    fitted(merges(10), RunOptions(memory=refused.value.least_bytes + 8 * MIB, workers=2), passes_of(5, 90, 20))
+    fitted(merges(10), RunOptions(memory=refused.value.least_bytes, workers=2), passes_of(5, 90, 20))
 
 
 def test_a_refusal_of_the_pass_that_needs_most_is_told_as_it_is() -> None:
@@ -63,19 +78,20 @@ def test_a_refusal_of_the_pass_that_needs_most_is_told_as_it_is() -> None:
 
 def test_fewer_workers_are_taken_where_all_of_them_would_not_fit() -> None:
     free = 100
-    options = RunOptions(memory=resident_bytes() + (24 + free) * MIB, workers=4)
+    options = RunOptions(memory=HOLDS + (24 + free) * MIB, workers=4)
     assert fitted(merges(12), options, passes_of(10))[0].workers == 4
     limits, _ = fitted(merges(12), options, passes_of(70))
     assert limits.workers == 2
     assert limits.held == 24 * MIB
 
 
-def test_what_the_process_holds_is_read_once() -> None:
-    limits = reading_limits(merges(1), RunOptions())
-    more = bytearray(64 * MIB)
-    more[::4096] = b"1" * len(more[::4096])
-    assert limits.reserved_bytes < resident_bytes()
-    assert {own.begun for _, own in limits_before(merges(1, 2), limits)} == {limits.begun}
+def test_what_the_process_holds_is_read_once(held: Callable[[Callable[[], int]], None]) -> None:
+    readings = itertools.count(HOLDS, 64 * MIB)
+    held(lambda: next(readings))
+    limits = reading_limits(merges(1), RunOptions(memory=1 << 30, workers=2))
+    assert limits.reserved_bytes == limits.reserved_bytes == HOLDS + plan.SLACK_BYTES + 2 * MIB
+    assert {own.begun for _, own in limits_before(merges(1, 2), limits)} == {HOLDS}
+    assert next(readings) == HOLDS + 64 * MIB
 
 
 def test_a_pass_before_a_merge_reserves_what_reading_those_within_it_takes() -> None:

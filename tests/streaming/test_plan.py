@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,9 +96,12 @@ def test_nothing_is_read_before_a_refusal() -> None:
     assert not sink.written
 
 
-def test_a_full_disk_is_refused_before_anything_is_done(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"new/out: the output needs 1024.0 TiB and the disk has .* free"):
-        make_plan([], RunOptions(), target=tmp_path / "new" / "out", output_bytes=1 << 50)
+def test_a_full_disk_is_refused_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    little, target = shutil.disk_usage(tmp_path)._replace(free=1536 << 10), tmp_path / "new" / "out"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: little)
+    assert make_plan([], RunOptions(), target=target, output_bytes=1536 << 10).free_disk_bytes == 1536 << 10
+    with pytest.raises(OutputError, match=r"new/out: the output needs 2\.0 MiB and the disk has 1\.5 MiB free"):
+        make_plan([], RunOptions(), target=target, output_bytes=2 << 20)
     assert not list(tmp_path.iterdir())
 
 

@@ -24,6 +24,7 @@ Matrix = NDArray[np.float64]
 _NEXT = 1 - 1e-9
 _STEP = 0.97  # how much less error is asked of many groups when the last allocation did not do
 _NAMED = 3  # how many groups are named where an error cannot be reached
+_ROUNDING = 1e-9  # of the most that a group loses: less is lost to rounding alone, and such a group is not named
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Designer:
         lost = np.array([np.diag(residual) for residual in design.residuals()])
         worst = self.request.tasks.index(self._predicted(design).worst_task)
         lost = lost[:, worst] if self.request.worst_task else lost.sum(axis=1)
-        first, *others = (self.groups[g].name for g in np.argsort(-lost) if lost[g] > 0)
+        first, *others = (self.groups[g].name for g in np.argsort(-lost) if lost[g] > _ROUNDING * lost.max())
         named, more = others[: _NAMED - 1], len(others) - _NAMED + 1
         then = f", then in {', '.join(named)}" if named else ""
         return f", lost most in {first}{then}{f' and {more} more' if more > 0 else ''}"
