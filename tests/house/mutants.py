@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "pyproject.toml", "README.md")
 ENOUGH = 0.95
 SAMPLED = 120
+MOST_BYTES = 6 << 30
 KILLED, TIMED_OUT, LIVING = "killed", "timed out", "living"
 
 
@@ -106,16 +108,22 @@ class Copy:
             "HOME": home,
             "TMPDIR": home,
         }
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", *tests]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", *self._files(tests)]
         with subprocess.Popen(
             command, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=_limit_memory,  # noqa: PLW1509
         ) as process:  # fmt: skip
             try:
                 return process.wait(limit_s) == 0
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, 9)
+
+    def _files(self, tests: Sequence[str]) -> list[str]:
+        """Return test files in the order of the rooms' tests: files that are named, then the rest of their folders."""
+        paths = (self.root / test for test in tests)
+        files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
+        return [str(file) for file in dict.fromkeys(files)]
 
     def fate_of(self, mutant: Mutant, tests: Sequence[str], limit_s: float) -> str:
         """Put a mutant into the copy, run the tests, and take it out again."""
@@ -129,6 +137,11 @@ class Copy:
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _limit_memory() -> None:
+    """Let a mutant that takes memory without end fail before the machine does."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
 
 
 def chosen() -> list[tuple[Room, Mutant]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-OTHERS = {
+OTHERS: dict[str, tuple[str, ...]] = {
     "+": ("-",), "-": ("+",), "*": ("/",), "/": ("*",), "//": ("*",), "%": ("*",), "**": ("*",), "@": ("*",),
     "<<": (">>",), ">>": ("<<",), "|": ("&",), "&": ("|",), "^": ("&",),
     "+=": ("-=",), "-=": ("+=",), "*=": ("/=",), "/=": ("*=",), "//=": ("*=",), "%=": ("*=",), "|=": ("&=",),
@@ -22,7 +22,7 @@ OTHERS = {
     "in": ("not in",), "not in": ("in",), "is": ("is not",), "is not": ("is",),
     "and": ("or",), "or": ("and",), "True": ("False",), "False": ("True",),
 }  # fmt: skip
-OTHER_SIGNS = {"-": ("",), "not": ("",), "~": ("",), "+": ("-",)}
+OTHER_SIGNS: dict[str, tuple[str, ...]] = {"-": ("",), "not": ("",), "~": ("",), "+": ("-",)}
 LEFT_ALONE = {"annotation", "returns", "decorator_list"}
 
 Place = tuple[int, int]
