@@ -102,8 +102,8 @@ def _by_peft(pairs: Pairs) -> dict[str, Dense]:
 
 def _by_us(pairs: Pairs) -> dict[str, Dense]:
     from taskvec import TaskVector
-    from taskvec.linalg.decomposition.rank_rule import RankRule
-    from taskvec.linalg.low_rank import Extraction
+    from taskvec.adapters import Extraction
+    from taskvec.linalg.subspaces.rank_rule import RankRule
     from taskvec.testing.checkpoints import save_safetensors
 
     with tempfile.TemporaryDirectory() as name:

@@ -88,8 +88,8 @@ def draw(axes: Any, answer: Answer) -> None:
 
 
 def _finder(delta: Delta, exact_side: int) -> Callable[[], NDArray[np.float64]]:
-    from taskvec.linalg.decomposition.rank_rule import RankRule
-    from taskvec.linalg.decomposition.singular import singular_factors
+    from taskvec.linalg.subspaces.rank_rule import RankRule
+    from taskvec.linalg.subspaces.singular import singular_factors
     from taskvec.numerics.one_thread import one_thread_each
 
     def find() -> NDArray[np.float64]:

@@ -18,8 +18,8 @@ from benchmarks.recipe_cases import CASES, Case
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting, taskvec
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.editing.recipe.loading import load_recipe
 from taskvec.methods import METHODS
-from taskvec.recipes.loading import load_recipe
 
 TITLE = "How fast are mergekit's own recipes?"
 HEIGHT = 5.0

@@ -75,9 +75,9 @@ def draw(axes: Any, answer: Answer) -> None:
 
 def _recovered(noise: float, rank: int, seed: int) -> dict[str, tuple[float, float]]:
     """For each way, how much of the planted space was found, and how many directions beside it."""
-    from taskvec.linalg.decomposition.rank_rule import RankRule
-    from taskvec.linalg.decomposition.singular import singular_factors
-    from taskvec.linalg.decomposition.subspaces import SubspaceRule
+    from taskvec.linalg.subspaces.rank_rule import RankRule
+    from taskvec.linalg.subspaces.singular import singular_factors
+    from taskvec.linalg.subspaces.subspaces import SubspaceRule
 
     rng = np.random.default_rng(seed)
     planted = np.linalg.qr(rng.standard_normal((SHAPE[0], SHARED)))[0]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from taskvec.linalg.compress import compress
-from taskvec.linalg.decomposition.decompose import decompose
+from taskvec.bases.compress import compress
+from taskvec.components.decompose import decompose
+from taskvec.store.store import Store
 from taskvec.testing.checkpoints import save_folder
-from taskvec.vectors.store import Store
 
 FAMILIES = ("code", "law", "math", "chat")
 SHAPE = (24, 16)

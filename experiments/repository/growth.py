@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.repository.stocked import Stock
 from taskvec import Store, compress
-from taskvec.linalg.compress import error_curve
+from taskvec.bases.compress import error_curve
 from taskvec.types import DType
 
 SIZES = (5, 10, 20, 40, 60, 80)

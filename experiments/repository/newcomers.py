@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.repository.stocked import Stock
 from taskvec import compress
-from taskvec.linalg.collection import add_tasks
+from taskvec.bases.collection import add_tasks
 from taskvec.types import DType
 
 NUM_MEMBERS, NUM_NEW = 40, 20

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.vision.plan import Plan
 from taskvec import Store, compress, decompose
-from taskvec.composition.editing import Addition
+from taskvec.editing.edit import Addition
 from taskvec.evaluation import read_direction
 from taskvec.types import DType
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taskvec._version import __version__
+from taskvec.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.compress import compress
     from taskvec.checkpoints import open_checkpoint
+    from taskvec.components.decompose import decompose
+    from taskvec.components.decomposition import Decomposition
+    from taskvec.editing.edits import edit, merge
     from taskvec.errors import TaskvecError
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.compress import compress
-    from taskvec.linalg.decomposition.decompose import decompose
-    from taskvec.linalg.decomposition.decomposition import Decomposition
-    from taskvec.linalg.similarity import similarity
-    from taskvec.recipes.edits import edit, merge
     from taskvec.results import Result
+    from taskvec.store.similarity import similarity
+    from taskvec.store.store import Store
     from taskvec.streaming import RunOptions
     from taskvec.vectors.edited import Edited
     from taskvec.vectors.output import OutputOptions
-    from taskvec.vectors.store import Store
     from taskvec.vectors.task_vector import TaskVector
 
 __all__ = [
@@ -42,35 +42,23 @@ __all__ = [
     "similarity",
 ]
 
-_HOMES = {
-    "Basis": "taskvec.linalg.basis",
-    "Decomposition": "taskvec.linalg.decomposition.decomposition",
-    "Edited": "taskvec.vectors.edited",
-    "OutputOptions": "taskvec.vectors.output",
-    "Result": "taskvec.results",
-    "RunOptions": "taskvec.streaming",
-    "Store": "taskvec.vectors.store",
-    "TaskVector": "taskvec.vectors.task_vector",
-    "TaskvecError": "taskvec.errors",
-    "compress": "taskvec.linalg.compress",
-    "decompose": "taskvec.linalg.decomposition.decompose",
-    "edit": "taskvec.recipes.edits",
-    "merge": "taskvec.recipes.edits",
-    "open_checkpoint": "taskvec.checkpoints",
-    "similarity": "taskvec.linalg.similarity",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that ``import taskvec`` and ``taskvec --help`` cost nothing.
-
-    Raises:
-        AttributeError: If there is no such name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module 'taskvec' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Basis": "taskvec.bases.basis",
+        "Decomposition": "taskvec.components.decomposition",
+        "Edited": "taskvec.vectors.edited",
+        "OutputOptions": "taskvec.vectors.output",
+        "Result": "taskvec.results",
+        "RunOptions": "taskvec.streaming",
+        "Store": "taskvec.store.store",
+        "TaskVector": "taskvec.vectors.task_vector",
+        "TaskvecError": "taskvec.errors",
+        "compress": "taskvec.bases.compress",
+        "decompose": "taskvec.components.decompose",
+        "edit": "taskvec.editing.edits",
+        "merge": "taskvec.editing.edits",
+        "open_checkpoint": "taskvec.checkpoints",
+        "similarity": "taskvec.store.similarity",
+    },
+)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from example_results import hostile_result, result
 from example_stores import make_store, make_whole_store
 from taskvec.reports import report_page, store_page
-from taskvec.vectors.store import Store
+from taskvec.store.store import Store
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "pages need a browser: install Chromium (apt-get install chromium)"

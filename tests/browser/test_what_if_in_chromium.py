@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from browser_pages import Opened
 
-from taskvec.linalg.basis import Basis
-from taskvec.vectors.store import Store
+from taskvec.bases.basis import Basis
+from taskvec.store.store import Store
 
 Open = Callable[..., Opened]
 DIALLED = {"code_00": 0.7, "law_01": -1.25, "math_00": 0.05}

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_models import Command, Models
 
-from taskvec.vectors.store import Store
+from taskvec.store.store import Store
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -16,14 +16,14 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAVY = ("numpy", "numba", "pydantic", "torch", "rich", "blake3", "safetensors", "matplotlib", "ml_dtypes")
 COMPILING = ("numba.np.arraymath", "numba.np.npyimpl", "scipy.linalg")  # what is compiled already needs none of it
-OF_OTHERS = ("torch", "taskvec.cli.store", "taskvec.linalg.decomposition", "taskvec.linalg.low_rank")
-MERGES = ("taskvec.methods", "taskvec.composition.merge", "taskvec.numerics.trimming")
+OF_OTHERS = ("torch", "taskvec.cli.store", "taskvec.components", "taskvec.adapters")
+MERGES = ("taskvec.methods", "taskvec.merging.merge", "taskvec.numerics.trimming")
 UNASKED = {
-    ("edit", "s", "base + sum(math, code)", "-o", "OUT", "-q"): (*MERGES, "taskvec.linalg.basis", "rich"),
-    ("edit", "--base", "base", "--vector", "m=math", "base - m", "-o", "OUT", "-q"): (*MERGES, "taskvec.vectors.store"),
-    ("edit", "s", "base + ties(math, code)", "-o", "OUT", "-q"): ("taskvec.linalg.basis",),
-    ("similarity", "s", "--json"): (*MERGES, "taskvec.recipes", "taskvec.composition", "taskvec.reports"),
-    ("compress", "s", "--basis", "OUT", "--atoms", "2", "--json"): (*MERGES, "taskvec.recipes", "taskvec.reports"),
+    ("edit", "s", "base + sum(math, code)", "-o", "OUT", "-q"): (*MERGES, "taskvec.bases.basis", "rich"),
+    ("edit", "--base", "base", "--vector", "m=math", "base - m", "-o", "OUT", "-q"): (*MERGES, "taskvec.store.store"),
+    ("edit", "s", "base + ties(math, code)", "-o", "OUT", "-q"): ("taskvec.bases.basis",),
+    ("similarity", "s", "--json"): (*MERGES, "taskvec.editing", "taskvec.editing.scope", "taskvec.reports"),
+    ("compress", "s", "--basis", "OUT", "--atoms", "2", "--json"): (*MERGES, "taskvec.editing", "taskvec.reports"),
 }
 
 

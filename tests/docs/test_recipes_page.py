@@ -10,11 +10,11 @@ import pytest
 from benchmarks.tiny_llamas import save_llamas
 
 from taskvec import RunOptions, Store, decompose, merge
-from taskvec.recipes.loading import load_recipe
-from taskvec.recipes.mergekit.schema import MergekitRecipe
-from taskvec.recipes.merging import Merging
-from taskvec.recipes.schema import Output, Recipe, SearchedParameter, Step, Vector
-from taskvec.recipes.settings import Blocks, Case
+from taskvec.editing.recipe.loading import load_recipe
+from taskvec.editing.recipe.mergekit.schema import MergekitRecipe
+from taskvec.editing.recipe.schema import Output, Recipe, SearchedParameter, Step, Vector
+from taskvec.editing.recipe.settings import Blocks, Case
+from taskvec.editing.write import Merging
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from taskvec.linalg.decomposition.subspaces import METHODS
+from taskvec.linalg.subspaces.subspaces import METHODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "shared_unique.md"
 

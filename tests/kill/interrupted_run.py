@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from taskvec import Basis, OutputOptions, RunOptions, Store, compress, decompose, edit, merge, similarity
-from taskvec.linalg.collection import add_tasks
+from taskvec.bases.collection import add_tasks
 from taskvec.streaming import journal
 from taskvec.streaming.events import BytesDone, Event, Resumed
 from taskvec.types import DType

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taskvec.linalg.scaling_search import golden_section, grid_search
+from taskvec.linalg.search import golden_section, grid_search
 
 
 @pytest.mark.parametrize("peak", [0.3, 3.0, 0.004])

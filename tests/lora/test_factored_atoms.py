@@ -9,15 +9,15 @@ import pytest
 from adapter_sets import SHAPES, Arrays, factors, save_peft
 
 from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
+from taskvec.adapters import Targets
+from taskvec.bases.collection import add_tasks
+from taskvec.bases.compress import plan_compress
+from taskvec.bases.factored_atoms import FactoredAtoms
+from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import open_checkpoint
-from taskvec.composition.editing import Editing
-from taskvec.composition.lora_output import save_as_lora
-from taskvec.linalg.collection import add_tasks
-from taskvec.linalg.compress import plan_compress
-from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.factored_atoms import FactoredAtoms
-from taskvec.linalg.low_rank import Targets
-from taskvec.linalg.sharing import export_basis, import_basis
+from taskvec.editing.edit import Editing
+from taskvec.editing.lora_output import save_as_lora
+from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.streaming import AlignedTensor
 from taskvec.testing.checkpoints import save_folder
 from taskvec.vectors.forms import LowRank
@@ -69,7 +69,7 @@ def test_atoms_are_the_encoded_sums(wide: Store, method: str, group: str) -> Non
 
 def test_they_are_as_good_as_dense_atoms_and_smaller(wide: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     thin = compress(wide, "thin", num_atoms=3)
-    monkeypatch.setattr("taskvec.linalg.factored_atoms.atom_ranks", lambda *_: None)
+    monkeypatch.setattr("taskvec.bases.factored_atoms.atom_ranks", lambda *_: None)
     whole = compress(wide, "whole", num_atoms=3)
     assert not whole.document.is_factored
     assert thin.certificate.relative_error == pytest.approx(whole.certificate.relative_error, rel=1e-5)

@@ -13,11 +13,11 @@ from library_models import Convolutions, Save, gpt2, llama
 from safetensors.torch import load_file, save_file
 
 from taskvec import Store, TaskvecError, TaskVector
+from taskvec.adapters import Targets, extract_lora
 from taskvec.checkpoints import open_checkpoint
-from taskvec.composition.editing import Editing
-from taskvec.composition.lora_output import save_as_lora
-from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.low_rank import Targets, extract_lora
+from taskvec.editing.edit import Editing
+from taskvec.editing.lora_output import save_as_lora
+from taskvec.linalg.subspaces.rank_rule import RankRule
 
 State = dict[str, np.ndarray]
 

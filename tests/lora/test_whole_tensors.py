@@ -14,8 +14,8 @@ from library_models import llama
 from safetensors.torch import load_file, save_file
 
 from taskvec import RunOptions, TaskvecError
+from taskvec.adapters import Targets, extract_lora
 from taskvec.checkpoints import open_checkpoint
-from taskvec.linalg.low_rank import Targets, extract_lora
 from taskvec.streaming.memory import resident_bytes
 
 

@@ -12,19 +12,19 @@ import ml_dtypes
 import numpy as np
 
 from taskvec import Basis, Store, TaskVector, compress, decompose, similarity
-from taskvec.composition.editing import Editing
-from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit
-from taskvec.linalg.compress import plan_compress
-from taskvec.linalg.decomposition.attributing import attribute, plan_attribute
-from taskvec.linalg.decomposition.controls import Control
-from taskvec.linalg.decomposition.decompose import plan_decompose
-from taskvec.linalg.decomposition.rank_rule import RankRule
-from taskvec.linalg.decomposition.sides import Side
-from taskvec.linalg.decomposition.subspaces import METHODS as SUBSPACES
+from taskvec.adapters import Extraction
+from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refit
+from taskvec.bases.compress import plan_compress
+from taskvec.components.attributing import attribute, plan_attribute
+from taskvec.components.decompose import plan_decompose
+from taskvec.editing.edit import Editing
 from taskvec.linalg.encoders.registry import METHODS as ENCODERS
-from taskvec.linalg.low_rank import Extraction
-from taskvec.linalg.similarity import plan_similarity
+from taskvec.linalg.subspaces.controls import Control
+from taskvec.linalg.subspaces.rank_rule import RankRule
+from taskvec.linalg.subspaces.sides import Side
+from taskvec.linalg.subspaces.subspaces import METHODS as SUBSPACES
 from taskvec.methods import METHODS
+from taskvec.store.similarity import plan_similarity
 from taskvec.testing.checkpoints import save_folder, save_safetensors
 from taskvec.types import DType
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from taskvec import RunOptions, Store, compress, decompose, edit, similarity
-from taskvec.composition.editing import Editing
+from taskvec.bases.compress import plan_compress
+from taskvec.components.decompose import plan_decompose
+from taskvec.editing.edit import Editing
 from taskvec.errors import MemoryLimitError
-from taskvec.linalg.compress import plan_compress
-from taskvec.linalg.decomposition.decompose import plan_decompose
-from taskvec.linalg.similarity import plan_similarity
+from taskvec.store.similarity import plan_similarity
 from taskvec.streaming import Plan
 from taskvec.streaming.memory import resident_bytes
 from taskvec.vectors.output import OutputOptions

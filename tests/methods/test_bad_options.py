@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from taskvec import TaskVector
-from taskvec.composition.editing import Editing
-from taskvec.composition.merge import Merge
+from taskvec.editing.edit import Editing
 from taskvec.errors import CompositionError, ExpressionError
+from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, find_method
 from taskvec.testing.families import SavedFamily
 

@@ -9,8 +9,8 @@ import pytest
 
 import oracles
 from taskvec import Store, TaskVector, compress, decompose, edit
-from taskvec.composition.editing import Editing
-from taskvec.composition.merge import Merge
+from taskvec.editing.edit import Editing
+from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method
 from taskvec.methods.method import Combination
 from taskvec.testing.families import Family, SavedFamily

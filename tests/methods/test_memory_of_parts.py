@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from merge_cases import CASES, Case
 
-from taskvec.composition.reading import merging_bytes
+from taskvec.merging.reading import merging_bytes
 from taskvec.methods import METHODS
 from taskvec.methods.method import Formula
 from taskvec.methods.part import Grain, Part

@@ -13,7 +13,7 @@ from method_oracles import ORACLES, Dense
 
 import oracles
 from taskvec import RunOptions, TaskVector
-from taskvec.composition.merge import Merge
+from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS
 from taskvec.testing.families import Family, SavedFamily
 from taskvec.types import DType

@@ -13,12 +13,12 @@ import pytest
 
 from example_results import HOSTILE, hostile_result, result, table
 from example_stores import make_store, make_whole_store, rename_behind_its_back
+from taskvec.bases.basis import Basis
 from taskvec.errors import MissingExtraError, OutputError, ReportError
-from taskvec.linalg.basis import Basis
 from taskvec.reports import check_page, extra, report_page, store_page, write_page
 from taskvec.reports.page.render import MOST_BYTES
 from taskvec.results import Result, Table
-from taskvec.vectors.store import Store
+from taskvec.store.store import Store
 
 
 class Reader(HTMLParser):

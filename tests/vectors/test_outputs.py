@@ -12,7 +12,7 @@ from tampering import picture
 
 import oracles
 from taskvec import Store, TaskVector, edit, open_checkpoint
-from taskvec.composition.editing import Editing
+from taskvec.editing.edit import Editing
 from taskvec.errors import CheckpointError, MemoryLimitError, OutputError
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event, PassStarted

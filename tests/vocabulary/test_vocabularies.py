@@ -13,7 +13,7 @@ import tokenizers
 from taskvec import TaskvecError, TaskVector
 from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.vocabulary import AlignedVocabularies, align_vocabularies
-from taskvec.composition.editing import Editing
+from taskvec.editing.edit import Editing
 from taskvec.testing.checkpoints import Array, save_folder
 
 BASE = ["<unk>", "the", "cat", "sat"]

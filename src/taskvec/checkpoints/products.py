@@ -114,6 +114,10 @@ class Product:
         """Return rows of the left factor times the scale."""
         return self.left.rows(first, self.left.shape[0] if stop is None else stop) * np.float32(self.scale)
 
+    def whole_right(self) -> Values:
+        """Return the right factor."""
+        return self.right.whole()
+
     def warm_up(self) -> None:
         """Load the compiled code that multiplying out calls."""
         products.warm_up()

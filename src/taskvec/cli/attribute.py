@@ -34,8 +34,8 @@ def attribute_checkpoint(
     none has more).
     """
     from taskvec.cli.attribute_text import attribution_text
-    from taskvec.linalg.decomposition.attributing import Attribution, attribute, plan_attribute
-    from taskvec.vectors.store import Store
+    from taskvec.components.attributing import Attribution, attribute, plan_attribute
+    from taskvec.store.store import Store
 
     request = {**wanted.keywords(), "tasks": names or None}
     with Run(how) as run:

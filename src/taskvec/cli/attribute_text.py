@@ -8,7 +8,7 @@ from rich.table import Table
 
 from taskvec.cli.printable import printable
 from taskvec.cli.tables import table
-from taskvec.linalg.decomposition.attributing import Attribution
+from taskvec.components.attributing import Attribution
 
 
 def attribution_text(found: Attribution) -> Iterator[str | Table]:

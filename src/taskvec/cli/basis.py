@@ -13,9 +13,9 @@ from taskvec.cli.options import Reporting, Running, StoreArgument
 from taskvec.cli.screen import Run, show
 
 if TYPE_CHECKING:
-    from taskvec.linalg.basis import Basis
+    from taskvec.bases.basis import Basis
+    from taskvec.store.store import Store
     from taskvec.streaming.plan import Plan
-    from taskvec.vectors.store import Store
 
 BasisArgument = Annotated[
     str, typer.Argument(metavar="BASIS", help="The name of a basis in the store.", show_default=False)
@@ -36,9 +36,9 @@ def show_basis(store: StoreArgument, basis: BasisArgument, how: Reporting) -> No
 
     With --json: what compress prints.
     """
+    from taskvec.bases.basis import Basis
     from taskvec.cli.certificate_text import basis_text
-    from taskvec.linalg.basis import Basis
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     loaded = Basis.load(Store(store), basis)
     show(how, loaded.to_json(), lambda: [*basis_text(loaded), *(f"note: {note}" for note in loaded.notes)])
@@ -71,11 +71,11 @@ def add(
 
     With --json: what compress prints, and advice (or null).
     """
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refit_advice
+    from taskvec.bases.collection import refit as make_anew
     from taskvec.cli.certificate_text import basis_text
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.collection import add_tasks, plan_add_tasks, plan_refit, refit_advice
-    from taskvec.linalg.collection import refit as make_anew
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     _check_refit(refit_past, refit=refit)
     with Run(how) as run:
@@ -106,10 +106,10 @@ def remove(store: StoreArgument, basis: BasisArgument, task: TaskArgument, how: 
 
     With --json: what compress prints.
     """
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.collection import remove_task
     from taskvec.cli.certificate_text import basis_text
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.collection import remove_task
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     smaller = remove_task(Basis.load(Store(store), basis), task)
     show(how, smaller.to_json(), lambda: basis_text(smaller))
@@ -128,9 +128,9 @@ def export(
 
     With --json: out, files.
     """
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.sharing import export_basis
-    from taskvec.vectors.store import Store
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.sharing import export_basis
+    from taskvec.store.store import Store
 
     with Run(how) as run:
         opened = Store(store, run.options)
@@ -158,13 +158,13 @@ def import_(
 
     With --json: what compress prints.
     """
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.official.files import ATOMS
+    from taskvec.bases.official.importing import import_official, plan_official
+    from taskvec.bases.sharing import import_basis
     from taskvec.cli.certificate_text import basis_text
     from taskvec.cli.hashing_plan import plan_hashing
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.official import import_official, plan_official
-    from taskvec.linalg.official_files import ATOMS
-    from taskvec.linalg.sharing import import_basis
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     is_official = (folder / ATOMS).is_file()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from taskvec.linalg.basis import Basis
+from taskvec.bases.basis import Basis
 from taskvec.linalg.certificate import Certificate, in_words
 from taskvec.streaming.memory import format_size
 

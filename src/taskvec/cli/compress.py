@@ -21,7 +21,7 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.linalg.basis import Basis
+    from taskvec.bases.basis import Basis
 
 app = typer.Typer()
 
@@ -152,10 +152,10 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     name), sum_error, optimal_error, bytes, original_bytes, notes; with --group, groups (by name: num_stored,
     relative_error, task_errors).
     """
+    from taskvec.bases.basis import Basis
+    from taskvec.bases.compress import compress, plan_compress
     from taskvec.cli.certificate_text import basis_text
-    from taskvec.linalg.basis import Basis
-    from taskvec.linalg.compress import compress, plan_compress
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     keywords = wanted.keywords()
     if plot is not None:
@@ -191,7 +191,7 @@ def _fitted(basis: Basis, fit_on: int | list[str] | None) -> Sequence[str]:
 
 
 def _draw(basis: Basis, fitted: Sequence[str], plot: Path) -> None:
-    from taskvec.linalg.compress import error_curve
+    from taskvec.bases.compress import error_curve
     from taskvec.reports import coefficient_heatmap
     from taskvec.reports import error_curve as draw_error_curve
 

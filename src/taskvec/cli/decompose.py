@@ -13,7 +13,7 @@ from taskvec.cli.screen import Run
 from taskvec.cli.sharing_options import Sharing, groups_option
 
 if TYPE_CHECKING:
-    from taskvec.linalg.decomposition.decomposition import Decomposition
+    from taskvec.components.decomposition import Decomposition
 
 app = typer.Typer()
 
@@ -60,10 +60,10 @@ def decompose_vectors(
     bytes, notes.
     """
     from taskvec.cli.decompose_text import decomposition_text
-    from taskvec.linalg.decomposition.decompose import decompose, plan_decompose
-    from taskvec.linalg.decomposition.decomposition import Decomposition
+    from taskvec.components.decompose import decompose, plan_decompose
+    from taskvec.components.decomposition import Decomposition
     from taskvec.reports import check_figure, shared_heatmap
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     request = {**wanted.keywords(), "tasks": names or None}
     if plot is not None:

@@ -8,10 +8,10 @@ from rich.table import Table
 
 from taskvec.cli.printable import printable
 from taskvec.cli.tables import table
-from taskvec.linalg.decomposition.decomposition import Decomposition, energy_in, shared_rank
-from taskvec.linalg.decomposition.nested import ROOT
+from taskvec.components.decomposition import Decomposition, energy_in, shared_rank
+from taskvec.linalg.subspaces.nested import ROOT
+from taskvec.store.manifests import MatrixDocument
 from taskvec.streaming.memory import format_size
-from taskvec.vectors.manifests import MatrixDocument
 
 _SHOWN = 24
 

@@ -32,8 +32,8 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.recipes.loading import RecipeFile
-    from taskvec.recipes.merging import Merging
+    from taskvec.editing.recipe.loading import RecipeFile
+    from taskvec.editing.write import Merging
 
 app = typer.Typer()
 
@@ -121,8 +121,8 @@ def edit(
     --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora, and over a basis certificate.
     """
-    from taskvec.recipes.merging import Merging
-    from taskvec.recipes.overriding import overridden
+    from taskvec.editing.recipe.overriding import overridden
+    from taskvec.editing.write import Merging
     from taskvec.vectors.output import EditResult
 
     words = [word for word in (store, expression) if word is not None]
@@ -194,10 +194,10 @@ def _save_lora(
     *,
     with_rest: bool,
 ) -> None:
+    from taskvec.adapters import LoraResult, Targets
+    from taskvec.adapters.extraction import lora_rule
     from taskvec.cli.lora_text import lora_text
-    from taskvec.composition.lora_output import plan_as_lora, save_as_lora
-    from taskvec.linalg.low_rank import LoraResult, Targets
-    from taskvec.linalg.low_rank.extraction import lora_rule
+    from taskvec.editing.lora_output import plan_as_lora, save_as_lora
 
     targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
     rule = lora_rule(*rank)
@@ -225,7 +225,7 @@ def _request(
     """
     if atoms and basis is None:
         raise typer.BadParameter("--add-atoms goes with --basis NAME")
-    from taskvec.recipes.edits import checkpoint_recipe, store_recipe
+    from taskvec.editing.edits import checkpoint_recipe, store_recipe
 
     if base is None:
         if vectors:

@@ -48,9 +48,9 @@ def extract(
     With --json: out, files, truncation_error, relative_error (with what is left out), matrices (name, rank, error),
     left_out (name, norm), whole, num_params, bytes.
     """
+    from taskvec.adapters import Extraction, LoraResult, Targets
+    from taskvec.adapters.extraction import lora_rule
     from taskvec.cli.lora_text import lora_text
-    from taskvec.linalg.low_rank import Extraction, LoraResult, Targets
-    from taskvec.linalg.low_rank.extraction import lora_rule
     from taskvec.types import DType
     from taskvec.vectors.task_vector import TaskVector
 

@@ -10,7 +10,7 @@ from taskvec.cli.printable import printable
 from taskvec.streaming.memory import format_size
 
 if TYPE_CHECKING:
-    from taskvec.linalg.low_rank import LoraResult
+    from taskvec.adapters import LoraResult
 
 _SHOWN = 5
 

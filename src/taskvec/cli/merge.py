@@ -54,9 +54,9 @@ def merge(
     With --json: out, files, tensors (edited, copied), bytes; where rules were used, rules; over a basis, certificate
     (as taskvec edit).
     """
-    from taskvec.recipes.loading import load_recipe
-    from taskvec.recipes.merging import Merging
-    from taskvec.recipes.overriding import overridden
+    from taskvec.editing.recipe.loading import load_recipe
+    from taskvec.editing.recipe.overriding import overridden
+    from taskvec.editing.write import Merging
     from taskvec.vectors.output import EditResult
 
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")

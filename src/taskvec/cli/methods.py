@@ -33,7 +33,7 @@ def methods(how: Reporting) -> None:
     (name, summary, formula, paper, when, needs, takes, inputs, options by name with their defaults, parameters), and
     block_presets (name: blocks from the first to the last, others).
     """
-    from taskvec.composition.block_presets import PRESETS
+    from taskvec.editing.scope.block_presets import PRESETS
     from taskvec.linalg.encoders import METHODS as ENCODERS
     from taskvec.methods import METHODS
 

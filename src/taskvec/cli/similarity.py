@@ -11,7 +11,7 @@ from taskvec.cli.options import NamesArgument, PlotOption, Running, StoreArgumen
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.linalg.similarity import Similarity
+    from taskvec.store.similarity import Similarity
 
 app = typer.Typer()
 
@@ -31,8 +31,8 @@ def compare(
     With --json: names (T), gram (T × T), cosine (T × T), norms (T); with --per-group also groups, the same by tensor.
     """
     from taskvec.cli.similarity_text import similarity_text
-    from taskvec.linalg.similarity import Similarity, plan_similarity, similarity
-    from taskvec.vectors.store import Store
+    from taskvec.store.similarity import Similarity, plan_similarity, similarity
+    from taskvec.store.store import Store
 
     if plot is not None:
         from taskvec.reports import check_figure, cosine_heatmap

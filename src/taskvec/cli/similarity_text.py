@@ -9,7 +9,7 @@ from rich.table import Table
 
 from taskvec.cli.printable import printable
 from taskvec.cli.tables import table
-from taskvec.linalg.similarity import Similarity
+from taskvec.store.similarity import Similarity
 
 _WHOLE_TABLE = 16
 _SHOWN_PAIRS = 10

@@ -28,8 +28,8 @@ from taskvec.cli.screen import Run, show
 from taskvec.errors import StoreError
 
 if TYPE_CHECKING:
-    from taskvec.vectors.manifests import SourceDocument, VectorDocument
-    from taskvec.vectors.store import Store
+    from taskvec.store.manifests import SourceDocument, VectorDocument
+    from taskvec.store.store import Store
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def init(store: StoreArgument, base: BaseOption, how: Running) -> None:
     """
     from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.cli.store_text import init_text
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     with Run(how) as run:
         run.carry_out(
@@ -79,7 +79,7 @@ def add(
     With --json: vectors, one for each added, as in store list.
     """
     from taskvec.cli.store_text import vectors_table
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     refs, rules = named_refs(vectors), rules_option(allow)
     with Run(how) as run:
@@ -101,9 +101,9 @@ def list_vectors(store: StoreArgument, how: Reporting) -> None:
     With --json: base, vectors (name, norm, num_params, form, bytes, source), bases (name, method, num_atoms, tasks,
     relative_error, bytes).
     """
+    from taskvec.bases.basis import list_bases
     from taskvec.cli.store_text import list_text
-    from taskvec.linalg.basis import list_bases
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     opened = Store(store)
     rows = [_row(opened, opened.documents.vector(name)) for name in opened.names]
@@ -118,7 +118,7 @@ def show_vector(store: StoreArgument, name: NameArgument, how: Reporting) -> Non
     With --json: what store list says of it, and ref, fingerprint, num_tensors, files, rules.
     """
     from taskvec.cli.store_text import vector_text
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     opened = Store(store)
     document = opened.documents.vector(name)
@@ -142,7 +142,7 @@ def verify(store: StoreArgument, how: Running) -> None:
     With --json: ok, problems.
     """
     from taskvec.cli.hashing_plan import plan_hashing
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     with Run(how) as run:
         opened = Store(store, run.options)
@@ -164,7 +164,7 @@ def remove(store: StoreArgument, name: NameArgument, how: Reporting) -> None:
 
     With --json: removed, bases (that hold the task vector).
     """
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     opened = Store(store)
     bases: tuple[str, ...] = ()
@@ -189,7 +189,7 @@ def rename(
 
     With --json: renamed, to, bases (in which a task was renamed).
     """
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     opened = Store(store)
     bases: tuple[str, ...] = ()
@@ -210,9 +210,9 @@ def collect(store: StoreArgument, how: Reporting) -> None:
 
     With --json: removed (paths in the store), bytes.
     """
+    from taskvec.store.garbage import collect_garbage
+    from taskvec.store.store import Store
     from taskvec.streaming.memory import format_size
-    from taskvec.vectors.garbage import collect_garbage
-    from taskvec.vectors.store import Store
 
     garbage = collect_garbage(Store(store).documents)
     text = f"removed {len(garbage.paths)} of no use, {format_size(garbage.num_bytes)}"
@@ -235,7 +235,7 @@ def report(
     With --json: out, tasks, bytes.
     """
     from taskvec.reports import check_page, store_page, write_page
-    from taskvec.vectors.store import Store
+    from taskvec.store.store import Store
 
     check_page(out)
     names = names_option(tasks)

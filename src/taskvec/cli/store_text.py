@@ -10,8 +10,8 @@ from rich.table import Table
 
 from taskvec.cli.tables import table
 from taskvec.linalg.certificate import in_words
+from taskvec.store.store import Store
 from taskvec.streaming.memory import format_size
-from taskvec.vectors.store import Store
 
 Row = Mapping[str, Any]
 

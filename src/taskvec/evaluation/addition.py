@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from taskvec.evaluation.in_place import InPlace, moved_along
 from taskvec.evaluation.scaling import Grid, Search, choose_scaling
 from taskvec.evaluation.tasks import EvalTask, Metrics, Validation, primary_of, relative, tested
-from taskvec.linalg.scaling_search import ScalingChoice
+from taskvec.linalg.search import ScalingChoice
 from taskvec.results import Axis, Cell, Column, Curves, Mark, Series, Table, Unit
 
 

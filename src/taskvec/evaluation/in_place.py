@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from taskvec.checkpoints import Checkpoint
-    from taskvec.composition.editing import Addition
-    from taskvec.vectors.store import Store
+    from taskvec.editing.edit import Addition
+    from taskvec.store.store import Store
 
 Direction = TaskVector | Mapping[str, Any]
 """A task vector, or its values by tensor: numpy arrays or torch tensors of the module's shapes."""
@@ -150,7 +150,7 @@ def read_direction(
     Raises:
         EvaluationError: If the expression has a base, and is a model.
     """
-    from taskvec.composition.editing import Editing
+    from taskvec.editing.edit import Editing
 
     editing = Editing.of_store(store, expression, basis=basis, addition=addition)
     editing = replace(editing, options=_with_room(store.options, store.base.checkpoint))

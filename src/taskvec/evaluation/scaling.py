@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskvec.evaluation.tasks import Validation
-from taskvec.linalg.scaling_search import ScalingChoice, Score, golden_section, grid_search
+from taskvec.linalg.search import ScalingChoice, Score, golden_section, grid_search
 
 if TYPE_CHECKING:
     from torch.nn import Module

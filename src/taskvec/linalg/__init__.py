@@ -1,1 +1,1 @@
-"""Mathematics of T vectors in R^P, with P never in memory: Gram matrices, spectra, bases."""
+"""Mathematics of T vectors in R^P on their Gram matrix, and of one matrix at a time: numpy alone."""

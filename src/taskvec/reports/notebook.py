@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from taskvec.linalg.basis import Basis
-from taskvec.linalg.similarity import Similarity
+from taskvec.bases.basis import Basis
 from taskvec.reports import page
 from taskvec.reports.charts import cells_chart, cosine_map
 from taskvec.reports.likeness import tree
@@ -14,7 +13,8 @@ from taskvec.reports.page import Block, Figure, Numbers, Section, Words
 from taskvec.reports.result_page import result_section
 from taskvec.reports.store.atoms import bases_table, certificates
 from taskvec.results import Column, Result, Table
-from taskvec.vectors.store import Store
+from taskvec.store.similarity import Similarity
+from taskvec.store.store import Store
 
 _MOST_CELLS = 64
 

@@ -1,1 +1,1 @@
-"""What a task vector is: forms, alignment, expressions, the store."""
+"""What a task vector is: forms, alignment, edited models."""

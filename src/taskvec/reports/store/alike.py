@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.notes import duplicates
+from taskvec.bases.notes import duplicates
 from taskvec.reports.charts import cosine_map
 from taskvec.reports.likeness import NEAR, Pair, pairs
 from taskvec.reports.page import Block, Figure, Numbers, Section, Words

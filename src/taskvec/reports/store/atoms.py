@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.basis import Basis
+from taskvec.bases.basis import Basis
 from taskvec.linalg.certificate import known
 from taskvec.linalg.spectrum import Spectrum
 from taskvec.reports.charts import atoms_chart, cells_chart, lines_chart

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.basis import Basis
+from taskvec.bases.basis import Basis
 from taskvec.reports.charts import Chart
 from taskvec.reports.page import Section, WhatIf, Words
 from taskvec.reports.store.facts import StoreFacts

@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.linalg.basis import Basis
-from taskvec.linalg.decomposition.decomposition import Decomposition
+from taskvec.bases.basis import Basis
+from taskvec.components.decomposition import Decomposition
 from taskvec.reports.likeness import Tree, cosines, tree
-from taskvec.vectors.manifests import VectorDocument
-from taskvec.vectors.store import Store
-from taskvec.vectors.store_gram import StoreGram
+from taskvec.store.manifests import VectorDocument
+from taskvec.store.store import Store
+from taskvec.store.store_gram import StoreGram
 
 Matrix = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from taskvec.reports.store.dials import dials
 from taskvec.reports.store.facts import gather
 from taskvec.reports.store.places import places
 from taskvec.reports.store.shared import shared
-from taskvec.vectors.store import Store
+from taskvec.store.store import Store
 
 
 def store_page(store: Store, names: Sequence[str] | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from taskvec.linalg.decomposition.decomposition import by_numbers
+from taskvec.components.decomposition import by_numbers
 from taskvec.linalg.groups import Grouping
 from taskvec.reports.charts import cells_chart
 from taskvec.reports.page import Block, Figure, Section, Words

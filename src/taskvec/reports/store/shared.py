@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from taskvec.linalg.decomposition.decomposition import Decomposition
-from taskvec.linalg.decomposition.nested import ROOT
+from taskvec.components.decomposition import Decomposition
 from taskvec.linalg.groups import Grouping
+from taskvec.linalg.subspaces.nested import ROOT
 from taskvec.reports.charts import angles_chart, cells_chart
 from taskvec.reports.page import Block, Figure, Numbers, Section, Words
 from taskvec.reports.store.facts import StoreFacts

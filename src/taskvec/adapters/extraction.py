@@ -1,0 +1,220 @@
+"""From a task vector to an adapter: every matrix at the rank that was asked for, the rest accounted for.
+
+Where all that makes up a matrix is low-rank already, its factors are put side by side and recompressed; a dense change
+is read whole, one matrix a worker, and cut to its leading singular directions. What is finished is kept beside the
+output until all is, so that an interrupted run goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from taskvec._version import __version__
+from taskvec.adapters.adapter_output import finished, is_done, join, write_matrix
+from taskvec.adapters.cost import plan_extraction, read_bytes
+from taskvec.adapters.deltas import truncated_delta
+from taskvec.adapters.peft_folder import PeftLayout
+from taskvec.adapters.result import LoraMatrix, LoraResult
+from taskvec.adapters.targets import Targets, has_transposed_layers, left_out
+from taskvec.adapters.whole_tensors import WholeTensors, check_memory, whole_tensors
+from taskvec.checkpoints import StagedOutput
+from taskvec.errors import DecompositionError
+from taskvec.linalg.subspaces.rank_rule import RankRule
+from taskvec.numerics import rounding
+from taskvec.numerics.one_thread import one_thread_each
+from taskvec.streaming import AlignedTensor, Plan, PlannedPass, RunOptions, make_plan
+from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
+from taskvec.streaming.executors import EXECUTORS
+from taskvec.types import DType, TensorInfo
+from taskvec.vectors.alignment import align
+from taskvec.vectors.forms import Form
+from taskvec.vectors.inner_products import MissingProducts
+from taskvec.vectors.task_vector import Ref, TaskVector, products_of
+
+Numbered = tuple[int, AlignedTensor]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A task vector on its way to become an adapter.
+
+    Attributes:
+        vector: The task vector.
+        rule: How many directions of each matrix are kept.
+        targets: Which tensors.
+        dtype: The dtype of the factors.
+        options: The limits.
+        record: What to write into the adapter's metadata beside our own facts.
+        with_rest: Whether what no factors hold is written whole.
+    """
+
+    vector: TaskVector
+    rule: RankRule
+    targets: Targets = field(default_factory=Targets)
+    dtype: DType = DType.F32
+    options: RunOptions = field(default_factory=RunOptions)
+    record: dict[str, Any] = field(default_factory=dict)
+    with_rest: bool = False
+
+    def plan(self, out: Ref) -> Plan:
+        """Return what writing would cost, without reading a weight."""
+        if self.with_rest:
+            self.vector.apply_to().warm_up()
+            rounding.warm_up("widen")
+        planned = self._planned
+        if self.with_rest:
+            check_memory(self.vector.base.checkpoint, self._infos, self.options)
+        passes = (planned, *self._rest.plan(self.options))
+        return make_plan(passes, self.options, target=Path(out), output_bytes=planned.written_bytes)
+
+    def save(self, out: Ref) -> LoraResult:
+        """Compute and write; the folder appears whole or not at all.
+
+        Args:
+            out: The folder to make.
+
+        Returns:
+            What was written, and what it lost.
+        """
+        self.plan(out)
+        base = self.vector.base.checkpoint
+        with StagedOutput(Path(out), resume_key=self._key) as staged:
+            matrices = self._matrices(staged.directory)
+            changed = self._left_out()
+            factored = [matrix.name for matrix in matrices if matrix.rank]
+            whole = whole_tensors(base, changed, factored) if self.with_rest else WholeTensors()
+            joined = join(
+                staged.directory, base.ref, self._layout, matrices, self.dtype,
+                json.dumps(self._record, ensure_ascii=False),
+                whole=whole, edited=self.vector.apply_to(), options=self.options,
+            )  # fmt: skip
+            staged.publish()
+        left = {name: energy for name, energy in changed.items() if name not in whole.names}
+        return LoraResult(
+            staged.target, joined.files, matrices, left, joined.num_params, joined.num_bytes, tuple(whole.names)
+        )
+
+    @cached_property
+    def _infos(self) -> list[TensorInfo]:
+        return self.targets.of(self.vector.base.checkpoint)
+
+    @cached_property
+    def _forms(self) -> tuple[Form, ...]:
+        return tuple(form for form, coefficient in self.vector.terms.items() if coefficient)
+
+    @cached_property
+    def _aligned(self) -> dict[str, AlignedTensor]:
+        aligned = align(self.vector.base.checkpoint, self._forms, self.vector.allow).combinable
+        return {tensor.name: tensor for tensor in aligned}
+
+    @cached_property
+    def _tensors(self) -> list[AlignedTensor]:
+        return [self._aligned[info.name] for info in self._infos if info.name in self._aligned]
+
+    @cached_property
+    def _planned(self) -> PlannedPass:
+        label = f"cut {len(self._tensors)} matrices to {self.rule}"
+        return plan_extraction(label, self._tensors, self._forms, self.rule, self.options)
+
+    @property
+    def _layout(self) -> PeftLayout:
+        return PeftLayout(has_transposed_layers(self.vector.base.checkpoint.tensors))
+
+    @property
+    def _rest(self) -> MissingProducts:
+        names = left_out(self.vector.base.checkpoint, self._infos)
+        return MissingProducts([self._aligned[name] for name in names], self._forms, len(self._forms))
+
+    def _left_out(self) -> dict[str, float]:
+        energies = products_of([self.vector], self._rest, self.options)
+        return {name: float(energy[0, 0]) for name, energy in energies.items() if energy[0, 0] > 0}
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return {"version": __version__, "kind": "lora", "rule": str(self.rule), **self.record}
+
+    @property
+    def _key(self) -> str:
+        terms = [(form.identity, repr(weight)) for form, weight in self.vector.terms.items()]
+        said = [self.vector.base.identity, terms, repr(self.targets), self.dtype, self._record, self.options.device]
+        said += ["with the rest"] if self.with_rest else []
+        return blake3(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+    def _matrices(self, folder: Path) -> tuple[LoraMatrix, ...]:
+        planned, listener, started = self._planned, self.options.listener, time.perf_counter()
+        items = list(enumerate(self._tensors))
+        waiting = [item for item in items if not is_done(folder, item[0])]
+        listener(PassStarted(planned.label, sum(read_bytes(tensor, self._forms) for _, tensor in waiting)))
+
+        def work(item: Numbered) -> int:
+            index, tensor = item
+            found = truncated_delta(tensor, self._forms, self.vector.terms, self.rule, self.options.device)
+            write_matrix(folder, index, self._layout, tensor.located[0].info, found)
+            return read_bytes(tensor, self._forms)
+
+        with one_thread_each():
+            for size in EXECUTORS[self.options.executor].run(work, waiting, planned.workers):
+                listener(BytesDone(planned.label, size))
+        listener(PassFinished(planned.label, time.perf_counter() - started))
+        return tuple(finished(folder, index) for index, _ in items)
+
+
+def extract_lora(
+    base: Ref,
+    finetuned: Ref,
+    out: Ref,
+    *,
+    rank: int | None = None,
+    max_error: float | None = None,
+    targets: Targets | None = None,
+    dtype: DType = DType.F32,
+    options: RunOptions | None = None,
+    with_rest: bool = False,
+) -> LoraResult:
+    """Write the difference of two models as a LoRA adapter that PEFT loads.
+
+    Args:
+        base: The base model.
+        finetuned: The fine-tuned model.
+        out: The folder to make.
+        rank: Keep this many directions of each matrix; or
+        max_error: as few as keep each matrix's relative error at most this.
+        targets: Which tensors; all weights of layers, and no embeddings, if not given.
+        dtype: The dtype of the factors.
+        options: The limits.
+        with_rest: Write whole what no factors hold: biases, and modules such as norms.
+
+    Returns:
+        What was written, and what it lost.
+    """
+    vector = TaskVector(base, finetuned)
+    rule = lora_rule(rank, max_error)
+    limits = options or RunOptions()
+    return Extraction(vector, rule, targets or Targets(), dtype, limits, with_rest=with_rest).save(out)
+
+
+def lora_rule(rank: int | None, max_error: float | None) -> RankRule:
+    """Return the rule that a rank or an allowed relative error E stands for: a share of 1 − E² of the energy.
+
+    Args:
+        rank: The rank; or
+        max_error: the error.
+
+    Returns:
+        The rule.
+
+    Raises:
+        DecompositionError: If not exactly one is given, or it is out of range.
+    """
+    if (rank is None) == (max_error is None):
+        raise DecompositionError("an adapter needs a rank: give --rank R or --max-error E, one of them")
+    if max_error is not None and not 1e-7 <= max_error < 1:
+        raise DecompositionError(f"an error of {max_error:g} is out of range: use between 1e-7 and 1, such as 0.1")
+    return RankRule(rank=rank) if max_error is None else RankRule(energy=1 - max_error**2)

@@ -1,0 +1,1 @@
+"""Recipes as values: ours and mergekit's, read from YAML and checked."""

@@ -1,0 +1,1 @@
+"""What expressions may name: vectors, blocks of a model, functions, merges."""

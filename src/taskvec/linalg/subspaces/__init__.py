@@ -1,0 +1,1 @@
+"""Subspaces of one matrix and of several: singular directions, what they share, and what is left."""

@@ -1,1 +1,0 @@
-"""What to do, said once: recipes as values, written in YAML, ours and mergekit's."""
