@@ -87,12 +87,13 @@ class Copy:
         (root / "home").mkdir()
         return cls(root)
 
-    def passes(self, tests: Sequence[str], limit_s: float | None = None) -> bool:
+    def passes(self, tests: Sequence[str], limit_s: float | None = None, first: str = "") -> bool:
         """Run tests up to the first that fails.
 
         Args:
             tests: Folders or files.
             limit_s: Seconds after which they are stopped.
+            first: A word; files with it in their names are run before the others.
 
         Returns:
             Whether all passed.
@@ -107,8 +108,9 @@ class Copy:
             "PYTHONDONTWRITEBYTECODE": "1",  # what is written within a second would be taken for the file's own
             "HOME": home,
             "TMPDIR": home,
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),  # a worker is a core
         }
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", *self._files(tests)]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", *self._files(tests, first)]
         with subprocess.Popen(
             command, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, preexec_fn=_limit_memory,  # noqa: PLW1509
@@ -119,11 +121,11 @@ class Copy:
                 if process.poll() is None:
                     os.killpg(process.pid, 9)
 
-    def _files(self, tests: Sequence[str]) -> list[str]:
-        """Return test files in the order of the rooms' tests: files that are named, then the rest of their folders."""
+    def _files(self, tests: Sequence[str], first: str) -> list[str]:
+        """Return test files: first those of a name, then those of the room in its order, then the rest of folders."""
         paths = (self.root / test for test in tests)
         files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
-        return [str(file) for file in dict.fromkeys(files)]
+        return [str(file) for file in sorted(dict.fromkeys(files), key=lambda file: first not in file.stem)]
 
     def fate_of(self, mutant: Mutant, tests: Sequence[str], limit_s: float) -> str:
         """Put a mutant into the copy, run the tests, and take it out again."""
@@ -131,7 +133,7 @@ class Copy:
         source, times = path.read_text(encoding="utf-8"), path.stat()
         path.write_text(mutant.applied(source), encoding="utf-8")
         try:
-            return LIVING if self.passes(tests, limit_s) else KILLED
+            return LIVING if self.passes(tests, limit_s, mutant.path.stem) else KILLED
         except subprocess.TimeoutExpired:
             return TIMED_OUT
         finally:
