@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ PLACES = np.arange(35) // 7
 @pytest.mark.parametrize("cuts", [(0, 35), (0, 3, 7, 20, 35)])
 def test_maxima_are_those_of_rows_however_they_arrive(cuts: tuple[int, ...]) -> None:
     maxima = np.array([0, 0, 100, 0, 0], np.float32)
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         raise_maxima(VALUES.reshape(-1)[start:stop], start, 7, maxima)
     wanted = np.abs(VALUES).max(axis=1)
     wanted[2] = 100

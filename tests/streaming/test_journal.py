@@ -157,6 +157,11 @@ def test_a_failure_is_said_at_the_end_unless_something_else_failed(tmp_path: Pat
         work(1)
 
 
+def test_what_would_run_code_when_it_is_read_is_not_noted(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal", "k") as journal, pytest.raises(ValueError, match="allow_pickle"):
+        journal.record(1, [(np.array([object()]),)])
+
+
 def test_where_no_file_can_be_the_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"journal: cannot be written: No such file"):
         Journal(tmp_path / "absent" / "journal", "k")

@@ -43,6 +43,12 @@ def test_a_gibibyte_is_allowed_or_half_a_one_more_than_is_held(
     assert RunOptions(begun=5, held=7).reserved_bytes == 5 + 7 + SLACK
 
 
+@pytest.mark.parametrize(("cores", "workers"), [(7, 7), (None, 1)])
+def test_a_worker_a_core(cores: int | None, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan.os, "cpu_count", lambda: cores)
+    assert RunOptions().workers == workers
+
+
 def test_what_is_projected_is_what_everything_takes() -> None:
     reserved = (100 + 11 + 7) * MIB + SLACK + TENSOR
     one = planned(workers=1, max_chunk=4 * TILE)
