@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import threading
 import zlib
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from taskvec.errors import OutputError
-from taskvec.streaming.journal import Journal
+from taskvec.streaming.journal import Journal, _decode
 
 PARTS = [(np.arange(3.0), np.eye(2, dtype=np.int64)), (), (np.array(7, np.float32),)]
 
@@ -160,6 +161,21 @@ def test_a_failure_is_said_at_the_end_unless_something_else_failed(tmp_path: Pat
 def test_what_would_run_code_when_it_is_read_is_not_noted(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal", "k") as journal, pytest.raises(ValueError, match="allow_pickle"):
         journal.record(1, [(np.array([object()]),)])
+
+
+def test_what_would_run_code_is_not_read() -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.array([object()]), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        _decode(b"\1" + buffer.getvalue())
+
+
+def test_a_process_that_is_interrupted_twice_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal", "k") as journal:
+        journal.start(lambda: None)
+        (flusher,) = (thread for thread in threading.enumerate() if thread.name == "taskvec-journal")
+        assert flusher.daemon
+    assert not flusher.is_alive()
 
 
 def test_where_no_file_can_be_the_run_is_refused(tmp_path: Path) -> None:

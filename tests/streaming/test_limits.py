@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from passes import CopyAndCount, HeldCheckpoint, aligned
 
-from taskvec.errors import MemoryLimitError
+from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import PlannedPass, RunOptions, plan, plan_pass
 from taskvec.streaming.units import BLOCK
@@ -97,6 +100,23 @@ def test_what_was_read_is_let_go_where_half_of_what_is_free_would_not_hold_it(
     monkeypatch.setattr(plan, "available_bytes", lambda: available)
     assert planned(num_params=4).read_bytes == 64
     assert planned(num_params=4).forgets is forgets
+
+
+def test_what_is_written_is_what_all_outputs_take() -> None:
+    assert planned(num_params=5, outputs=3).written_bytes == 3 * 5 * 4
+
+
+@pytest.mark.parametrize(("free", "is_enough"), [(99, False), (100, True), (101, True)])
+def test_a_disk_that_is_full_afterwards_is_large_enough(
+    free: int, is_enough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    if is_enough:
+        made = plan.make_plan([], RunOptions(), target=tmp_path / "a" / "b", output_bytes=100)
+        assert (made.output_bytes, made.free_disk_bytes) == (100, free)
+        return
+    with pytest.raises(OutputError, match="the output needs 100 B and the disk has 99 B free"):
+        plan.make_plan([], RunOptions(), target=tmp_path / "a" / "b", output_bytes=100)
 
 
 def test_nothing_to_read_takes_one_tile() -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import resource
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from taskvec.streaming.memory import format_size, parse_size, resident_bytes
+from taskvec.streaming import memory
+from taskvec.streaming.memory import available_bytes, format_size, parse_size, resident_bytes
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,32 @@ def test_what_is_allocated_is_counted() -> None:
     held = np.ones(64 << 20, np.uint8)
     assert 60 << 20 < resident_bytes() - before < 80 << 20
     assert held.all()
+
+
+class Nowhere:
+    """A path on a system without /proc."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_where_the_system_says_only_the_peak_it_is_taken(
+    platform: str, unit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "Path", Nowhere)
+    monkeypatch.setattr(memory.sys, "platform", platform)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=5000))
+    assert resident_bytes() == 5000 * unit
+    assert available_bytes() is None
+
+
+def test_what_is_available_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "MemTotal:       100 kB\nMemAvailable:   1234 kB\n"
+    monkeypatch.setattr(memory.Path, "read_text", lambda *_, **__: said)
+    assert available_bytes() == 1234 * 1024
+    monkeypatch.setattr(memory.Path, "read_text", lambda *_, **__: "MemTotal: 100 kB")
+    assert available_bytes() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from passes import CopyAndCount, HeldCheckpoint, HeldSink, aligned
 
-from taskvec.streaming import Arrays, Chunk, Job, RunOptions, run
+from taskvec.streaming import Arrays, Chunk, Job, RunOptions, plan, run
 from taskvec.streaming.events import BytesDone, Event, PassStarted, Resumed
 from taskvec.streaming.job import AlignedTensor, Notes
 from taskvec.streaming.journal import Journal
@@ -120,7 +121,69 @@ def test_a_unit_with_one_tensor_that_is_noted_and_one_that_is_not_adds_up_the_ot
     assert count(events, Resumed) == [0]
 
 
-@pytest.mark.parametrize(("kernel", "sinks", "keeps"), [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True)])
+class SumsElsewhere(Sums):
+    notes: ClassVar[Notes] = Notes.NOTHING
+
+
+class SumsOfSome(SumsOfTensors):
+    """Reduces nothing of the small tensor, which shares a unit with the end of the long one."""
+
+    def begin(self, tensor: AlignedTensor) -> np.ndarray | None:
+        return None if tensor.name == "small" else np.zeros(1, np.int64)
+
+    def process(self, chunk: Chunk, state: np.ndarray | None) -> None:
+        if state is not None:
+            super().process(chunk, state)
+
+
+def test_a_tensor_of_which_nothing_is_reduced_is_not_noted(tmp_path: Path) -> None:
+    found, _, _ = run_some(SumsOfSome(), 99, tmp_path / "journal")
+    assert found == {name: -int(array.sum(dtype=np.int64)) for name, array in ARRAYS.items() if name != "small"}
+    with Journal(tmp_path / "journal", "k") as journal:
+        assert set(journal.done) == {0, 2, 3}
+
+
+def test_what_is_not_written_is_not_skipped(tmp_path: Path) -> None:
+    def work(sink: Sink, units: int) -> None:
+        checkpoint = HeldCheckpoint(ARRAYS)
+        tensors = [aligned(checkpoint, name, sources=1, is_written=name != "small") for name in ARRAYS]
+        done = []
+
+        def listen(event: Event) -> None:
+            done.append(isinstance(event, BytesDone))
+            if sum(done) > units:
+                raise Interrupted
+
+        with suppress(Interrupted), Journal(tmp_path / "journal", "k") as journal:
+            run(Job("sum", tensors, Sums(), (sink,)), RunOptions(listener=listen, workers=1), journal)
+
+    work(Sink(), 3)
+    sink = Sink()
+    work(sink, 99)
+    assert sink.skipped == [("long", BLOCK), ("long", BLOCK), ("long", 5)]
+    assert set(sink.written) == {"full", "last"}
+
+
+@pytest.mark.parametrize(("available", "forgets"), [(1, True), (1 << 40, False)])
+def test_pages_that_will_not_fit_are_let_go_piece_by_piece(
+    available: int, forgets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(HeldCheckpoint):
+        def forget(self, name: str, start: int, count: int) -> None:
+            forgotten.append((name, start, count))
+
+    forgotten: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(plan, "available_bytes", lambda: available)
+    checkpoint = Forgetful(ARRAYS)
+    run(Job("sum", [aligned(checkpoint, name, sources=1) for name in ("long", "last")], Sums()), RunOptions())
+    pieces = [("last", 0, 3), ("long", 0, BLOCK), ("long", BLOCK, BLOCK), ("long", 2 * BLOCK, 5)]
+    assert sorted(forgotten) == (sorted(2 * pieces) if forgets else [])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sinks", "keeps"),
+    [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True), (SumsElsewhere, 0, False)],
+)
 def test_a_pass_that_writes_nothing_notes_where_the_options_say(
     kernel: type[Sums], sinks: int, keeps: bool, tmp_path: Path
 ) -> None:
