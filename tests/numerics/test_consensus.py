@@ -89,12 +89,20 @@ def test_all_at_once_is_one_after_another(normalize: bool, begin: int) -> None:
     assert left.tolist() == [0, 0, 0, 2]
 
 
-def kept(key: tuple[int, int], index: int, chance: float) -> bool:
-    """SplitMix64's finish of a counter, twice keyed, with Python's integers."""
+def test_one_number_that_is_not_finite_is_seen_at_once() -> None:
+    least, left, weights = np.zeros(4, np.float32), np.zeros(4, np.int64), np.ones(4, np.float32)
+    for row in range(4):
+        huge = MIXING.copy()
+        huge[row, 4] = np.inf
+        assert not elect_above(*INPUTS, 0, huge, least, left, weights, False, np.empty(COUNT, np.float32))
+
+
+def uniform(key: tuple[int, int], index: int) -> int:
+    """SplitMix64's finish of a counter, twice keyed, with Python's integers: 53 bits."""
     z = (index * 0x9E3779B97F4A7C15 + key[0]) & WORD
     z = (((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD) ^ key[1]
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
-    return ((z ^ (z >> 31)) >> 11) < chance * 2**53
+    return (z ^ (z >> 31)) >> 11
 
 
 @DTYPES
@@ -105,7 +113,18 @@ def test_what_is_dropped_depends_on_key_and_index_alone(dtype: type) -> None:
         out = np.full_like(row, 7)
         drop(row, np.array(key, np.uint64), first, given, out)
         wanted = [
-            value if kept(key, first + i, chance) else 0
+            value if uniform(key, first + i) < chance * 2**53 else 0
             for i, (value, chance) in enumerate(zip(row, np.broadcast_to(given, 200), strict=True))
         ]
         np.testing.assert_array_equal(out, wanted)
+
+
+def test_a_number_of_exactly_the_chance_is_dropped() -> None:
+    key = (5, 6)
+    chances = np.array([(uniform(key, i) + more) / 2**53 for i in range(20) for more in (0, 1)])
+    out = np.empty(20)
+    for more in (0, 1):
+        drop(np.ones(20), np.array(key, np.uint64), 0, chances[more::2], out)
+        assert out.tolist() == [more] * 20
+        drop(np.ones(1), np.array(key, np.uint64), 0, chances[more : more + 1], out[:1])
+        assert out[0] == more
