@@ -227,3 +227,8 @@ def test_one_and_zero_are_flags_and_whole_floats_are_counts() -> None:
     assert METHODS["awd"].settings("a", {"iterations": 5.0}).at("").iterations == 5
     assert METHODS["cclip"].settings("a", {"rho": None}).at("").rho is None
     assert METHODS["cclip"].settings("a", {"rho": 2}).at("").rho == 2
+
+
+def test_a_trimmed_mean_is_the_mean_of_what_is_left() -> None:
+    assert merged("trimmed_mean", [1.0], [100.0], [2.0], [-50.0], [6.0]) == [3.0]
+    assert merged("trimmed_mean", [1.0], [100.0], [2.0], [-51.0], fraction=0.24) == [13.0]

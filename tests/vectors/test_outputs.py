@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from tampering import picture
 
 import oracles
+from tampering import picture
 from taskvec import Store, TaskVector, edit, open_checkpoint
 from taskvec.editing.edit import Editing
 from taskvec.errors import CheckpointError, MemoryLimitError, OutputError
