@@ -18,11 +18,12 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from mutations import Mutant, mutants_of
 
@@ -33,23 +34,28 @@ SAMPLED = 120
 MOST_BYTES = 6 << 30
 KILLED, TIMED_OUT, LIVING = "killed", "timed out", "living"
 
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
 
 @dataclass(frozen=True)
 class Room:
     """Source files and the tests that answer for them.
 
     Attributes:
-        name: The pattern that finds its files below ``src/taskvec``.
-        tests: Test folders or files.
+        name: What it is called.
+        patterns: What finds its files below ``src/taskvec``.
+        tests: Test folders or files, from the repository's root.
     """
 
     name: str
+    patterns: tuple[str, ...]
     tests: tuple[str, ...]
 
     def files(self) -> list[Path]:
         """Its source files, from the repository's root."""
         package = ROOT / "src" / "taskvec"
-        return sorted(file.relative_to(ROOT) for file in package.glob(self.name))
+        return sorted(file.relative_to(ROOT) for pattern in self.patterns for file in package.glob(pattern))
 
     def mutants(self) -> list[Mutant]:
         """Every wrong that its files can be given, without those that are equal in meaning."""
@@ -60,7 +66,10 @@ class Room:
 def rooms() -> list[Room]:
     """Read the rooms, in the order in which they are run."""
     found = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text(encoding="utf-8"))["rooms"]
-    return [Room(name, tuple(tests)) for name, tests in found.items()]
+    return [
+        Room(name, tuple(room["files"]), tuple(f"tests/{test}" for test in room["tests"]))
+        for name, room in found.items()
+    ]
 
 
 def equal_mutants() -> Mapping[tuple[str, str, str], str]:
@@ -157,39 +166,51 @@ def chosen() -> list[tuple[Room, Mutant]]:
     return [found[place] for place in sorted(places)]
 
 
-def limits(first: Copy, wanted: Iterable[Room]) -> dict[Room, float]:
-    """Run each room's tests once on what is right, which has to pass, and return after what time a mutant hangs."""
-    found = {}
-    for room in wanted:
-        begun = time.monotonic()
-        if not first.passes(room.tests):
-            sys.exit(f"{room.name}: {' '.join(room.tests)} fail without any mutant: mend them first")
-        taken = time.monotonic() - begun
-        print(f"{room.name}: its tests take {taken:.0f} s", flush=True)
-        found[room] = 30 + 5 * taken
-    return found
+class Copies:
+    """Copies of the repository, one a worker, each lent to one thread at a time."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self._waiting: SimpleQueue[Copy] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(workers)
+        for number in range(workers):
+            self._waiting.put(Copy.of(ROOT, folder / str(number)))
+
+    def map(self, work: Callable[[Copy, Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
+        """Return ``work(copy, item)`` of every item, in order."""
+
+        def lent(item: Item) -> Outcome:
+            copy = self._waiting.get()
+            try:
+                return work(copy, item)
+            finally:
+                self._waiting.put(copy)
+
+        return list(self._pool.map(lent, items))
+
+
+def limit_of(copy: Copy, room: Room) -> float:
+    """Run a room's tests on what is right, which have to pass; returns after how many seconds a mutant hangs."""
+    begun = time.monotonic()
+    if not copy.passes(room.tests):
+        raise SystemExit(f"{room.name}: {' '.join(room.tests)} fail without any mutant: mend them first")
+    taken = time.monotonic() - begun
+    print(f"{room.name}: its tests take {taken:.0f} s", flush=True)
+    return 30 + 5 * taken
 
 
 def run(work: Sequence[tuple[Room, Mutant]], folder: Path, workers: int) -> list[str]:
     """Return the fate of every mutant."""
-    first = Copy.of(ROOT, folder / "0")
-    limit = limits(first, dict.fromkeys(room for room, _ in work))
-    copies: SimpleQueue[Copy] = SimpleQueue()
-    for copy in [first, *(Copy.of(first.root, folder / str(i)) for i in range(1, workers))]:
-        copies.put(copy)
+    copies = Copies(folder, workers)
+    wanted = list(dict.fromkeys(room for room, _ in work))
+    limits = dict(zip(wanted, copies.map(limit_of, wanted), strict=True))
 
-    def fate(item: tuple[Room, Mutant]) -> str:
+    def fate(copy: Copy, item: tuple[Room, Mutant]) -> str:
         room, mutant = item
-        copy = copies.get()
-        try:
-            found = copy.fate_of(mutant, room.tests, limit[room])
-        finally:
-            copies.put(copy)
+        found = copy.fate_of(mutant, room.tests, limits[room])
         print(f"{found}: {mutant}" if found == LIVING else f"{found}: {mutant.path}:{mutant.line}", flush=True)
         return found
 
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(fate, work))
+    return copies.map(fate, work)
 
 
 def main() -> None:
