@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.families import Family
 from benchmarks.machine import REPOSITORY, available_memory
@@ -16,9 +15,9 @@ from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.stores import Stores
 from benchmarks.tables import Column, Table, Unit, show
+from taskvec.reports import Chart
 
 TITLE = "How much faster and smaller than a basis made in memory?"
-HEIGHT = 2.2
 NUM_TASKS, NUM_ATOMS = 8, 4
 TIMES_FASTER = 20.0
 SHARE = 0.9  # of the free memory that may be taken: others work here too
@@ -66,11 +65,10 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a way."""
     colours = {label: OURS if label == OURS_LABEL else PEER for label in answer.runs}
-    time_bars(axes, answer.runs, colours)
-    axes.set_title("Eight task vectors to four atoms")
+    return time_bars("Eight task vectors to four atoms", answer.runs, colours)
 
 
 def _needed(family: Family, matrices: float) -> int:

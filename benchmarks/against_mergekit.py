@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.edits import DENSITY, SCALING, edit, ties
 from benchmarks.families import Family
@@ -17,9 +16,9 @@ from benchmarks.pictures import OURS, PEER, time_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How much faster and more exact than mergekit?"
-HEIGHT = 3.2
 TIMES_FASTER = 5.0
 BEYOND_TIES = 1e-4
 """What accumulating in float32 may mis-round: about one in 2¹⁶ for each rounding on the way."""
@@ -58,11 +57,10 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a contender."""
     colours = {label: OURS if label in {OURS_LABEL, TIES_LABEL} else PEER for label in answer.runs}
-    time_bars(axes, answer.runs, colours)
-    axes.set_title("Sum, and TIES merge, of 8 task vectors onto a base")
+    return time_bars("Sum, and TIES merge, of 8 task vectors onto a base", answer.runs, colours)
 
 
 def _peers(setting: Setting, family: Family) -> list[_Side]:

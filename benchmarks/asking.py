@@ -14,9 +14,6 @@ from benchmarks.results import Result, circumstance, save
 from benchmarks.scale import Scale
 from benchmarks.setting import Setting
 from benchmarks.tables import plain
-from taskvec.reports.figures import write_figure
-
-WIDTH = 7.5  # of a picture, in inches
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +55,7 @@ class Desk:
 
 def draw(result: Result, results: Path) -> None:
     """Draw the picture of a result beside its JSON."""
-    question = QUESTIONS[result.question]
-    picture = results / f"{result.question}.png"
-    write_figure(picture, WIDTH, question.HEIGHT, lambda axes: question.draw(axes, result.answer))
+    QUESTIONS[result.question].chart(result.answer).save(results / f"{result.question}.svg")
 
 
 def as_text(result: Result) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.disk import floor, forget
 from benchmarks.edits import DENSITY, edit, ties
@@ -17,9 +16,9 @@ from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.stores import Stores
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How close to the disk?"
-HEIGHT = 5.9
 NUM_ATOMS = 4
 START_UP = "edit of 4,096 weights: start-up alone"
 
@@ -61,11 +60,11 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Bars, each command under its floor."""
     colours = {label: FLOOR if label.startswith("floor") else OURS for label in answer.runs}
-    time_bars(axes, answer.runs, colours)
-    axes.set_title("Commands (blue) and the reads and writes that they cannot do without (grey)")
+    title = "Commands (blue) and the reads and writes that they cannot do without (grey)"
+    return time_bars(title, answer.runs, colours)
 
 
 def _setup(nine: Family) -> str:

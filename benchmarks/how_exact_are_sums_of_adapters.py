@@ -6,17 +6,17 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.pictures import Axis, Trace, traces
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How exact are sums of adapters?"
-HEIGHT = 3.0
 SIDE, RANK = 256, 8
 COUNTS = (2, 4, 8)
 EXACT, NEAREST = 1e-6, 1e-6
@@ -57,17 +57,15 @@ def _targets(rows: Sequence[tuple[Cell, ...]]) -> tuple[Target, ...]:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Errors over the number of adapters."""
     rows = answer.tables[0].rows
-    for way in dict.fromkeys(row[0] for row in rows):
-        points = [(row[1], max(float(row[2]), 1e-8)) for row in rows if row[0] == way]
-        axes.plot(*zip(*points, strict=True), "o-", markersize=4, linewidth=1, label=way)
-    axes.set_yscale("log")
-    axes.set_xlabel("adapters added")
-    axes.set_ylabel("relative error of the sum")
-    axes.set_title(f"Sums of adapters of rank {RANK}")
-    axes.legend(fontsize=7)
+    drawn = [
+        Trace(way, [(row[1], max(float(row[2]), 1e-8)) for row in rows if row[0] == way])  # type: ignore[misc,arg-type]
+        for way in dict.fromkeys(str(row[0]) for row in rows)
+    ]
+    beside = Axis("relative error of the sum", base=10, form=".0e")
+    return traces(f"Sums of adapters of rank {RANK}", Axis("adapters added", form=",d"), beside, drawn)
 
 
 def _errors(pairs: Pairs) -> Mapping[str, float]:

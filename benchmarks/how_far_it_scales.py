@@ -13,17 +13,16 @@ import numpy as np
 from benchmarks.families import make_family
 from benchmarks.lines import DEVIATION, Line, fit
 from benchmarks.measuring import Contender, Run, measure, median_seconds, peak
-from benchmarks.pictures import LIMIT, OURS, PEER
+from benchmarks.pictures import Axis, Trace, traces
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting, taskvec
 from benchmarks.stores import Stores
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How far does it scale?"
-HEIGHT = 3.0
 REPEATS = 3
 MATRIX, ATOMS, JOINED = "Gram matrix", "atoms", "atoms of some"
-STYLES = {MATRIX: OURS, ATOMS: PEER, JOINED: LIMIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +82,12 @@ def ask(setting: Setting) -> Answer:
     )  # fmt: skip
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Seconds over T, with the slopes of T and T²."""
     rows = answer.tables[0].rows
-    for label, colour in STYLES.items():
-        points = [(row[1], row[2]) for row in rows if row[0] == label]
-        axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, linewidth=1, label=label)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    axes.set_xlabel("task vectors")
-    axes.set_ylabel("seconds, whole process")
-    axes.set_title("Time over the number of task vectors")
-    axes.legend(fontsize=7)
+    drawn = [Trace(label, [(row[1], row[2]) for row in rows if row[0] == label]) for label in (MATRIX, ATOMS, JOINED)]  # type: ignore[misc]
+    below, beside = Axis("task vectors", base=2, form=",d"), Axis("seconds, whole process", base=2, form=".3~g")
+    return traces("Time over the number of task vectors", below, beside, drawn)
 
 
 def _collections(setting: Setting) -> Iterator[Case]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import OURS, PEER, Axis, Bar, lying_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How fast are the directions of a delta found?"
-HEIGHT = 2.6
 RANK = 64
 PROMISED_SPEEDUP = 20.0
 PROMISED_SINE = 0.01
@@ -76,15 +77,15 @@ def ask(setting: Setting) -> Answer:
     )  # fmt: skip
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a way and spectrum."""
-    rows = answer.tables[0].rows
-    labels = [f"{row[0]}: {row[1]}" for row in rows]
-    colours = [PEER if row[1] == WAYS[0] else OURS for row in rows]
-    axes.barh(labels[::-1], [row[2] for row in rows][::-1], color=colours[::-1])
-    axes.set_xscale("log")
-    axes.set_xlabel("seconds")
-    axes.set_title("Leading singular directions of one delta")
+    bars = [
+        Bar(f"{row[0]}: {row[1]}", row[2], PEER if row[1] == WAYS[0] else OURS)  # type: ignore[arg-type]
+        for row in answer.tables[0].rows
+    ]
+    least = 10 ** math.floor(math.log10(min(bar.value for bar in bars)))
+    axis = Axis("seconds", (least, None), base=10, form="~g")
+    return lying_bars("Leading singular directions of one delta", axis, bars)
 
 
 def _finder(delta: Delta, exact_side: int) -> Callable[[], NDArray[np.float64]]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.edits import edit, ties
 from benchmarks.families import Family
 from benchmarks.measuring import Contender, Run, measure
-from benchmarks.pictures import FLOOR, LIMIT, OURS
+from benchmarks.pictures import FLOOR, OURS, Axis, Bar, lying_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.stores import Stores
 from benchmarks.tables import Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "Does memory stay within what is allowed, whatever is asked?"
-HEIGHT = 4.6
 OPEN_FILES = 1024
 """What a process may usually hold open."""
 RATIO = 1.5
@@ -64,20 +63,17 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Two bars a case, and the limit."""
     rows = answer.tables[0].rows
-    places = range(len(rows))
-    for column, colour, offset, label in ((3, FLOOR, -0.2, "projected"), (4, OURS, 0.2, "measured")):
-        sizes = [row[column] / MEBIBYTE for row in rows]  # type: ignore[operator]
-        axes.barh([place + offset for place in places], sizes, 0.38, color=colour, label=label)
-    axes.axvline(rows[0][5] / MEBIBYTE, color=LIMIT, linestyle="--", linewidth=1, label="allowed")  # type: ignore[operator]
-    axes.set_yticks(list(places), [str(row[0]) for row in rows])
-    axes.invert_yaxis()
-    axes.set_xlabel("MiB, whole process")
-    axes.set_title("Memory projected before the run and measured in it")
-    axes.legend(loc="center right", bbox_to_anchor=(0.95, 0.5))
-    axes.tick_params(axis="y", length=0)
+    bars = [
+        Bar(str(row[0]), row[column] / MEBIBYTE, colour, kind)  # type: ignore[operator]
+        for row in rows
+        for column, colour, kind in ((3, FLOOR, "projected"), (4, OURS, "measured"))
+    ]
+    allowed = rows[0][5] / MEBIBYTE  # type: ignore[operator]
+    title = "Memory projected before the run and measured in it"
+    return lying_bars(title, Axis("MiB, whole process", (0, None)), bars, ("allowed", allowed))
 
 
 def _many(setting: Setting) -> list[Case]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import starmap
-from typing import Any
 
 from benchmarks.edits import edit
 from benchmarks.lines import DEVIATION, Line, fit
 from benchmarks.measuring import Contender, Run, median_seconds, peak, runs_of, timing
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import Axis, Trace, traces
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.stores import Stores
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "Does time grow in a straight line with the size of the model?"
-HEIGHT = 3.4
 NUM_TASKS = 2
-COMMANDS = {"edit": OURS, "similarity": PEER}
+COMMANDS = ("edit", "similarity")
 
 
 def ask(setting: Setting) -> Answer:
@@ -40,19 +39,19 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Points and lines."""
-    for command, colour in COMMANDS.items():
+    drawn = []
+    for command in COMMANDS:
         rows = [row for row in answer.tables[0].rows if row[0] == command]
         params = [float(row[1]) / 1e6 for row in rows]  # type: ignore[arg-type]
-        axes.plot(params, [row[2][0] for row in rows], "o", color=colour, label=command)  # type: ignore[index]
-        axes.plot(params, [row[3] for row in rows], "-", color=colour, linewidth=1)
-    axes.set_xlim(0)
-    axes.set_ylim(0)
-    axes.set_xlabel("million weights")
-    axes.set_ylabel("seconds, whole process")
-    axes.set_title("Time and the straight line that fits it")
-    axes.legend(loc="upper left")
+        times, fitted = [row[2][0] for row in rows], [float(row[3]) for row in rows]  # type: ignore[index,arg-type]
+        drawn += [
+            Trace(command, list(zip(params, times, strict=True)), has_line=False),
+            Trace(command, list(zip(params, fitted, strict=True)), has_marks=False),
+        ]
+    below, beside = Axis("million weights", (0, None)), Axis("seconds, whole process", (0, None))
+    return traces("Time and the straight line that fits it", below, beside, drawn)
 
 
 def _label(command: str, params: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from benchmarks import (
     against_dense_bases,
@@ -22,6 +22,7 @@ from benchmarks import (
 )
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
+from taskvec.reports import Chart
 
 
 class Question(Protocol):
@@ -29,18 +30,16 @@ class Question(Protocol):
 
     Attributes:
         TITLE: The question in words.
-        HEIGHT: Of its picture, in inches.
     """
 
     TITLE: str
-    HEIGHT: float
 
     def ask(self, setting: Setting) -> Answer:
         """Measure."""
         ...
 
-    def draw(self, axes: Any, answer: Answer) -> None:
-        """Draw one picture of the answer."""
+    def chart(self, answer: Answer) -> Chart:
+        """Make one picture of the answer."""
         ...
 
 

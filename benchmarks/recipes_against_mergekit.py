@@ -13,16 +13,16 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.measuring import Contender, Run, in_turn, median_seconds, peak, runs_of, timing
 from benchmarks.oracle import round_to_bfloat16, tensors, widen
 from benchmarks.peer import MERGEKIT, mergekit_environment
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import OURS, PEER, Axis, Bar, lying_bars
 from benchmarks.recipe_cases import CASES, Case
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting, taskvec
 from benchmarks.tables import Cell, Column, Table, Unit
 from taskvec.editing.recipe.loading import load_recipe
 from taskvec.methods import METHODS
+from taskvec.reports import Chart
 
 TITLE = "How fast are mergekit's own recipes?"
-HEIGHT = 5.0
 TIMES_FASTER = 5.0
 REPEATS = 3
 SAMPLE = ".layers.0."
@@ -69,17 +69,14 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Two bars a method."""
-    rows = answer.tables[0].rows[::-1]
-    places = np.arange(len(rows))
-    ours = [row[1][0] if isinstance(row[1], tuple) else 0.0 for row in rows]
-    theirs = [row[3][0] if isinstance(row[3], tuple) else 0.0 for row in rows]
-    axes.barh(places + 0.2, ours, 0.4, color=OURS, label="taskvec merge")
-    axes.barh(places - 0.2, theirs, 0.4, color=PEER, label=MERGEKIT)
-    axes.set_yticks(places, [str(row[0]) for row in rows])
-    axes.set_xlabel("seconds")
-    axes.legend(frameon=False)
+    bars = [
+        Bar(str(row[0]), row[column][0] if isinstance(row[column], tuple) else 0.0, colour, kind)  # type: ignore[index]
+        for row in answer.tables[0].rows
+        for column, colour, kind in ((1, OURS, "taskvec merge"), (3, PEER, MERGEKIT))
+    ]
+    return lying_bars("mergekit's own recipes", Axis("seconds", (0, None)), bars)
 
 
 def _ours(setting: Setting, recipe: Path) -> Contender:

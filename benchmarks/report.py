@@ -75,7 +75,7 @@ def _section(result: Result) -> Iterator[str]:
     answer = result.answer
     yield f'<a id="{result.question}"></a>\n\n## {result.title}'
     yield answer.setup
-    yield f"![{result.title}](results/{result.question}.png)"
+    yield f"![{result.title}](results/{result.question}.svg)"
     yield from map(markdown, answer.tables)
     notes = _bullets(answer.notes)
     if notes:

@@ -13,14 +13,14 @@ from safetensors.numpy import load_file
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import REPOSITORY
 from benchmarks.peer import MERGEKIT, mergekit_environment
-from benchmarks.pictures import OURS
+from benchmarks.pictures import OURS, Axis, Bar, lying_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Column, Table, Unit
 from taskvec.methods import METHODS
+from taskvec.reports import Chart
 
 TITLE = "Is a merge the same as mergekit's?"
-HEIGHT = 4.5
 GOLDENS = REPOSITORY / "tests" / "methods" / "goldens"
 TOLERANCE = 2.0
 """In 10⁻⁶: values are near 1, and mergekit computes in float32."""
@@ -58,11 +58,11 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a method."""
-    rows = answer.tables[0].rows[::-1]
-    axes.barh([str(row[0]) for row in rows], [float(row[2]) for row in rows], color=OURS)
-    axes.set_xlabel("largest difference of a weight, in 10⁻⁶")
+    bars = [Bar(str(row[0]), float(row[2]), OURS) for row in answer.tables[0].rows]  # type: ignore[arg-type]
+    axis = Axis("largest difference of a weight, in 10⁻⁶", (0, None))
+    return lying_bars("How far merges are from mergekit's", axis, bars)
 
 
 def _recorded(setting: Setting) -> Path:

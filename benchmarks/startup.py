@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from benchmarks.measuring import Contender, median_seconds, peak, runs_of, timing
 from benchmarks.peer import MERGEKIT, mergekit_environment
 from benchmarks.pictures import OURS, PEER, time_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting, taskvec
 from benchmarks.tables import Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "How long until it answers?"
-HEIGHT = 2.0
 FACTOR = 2  # times as many runs as of longer commands
 PROMISED_SECONDS = 0.3
 
@@ -52,8 +50,7 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a command."""
     colours = {label: OURS if label.startswith("taskvec") else PEER for label in answer.runs}
-    time_bars(axes, answer.runs, colours)
-    axes.set_title("Seconds until --help is answered")
+    return time_bars("Seconds until --help is answered", answer.runs, colours)

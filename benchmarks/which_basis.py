@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.judging import ADDED_SCALING, KEPT, Accuracies, Judge
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import Axis, Trace, traces
 from benchmarks.relations import FAMILIES, NUM_TASKS, SHAPE, saved
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
 from benchmarks.vision import find_vision
+from taskvec.reports import Chart
 
 TITLE = "Which basis, and how many atoms?"
-HEIGHT = 2.6
 SHARES = (0.25, 0.5, 0.75)
 VISION = "vision"
 METHODS: Mapping[str, Mapping[str, Any]] = {
@@ -100,15 +100,11 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """Error against the bound, a point a basis."""
-    for table in answer.tables:
-        points = [(row[3], row[2]) for row in table.rows]
-        axes.plot(*zip(*points, strict=True), "o", markersize=3, label=table.title)
-    axes.plot([0, 1], [0, 1], "--", color=PEER, linewidth=1)
-    axes.set_xlabel("least possible error")
-    axes.set_ylabel("relative error", color=OURS)
-    axes.legend(fontsize=6)
+    drawn = [Trace(table.title, [(row[3], row[2]) for row in table.rows], has_line=False) for table in answer.tables]  # type: ignore[misc]
+    below, beside = Axis("least possible error", (0, 1)), Axis("relative error", (0, None))
+    return traces("Bases against the least possible error", below, beside, drawn, "least possible")
 
 
 def _filled(setting: Setting, family: str, base: Path, refs: Mapping[str, Path]) -> Any:

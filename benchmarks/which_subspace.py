@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.pictures import Axis, Trace, traces
 from benchmarks.results import Answer
 from benchmarks.setting import Setting
 from benchmarks.tables import Cell, Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "Which shared subspace finds what is there?"
-HEIGHT = 3.0
 SHAPE, NUM_TASKS, SHARED, OWN = (384, 384), 8, 12, 24
 NOISES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 WAYS: Mapping[str, Mapping[str, Any]] = {
@@ -22,7 +23,6 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "chain, edge": {"subspace": "chain"},
     "chain, τ = .85 (the paper's)": {"subspace": "chain", "threshold": 0.85},
 }
-STYLES = ("o-", "s-", "^-", "v--")
 Bases = Sequence[NDArray[np.float64]]
 
 
@@ -55,22 +55,17 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
-    """Recovery over noise, at the planted rank and (thin) at twice that."""
-    for color, (way, style) in enumerate(zip(WAYS, STYLES, strict=True)):
-        for times, alpha in ((1, 1.0), (2, 0.35)):
+def chart(answer: Answer) -> Chart:
+    """Recovery over noise, at the planted rank and (faint) at twice that."""
+    drawn = []
+    for way in WAYS:
+        for times in (1, 2):
             rank = times * (SHARED + OWN)
             points = [(row[2], row[3]) for row in answer.tables[0].rows if row[0] == way and row[1] == rank]
-            line, *_ = axes.plot(*zip(*points, strict=True), style, color=f"C{color}", alpha=alpha, markersize=4)
-            line.set_linewidth(1)
-            line.set_label(way if times == 1 else None)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("norm of the noise / norm of what was planted")
-    axes.set_ylabel("planted directions recovered")
-    axes.set_title(
-        f"{SHARED} directions planted in {NUM_TASKS} task vectors; rank {SHARED + OWN}, faint {2 * (SHARED + OWN)}"
-    )
-    axes.legend(fontsize=7, loc="upper right")
+            drawn.append(Trace(way, points, is_faint=times == 2))  # type: ignore[arg-type]
+    title = f"{SHARED} directions planted in {NUM_TASKS} task vectors; rank {SHARED + OWN}, faint {2 * (SHARED + OWN)}"
+    below = Axis("norm of the noise / norm of what was planted", (0, None))
+    return traces(title, below, Axis("planted directions recovered", (0, 1)), drawn)
 
 
 def _recovered(noise: float, rank: int, seed: int) -> dict[str, tuple[float, float]]:

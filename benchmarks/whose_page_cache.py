@@ -15,13 +15,13 @@ from benchmarks.edits import edit
 from benchmarks.families import Family
 from benchmarks.machine import available_memory
 from benchmarks.measuring import Done, measure
-from benchmarks.pictures import OURS, PEER
+from benchmarks.pictures import OURS, PEER, Axis, Bar, lying_bars
 from benchmarks.results import Answer, Target
 from benchmarks.setting import Setting
 from benchmarks.tables import Column, Table, Unit
+from taskvec.reports import Chart
 
 TITLE = "Does a set larger than memory push out what others have cached?"
-HEIGHT = 1.8
 NUM_TASKS = 8
 ROOM = 0.8  # of the inputs is what memory is left for
 KEPT = 0.95
@@ -50,14 +50,12 @@ def ask(setting: Setting) -> Answer:
     )
 
 
-def draw(axes: Any, answer: Answer) -> None:
+def chart(answer: Answer) -> Chart:
     """One bar a command: what is left of the others' file."""
-    rows = answer.tables[0].rows
-    axes.barh([str(row[0]) for row in rows], [float(row[1]) * 100 for row in rows], color=[OURS, PEER])  # type: ignore[arg-type]
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("% of another's file still in the page cache")
-    axes.set_title("What is left of what others had cached")
+    rows = zip(answer.tables[0].rows, (OURS, PEER), strict=True)
+    bars = [Bar(str(row[0]), float(row[1]) * 100, colour) for row, colour in rows]  # type: ignore[arg-type]
+    axis = Axis("% of another's file still in the page cache", (0, 100))
+    return lying_bars("What is left of what others had cached", axis, bars)
 
 
 def _held(size: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from experiments.toxicity.corpora import TOXIC
 from experiments.toxicity.finetuning import ASCENT
 from taskvec import Basis, RunOptions, Store, compress, decompose
 from taskvec.evaluation import Direction, read_direction
+from taskvec.store.kinds.bases import BASES
 
 HALF, PRINCIPAL = "half", "principal"
 """Bases: of about half as many atoms as tasks; of one atom, the principal component of the normalised vectors."""
@@ -63,13 +64,13 @@ class Vectors:
 
     def basis(self) -> Basis:
         """Half as many atoms as tasks, rounded up."""
-        if HALF not in self.store.documents.basis_names():
+        if HALF not in self.store.documents.of(BASES).names():
             compress(self.store, HALF, num_atoms=(1 + len(self.tasks)) // 2, tasks=self.tasks)
         return Basis.load(self.store, HALF)
 
     def without_principal(self) -> Direction:
         """The toxic vector less its projection on the first principal component of the normalised vectors."""
-        if PRINCIPAL not in self.store.documents.basis_names():
+        if PRINCIPAL not in self.store.documents.of(BASES).names():
             compress(self.store, PRINCIPAL, num_atoms=1, tasks=self.tasks, normalize=True)
         return self.store[TOXIC] - Basis.load(self.store, PRINCIPAL).vectors[TOXIC]
 

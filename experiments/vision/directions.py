@@ -8,6 +8,7 @@ from experiments.vision.plan import Plan
 from taskvec import Store, compress, decompose
 from taskvec.editing.edit import Addition
 from taskvec.evaluation import read_direction
+from taskvec.store.kinds.bases import BASES as STORED
 from taskvec.types import DType
 
 BASES: Mapping[str, Mapping[str, Any]] = {
@@ -113,9 +114,9 @@ class Workshop:
         """The name of a basis in the store; the one before is removed, so that one is on disk at a time."""
         name = f"b{list(BASES).index(wanted.name)}_{wanted.num_atoms}"
         documents = self.store.documents
-        if name not in documents.basis_names():
-            for old in documents.basis_names():
-                documents.remove_basis(old)
+        if name not in documents.of(STORED).names():
+            for old in documents.of(STORED).names():
+                documents.of(STORED).remove(old)
             seed = {"seed": self.seed} if wanted.name in SEEDED else {}
             made = compress(self.store, name, num_atoms=wanted.num_atoms, **BASES[wanted.name], **seed)
             self.facts[f"basis {wanted.name} {wanted.num_atoms}"] = {

@@ -17,6 +17,7 @@ from taskvec import Basis, Store, compress
 from taskvec.bases.compress import plan_compress
 from taskvec.errors import BasisError, SourceChangedError
 from taskvec.linalg.encoders import METHODS
+from taskvec.store.kinds.bases import BASES
 from taskvec.streaming import RunOptions
 from taskvec.streaming.memory import resident_bytes
 from taskvec.testing.families import Family, make_family
@@ -132,7 +133,7 @@ def test_the_plan_reads_nothing_and_fits(store: Store, wanted: Mapping[str, Any]
     assert plan.projected_bytes <= plan.allowed_bytes
     assert plan.passes
     assert not list((store.path / "objects").iterdir())
-    assert store.documents.basis_names() == ()
+    assert store.documents.of(BASES).names() == ()
 
 
 @every_request
@@ -281,7 +282,7 @@ def test_equal_and_zero_vectors_are_handled_and_named(family: Family, tmp_path: 
 
 def test_a_basis_needs_no_method_of_its_name(store: Store) -> None:
     document = compress(store, "basis", num_atoms=2).document.model_copy(update={"method": "of a later version"})
-    store.documents.replace_basis(document)
+    store.documents.of(BASES).replace(document)
     basis = Basis.load(store, "basis")
     assert basis.to_json()["method"] == "of a later version"
     assert basis.vectors["a"].norm() > 0
@@ -321,7 +322,7 @@ def test_altered_atoms_are_noticed(store: Store) -> None:
 def test_what_no_basis_can_be_is_refused(store: Store, wanted: Mapping[str, Any], message: str) -> None:
     with pytest.raises(BasisError, match=message):
         compress(store, "basis", **wanted)
-    assert store.documents.basis_names() == ()
+    assert store.documents.of(BASES).names() == ()
     assert not list((store.path / "objects").iterdir())
 
 

@@ -17,9 +17,9 @@ from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refi
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import BasisError, SourceChangedError, StoreError
-from taskvec.store.documents import Documents
 from taskvec.store.garbage import collect_garbage
-from taskvec.store.manifests import BasisDocument
+from taskvec.store.kinds.bases import BASES, BasisDocument
+from taskvec.store.shelf import Shelf
 from taskvec.streaming import Journal
 from taskvec.testing.families import Family
 from taskvec.types import DType
@@ -176,15 +176,15 @@ def test_altered_exports_are_refused(store: Store, tmp_path: Path) -> None:
     (folder / "basis.json").write_text(json.dumps(document))
     with pytest.raises(StoreError, match="do not have the shapes"):
         import_basis(store, folder, "again")
-    assert store.documents.basis_names() == ("basis",)
+    assert store.documents.of(BASES).names() == ("basis",)
 
 
 def test_garbage_is_what_nothing_refers_to(store: Store, family: Family) -> None:
     first = compress(store, "first", num_atoms=2)
     compress(store, "second", num_atoms=2)
     assert collect_garbage(store.documents).paths == ()
-    store.documents.rename_basis("second", "kept")
-    store.documents.remove_basis("first")
+    store.documents.of(BASES).rename("second", "kept")
+    store.documents.of(BASES).remove("first")
     refit(Basis.load(store, "kept"), FIVE)
     found = collect_garbage(store.documents)
     assert len(found.paths) == 2
@@ -227,7 +227,7 @@ def test_products_go_with_their_vectors(store: Store) -> None:
 
 def test_a_renamed_basis_keeps_its_atoms(store: Store, family: Family) -> None:
     compress(store, "basis", num_atoms=2)
-    store.documents.rename_basis("basis", "old")
+    store.documents.of(BASES).rename("basis", "old")
     compress(store, "basis", num_atoms=2)
     assert_true(Basis.load(store, "old"), family)
     assert_true(Basis.load(store, "basis"), family)
@@ -249,7 +249,7 @@ def test_a_vector_is_renamed_in_its_bases_too(store: Store, family: Family, tmp_
     assert store.documents.rename_vector("a", "first") == ("basis",)
     basis = Basis.load(store, "basis")
     assert basis.tasks == ("first", *"bcdef")
-    assert store.documents.names_of_tasks(basis.document) == basis.tasks
+    assert store.documents.names_of_tasks(basis.document.tasks) == basis.tasks
     edit(store, "base + first", tmp_path / "out", basis="basis")
     assert_true(Basis(store, basis.document), Family(family.base, {**family.finetuned, "first": family.finetuned["a"]}))
 
@@ -275,16 +275,16 @@ def test_a_name_that_a_basis_holds_already_is_refused(store: Store) -> None:
 def test_a_killed_rename_is_finished_by_the_same_command(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         compress(store, name, num_atoms=2)
-    replace, calls = Documents.replace_basis, []
+    replace, calls = Shelf.replace, []
 
-    def die(documents: Documents, document: BasisDocument) -> None:
+    def die(shelf: Shelf[BasisDocument], document: BasisDocument) -> None:
         calls.append(document.name)
         if document.name == "two":
             raise KeyboardInterrupt
-        replace(documents, document)
+        replace(shelf, document)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Documents, "replace_basis", die)
+        patch.setattr(Shelf, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             store.documents.rename_vector("a", "first")
     assert (calls, "a" in store) == (["one", "two"], True)
@@ -294,8 +294,8 @@ def test_a_killed_rename_is_finished_by_the_same_command(store: Store, monkeypat
 
 def test_atoms_that_were_collected_too_early_are_noticed(store: Store) -> None:
     document = compress(store, "basis", num_atoms=2).document
-    store.documents.remove_basis("basis")
+    store.documents.of(BASES).remove("basis")
     collect_garbage(store.documents)
     with pytest.raises(StoreError, match="were collected as garbage meanwhile"):
-        store.documents.publish_basis(document)
-    assert store.documents.basis_names() == ()
+        store.documents.of(BASES).publish(document)
+    assert store.documents.of(BASES).names() == ()

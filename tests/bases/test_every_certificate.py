@@ -14,6 +14,7 @@ import oracles
 from taskvec import Basis, Store, compress
 from taskvec.linalg.encoders import METHODS
 from taskvec.linalg.groups import Grouping
+from taskvec.store.kinds.bases import BASES
 from taskvec.streaming import RunOptions
 from taskvec.testing.families import Family
 from taskvec.types import DType
@@ -56,7 +57,7 @@ def test_the_certificate_is_the_truth(store: Store, family: Family, way: str, dt
         wanted = {"num_atoms": 2, "dtype": dtype, "group": group, "normalize": normalize, **WAYS[way]}
         compress(store, "basis", method=way.partition(",")[0], **wanted)
         check(Basis.load(store, "basis"), family)
-        store.documents.remove_basis("basis")
+        store.documents.of(BASES).remove("basis")
 
 
 def test_groups_may_have_different_numbers_of_atoms_beside_their_means(store: Store, family: Family) -> None:

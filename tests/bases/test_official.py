@@ -18,6 +18,7 @@ from taskvec.bases.official.importing import import_official, plan_official
 from taskvec.bases.sharing import export_basis
 from taskvec.cli.certificate_text import basis_text
 from taskvec.errors import AlignmentError, BasisError
+from taskvec.store.kinds.bases import BASES
 from taskvec.testing.families import Family
 
 torch = pytest.importorskip("torch")
@@ -218,4 +219,4 @@ def test_files_of_different_runs_are_refused(store: Store, family: Family, tmp_p
         (tmp_path / "run" / "method_info.json").write_text(json.dumps({"method": method, "datasets": []}))
         with pytest.raises(BasisError, match=rf"a basis of {method} cannot be taken; .*{instead}"):
             import_official(store, tmp_path / "run", "theirs")
-    assert store.documents.basis_names() == ()
+    assert store.documents.of(BASES).names() == ()

@@ -18,6 +18,7 @@ from taskvec.bases.compress import plan_compress
 from taskvec.bases.fitting import fitted_tasks
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.errors import BasisError, NonFiniteError, StoreError
+from taskvec.store.kinds.bases import BASES
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.streaming.memory import resident_bytes
@@ -147,7 +148,7 @@ def test_the_plan_of_fitting_on_some_is_what_is_read(strangers: Store, wanted: M
     strangers.gram(OLD)
     asked: Any = {**wanted, "fit_on": OLD}
     plan = plan_compress(strangers, "basis", **asked)
-    assert strangers.documents.basis_names() == ()
+    assert strangers.documents.of(BASES).names() == ()
     events: list[Event] = []
     basis = compress(Store(strangers.path, replace(strangers.options, listener=events.append)), "basis", **asked)
     started = [event.total_bytes for event in events if isinstance(event, PassStarted)]
@@ -190,7 +191,7 @@ def test_a_projection_that_fails_leaves_no_atoms(store: Store, monkeypatch: pyte
     monkeypatch.setattr(MissingProducts, "compute", fail)
     with pytest.raises(NonFiniteError, match="broken"):
         compress(store, "basis", num_atoms=1, fit_on=["a", "b"])
-    assert store.documents.basis_names() == ()
+    assert store.documents.of(BASES).names() == ()
     assert not files(store.path / "objects")
 
 

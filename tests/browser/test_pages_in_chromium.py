@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from browser_pages import Opened
-from matplotlib.image import imread
 from numpy.typing import NDArray
+from PIL import Image
 
 Open = Callable[..., Opened]
 PHONE = {"width": 390, "height": 844}
@@ -17,7 +17,8 @@ KINDS = ("results", "hostile", "store", "large")
 
 
 def screenshot(opened: Opened) -> NDArray[np.float64]:
-    return imread(io.BytesIO(opened.page.screenshot()))[..., :3].astype(np.float64)
+    with Image.open(io.BytesIO(opened.page.screenshot())) as image:
+        return np.asarray(image.convert("RGB")) / 255.0
 
 
 @pytest.mark.parametrize("kind", KINDS)

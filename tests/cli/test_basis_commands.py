@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_models import TASKS, Command, Models
 
 from taskvec.linalg.encoders import METHODS
@@ -112,7 +113,6 @@ def test_tasks_join_together(done: Command, run: Command) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_the_curve_of_some_tasks_takes_no_product_of_others(done: Command) -> None:
-    pytest.importorskip("matplotlib")
     for path in Path("store/gram").iterdir():
         path.unlink()
     compressed(done, "--atoms", "1", "--fit-on", "math,code,law", "--plot", "error.svg")
@@ -170,7 +170,6 @@ def test_atoms_may_stand_for_the_sum(done: Command, run: Command) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_the_curve_marks_the_error_that_the_basis_has(done: Command) -> None:
-    pytest.importorskip("matplotlib")
     found = compressed(done, "--atoms", "2", "--method", "random", "--plot", "error.svg")
     drawn = Path("error.svg").read_text(encoding="utf-8")
     assert f">chosen: {found['relative_error']:.3g} with M = 2<" in drawn
@@ -217,13 +216,11 @@ def test_a_limit_for_every_task_needs_a_limit(run: Command) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_plots_show_curve_coefficients_and_groups(done: Command) -> None:
-    pytest.importorskip("matplotlib")
     compressed(done, "--atoms", "2", "--plot", "error.png")
     done("compress", "store", "--basis", "c", "--atoms", "2", "--group", "tensor", "--plot", "parts.svg", "--json")
-    from matplotlib.image import imread
-
-    assert np.ptp(imread("error.png")) > 0.5
-    assert np.ptp(imread("error-coefficients.png")) > 0.5
+    for name in ("error.png", "error-coefficients.png"):
+        with Image.open(name) as image:
+            assert np.ptp(np.asarray(image.convert("RGB"))) > 128
     assert "layer.weight" in Path("parts-groups.svg").read_text(encoding="utf-8")
     assert not Path("parts-coefficients.svg").exists()
 

@@ -14,7 +14,7 @@ from taskvec.cli.main import command_line
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
-HEAVY = ("numpy", "numba", "pydantic", "torch", "rich", "blake3", "safetensors", "matplotlib", "ml_dtypes")
+HEAVY = ("numpy", "numba", "pydantic", "torch", "rich", "blake3", "safetensors", "vl_convert", "ml_dtypes")
 COMPILING = ("numba.np.arraymath", "numba.np.npyimpl", "scipy.linalg")  # what is compiled already needs none of it
 OF_OTHERS = ("torch", "taskvec.cli.store", "taskvec.components", "taskvec.adapters")
 MERGES = ("taskvec.methods", "taskvec.merging.merge", "taskvec.numerics.trimming")

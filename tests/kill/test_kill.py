@@ -17,6 +17,7 @@ from interrupted_run import OPERATIONS, WHOLE_MATRICES
 from safetensors.numpy import save_file
 
 from taskvec import Store, compress
+from taskvec.store.kinds.bases import BASES
 from taskvec.streaming.units import make_units
 
 SCRIPT = Path(__file__).with_name("interrupted_run.py")
@@ -122,9 +123,9 @@ def test_tasks_go_on_joining_a_basis(folder: Path) -> None:
     document = compress(store, "one", num_atoms=1, tasks=["a", "b"]).document
     assert _run("join", folder, NEVER).stdout == "0\n"
     undisturbed = _snapshot(folder)
-    store.documents.replace_basis(document)
+    store.documents.of(BASES).replace(document)
     assert _run("join", folder, 4).returncode == -signal.SIGKILL
-    assert store.documents.basis("one") == document
+    assert store.documents.of(BASES).load("one") == document
     finished = _run("join", folder, NEVER)
     assert finished.returncode == 0, finished.stderr
     assert int(finished.stdout) > 0, "finished units were not taken up"

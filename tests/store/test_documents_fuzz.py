@@ -8,15 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskvec import Store, compress
+from taskvec import Store, compress, decompose
 from taskvec.errors import StoreError
 from taskvec.store.documents import Documents
+from taskvec.store.kinds.bases import BASES
+from taskvec.store.kinds.decompositions import DECOMPOSITIONS
+from taskvec.store.kinds.vectors import VECTORS
 from taskvec.testing.families import make_family
 
-KINDS = {
+READERS = {
     "store.json": lambda documents: documents.store(),
-    "vectors/a.json": lambda documents: documents.vector("a"),
-    "bases/one.json": lambda documents: documents.basis("one"),
+    "vectors/a.json": lambda documents: documents.of(VECTORS).load("a"),
+    "bases/one.json": lambda documents: documents.of(BASES).load("one"),
+    "decompositions/000001.json": lambda documents: documents.of(DECOMPOSITIONS).load("000001"),
 }
 
 
@@ -27,6 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Store.init(folder / "store", saved.base)
     made.add(saved.finetuned)
     compress(made, "one", num_atoms=1)
+    decompose(made, rank=2)
     return made.path
 
 
@@ -35,7 +40,7 @@ def mutations(draw: st.DrawFn) -> tuple[float, int, bytes]:
     return draw(st.floats(0, 1)), draw(st.integers(0, 40)), draw(st.binary(max_size=12) | st.just(b"[" * 5000))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", READERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(mutation=mutations())
 def test_a_damaged_document_is_one_clear_line(store: Path, name: str, mutation: tuple[float, int, bytes]) -> None:
@@ -51,18 +56,18 @@ def test_a_damaged_document_is_one_clear_line(store: Path, name: str, mutation: 
 
 def _refusal(name: str, store: Path) -> str | None:
     try:
-        KINDS[name](Documents(store))
+        READERS[name](Documents(store))
     except StoreError as error:
         return str(error)
     return None
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", READERS)
 def test_no_document_at_all_is_one_clear_line(store: Path, name: str) -> None:
     path = store / name
     whole = path.read_bytes()
     for content in (b"", b"\xff\xfe", b"null", b"[]", b"{}", b"[" * 100_000):
         path.write_bytes(content)
         with pytest.raises(StoreError, match=path.name):
-            KINDS[name](Documents(store))
+            READERS[name](Documents(store))
     path.write_bytes(whole)

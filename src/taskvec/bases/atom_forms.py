@@ -9,9 +9,9 @@ from pathlib import Path
 from taskvec.bases.atoms import atom_filename
 from taskvec.checkpoints import Checkpoint, open_checkpoint, open_row_quantized, random_checkpoint
 from taskvec.checkpoints.factored import open_factored
+from taskvec.store.document import SourceDocument
+from taskvec.store.kinds.bases import BasisDocument, RandomDocument, atom_owner
 from taskvec.store.linked import describe_source, open_source
-from taskvec.store.manifests import BasisDocument, RandomDocument, SourceDocument
-from taskvec.store.owners import atom_owner
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import Digests
 from taskvec.vectors.forms import Dense, Form, LowRank, Source

@@ -18,7 +18,7 @@ from taskvec.display import Displayed
 from taskvec.errors import BasisError
 from taskvec.linalg.certificate import Certificate, relative_size, residual_gram
 from taskvec.linalg.encoders import Encoding
-from taskvec.store.manifests import BasisDocument
+from taskvec.store.kinds.bases import BASES, BasisDocument
 from taskvec.store.store import Store
 from taskvec.vectors.coefficients import Coefficient, PerTensor
 from taskvec.vectors.forms import Form
@@ -50,7 +50,7 @@ class Basis(Displayed):
         Returns:
             The basis.
         """
-        return cls(store, store.documents.basis(name))
+        return cls(store, store.documents.of(BASES).load(name))
 
     def __repr__(self) -> str:
         return f"<Basis {self.name}: {len(self.tasks)} task vectors in {self.num_atoms} atoms, {self.document.method}>"
@@ -119,7 +119,7 @@ class Basis(Displayed):
 
     def _completed(self, gram: Matrix, residual: Matrix) -> tuple[Matrix, Matrix]:
         """Fill in G what the store knows by now, and R with it."""
-        known = known_products(self.store, self.store.documents.names_of_tasks(self.document))
+        known = known_products(self.store, self.store.documents.names_of_tasks(self.document.tasks))
         none = np.zeros_like(gram)
         off = np.sum([residual_gram(none, g.atom_gram, g.cross, g.decoder) for g in self.groups], axis=0)
         is_new = np.isnan(gram) & ~np.isnan(known)
@@ -222,7 +222,7 @@ def list_bases(store: Store) -> list[dict[str, Any]]:
     Returns:
         One dictionary a basis.
     """
-    bases = [Basis.load(store, name) for name in store.documents.basis_names()]
+    bases = [Basis.load(store, name) for name in store.documents.of(BASES).names()]
     return [
         {
             "name": basis.name,

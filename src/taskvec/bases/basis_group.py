@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.linalg.certificate import known, residual_gram
-from taskvec.store.manifests import GroupDocument, UnknownRows
+from taskvec.store.kinds.bases import GroupDocument, UnknownRows
 
 Matrix = NDArray[np.float64]
 

@@ -19,7 +19,8 @@ from taskvec.checkpoints import StagedOutput
 from taskvec.linalg.certificate import best_decoder, residual_gram
 from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.groups import Group
-from taskvec.store.manifests import BasisDocument, GroupDocument, RandomDocument, SourceDocument, TaskDocument
+from taskvec.store.document import SourceDocument, TaskDocument
+from taskvec.store.kinds.bases import BasisDocument, GroupDocument, RandomDocument
 
 Matrix = NDArray[np.float64]
 

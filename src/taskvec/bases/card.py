@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from taskvec.bases.basis import Basis
 from taskvec.checkpoints.hub import public
 from taskvec.linalg.certificate import in_words
-from taskvec.store.manifests import SourceDocument
+from taskvec.store.document import SourceDocument
 
 
 def readme_card(basis: Basis, base: SourceDocument) -> str:

@@ -16,7 +16,7 @@ from taskvec.bases.planning import plan_request
 from taskvec.bases.projection import plan_projection, projected
 from taskvec.bases.request import Request, Wanted
 from taskvec.errors import BasisError
-from taskvec.store.manifests import BasisDocument, GroupDocument
+from taskvec.store.kinds.bases import BASES, BasisDocument, GroupDocument
 from taskvec.store.store import Store
 from taskvec.streaming import Plan, make_plan
 from taskvec.types import DType
@@ -162,5 +162,5 @@ def _without(group: GroupDocument, kept: list[int]) -> GroupDocument:
 
 
 def _replaced(store: Store, document: BasisDocument) -> Basis:
-    store.documents.replace_basis(document)
+    store.documents.of(BASES).replace(document)
     return Basis(store, document)

@@ -25,6 +25,7 @@ from taskvec.bases.request import Request, Wanted
 from taskvec.errors import BasisError, TaskvecError
 from taskvec.linalg.certificate import enough
 from taskvec.linalg.spectrum import Spectrum
+from taskvec.store.kinds.bases import BASES
 from taskvec.store.store import Store
 from taskvec.streaming import Plan
 
@@ -57,12 +58,12 @@ def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
     Returns:
         The basis, with its certificate.
     """
-    store.documents.check_new_basis(basis)
+    store.documents.of(BASES).check_new(basis)
     request, joining = divided(store, wanted)
     built = built_as_asked(Request.of(store, basis, **request))
     if joining:
         built = _joined(built, joining)
-    store.documents.publish_basis(built.document)
+    store.documents.of(BASES).publish(built.document)
     return built
 
 
@@ -123,7 +124,7 @@ def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
     Returns:
         The plan.
     """
-    store.documents.check_new_basis(basis)
+    store.documents.of(BASES).check_new(basis)
     request, joining = divided(store, wanted)
     return plan_request(Request.of(store, basis, **request), joining)
 

@@ -11,7 +11,7 @@ from taskvec.linalg.certificate import Certificate
 from taskvec.linalg.encoders import find_method, options_of
 from taskvec.linalg.encoders.equalized import equalized_gram, norms_of
 from taskvec.linalg.spectrum import Spectrum
-from taskvec.store.manifests import BasisDocument
+from taskvec.store.kinds.bases import BasisDocument
 
 Matrix = NDArray[np.float64]
 

@@ -22,7 +22,9 @@ from taskvec.bases.known_products import known_products
 from taskvec.bases.measured import atom_products
 from taskvec.errors import BasisError
 from taskvec.linalg.certificate import decoding
-from taskvec.store.manifests import BasisDocument, GroupDocument, TaskDocument, VectorDocument
+from taskvec.store.document import TaskDocument
+from taskvec.store.kinds.bases import BasisDocument, GroupDocument
+from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.store.pass_journal import pass_journal
 from taskvec.store.store import Store
 from taskvec.store.store_gram import StoreGram
@@ -50,7 +52,7 @@ def projected(basis: Basis, tasks: Sequence[str]) -> BasisDocument:
     names = _new_names(basis, tasks)
     store, vectors = basis.store, [basis.store.documents.vector(name) for name in names]
     newcomers = _newcomers(basis, vectors)
-    known = known_products(store, [*store.documents.names_of_tasks(basis.document), *names])
+    known = known_products(store, [*store.documents.names_of_tasks(basis.document.tasks), *names])
     decoders = [decoding(group.atom_gram) for group in basis.groups]
     grown = _Grown(basis.groups, basis.certificate.gram, basis.certificate.residual)
     for newcomer in newcomers:

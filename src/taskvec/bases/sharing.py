@@ -13,8 +13,9 @@ from taskvec.bases.card import readme_card
 from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.hub import public
 from taskvec.errors import BasisError, OutputError, SourceChangedError
+from taskvec.store.document import SourceDocument, document_data, load_document
+from taskvec.store.kinds.bases import BASES, BasisDocument, SharedBasisDocument
 from taskvec.store.linked import describe_changes
-from taskvec.store.manifests import BasisDocument, SharedBasisDocument, SourceDocument, document_data, load_document
 from taskvec.store.store import Store
 from taskvec.vectors.task_vector import Ref
 
@@ -79,10 +80,10 @@ def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
             f"({base.ref}, {base.fingerprint[:16]}…): import it into a store of its own base"
         )
     document = shared.basis.model_copy(update={"name": name or shared.basis.name})
-    store.documents.check_new_basis(document.name)
+    store.documents.of(BASES).check_new(document.name)
     atoms = _take_in_atoms(store, source, document)
     kept = document.model_copy(update={"atoms": atoms})
-    store.documents.publish_basis(kept)
+    store.documents.of(BASES).publish(kept)
     return Basis(store, kept)
 
 

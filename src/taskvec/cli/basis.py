@@ -201,5 +201,7 @@ def _check_refit(refit_past: float | None, *, refit: bool) -> None:
 
 def _plan_reading(store: Store, name: str) -> Plan:
     from taskvec.cli.hashing_plan import plan_hashing
+    from taskvec.store.kinds.bases import BASES
 
-    return plan_hashing([store.path / atom.path for atom in store.documents.basis(name).atoms], store.options)
+    atoms = store.documents.of(BASES).sources(name)
+    return plan_hashing([store.path / atom.path for _, atom in atoms], store.options)

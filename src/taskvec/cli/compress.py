@@ -22,6 +22,7 @@ from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
+    from taskvec.reports import Chart
 
 app = typer.Typer()
 
@@ -192,29 +193,29 @@ def _fitted(basis: Basis, fit_on: int | list[str] | None) -> Sequence[str]:
 
 def _draw(basis: Basis, fitted: Sequence[str], plot: Path) -> None:
     from taskvec.bases.compress import error_curve
-    from taskvec.reports import coefficient_heatmap
-    from taskvec.reports import error_curve as draw_error_curve
+    from taskvec.reports import coefficients_chart, error_chart, write_figure
 
     curve = error_curve(basis.store, fitted)
-    draw_error_curve(
+    chart = error_chart(
         curve.num_atoms,
         curve.relative_error,
-        plot,
         worst_task=curve.worst_task_error,
         chosen=basis.num_stored,
         chosen_error=basis.certificate.of(fitted).relative_error,
         label=f"{'all' if len(fitted) == len(basis.tasks) else f'the {len(fitted)} fitted'} tasks, least possible",
     )
+    write_figure(plot, chart)
     if len(basis.groups) == 1:
-        coefficient_heatmap(basis.tasks, basis.decoder, plot.with_stem(f"{plot.stem}-coefficients"))
+        chart = coefficients_chart(basis.tasks, basis.decoder)
+        write_figure(plot.with_stem(f"{plot.stem}-coefficients"), chart)
     else:
-        _draw_groups(basis, plot.with_stem(f"{plot.stem}-groups"))
+        write_figure(plot.with_stem(f"{plot.stem}-groups"), _group_errors(basis))
 
 
-def _draw_groups(basis: Basis, plot: Path) -> None:
+def _group_errors(basis: Basis) -> Chart:
     import numpy as np
 
-    from taskvec.reports import group_error_map
+    from taskvec.reports import group_errors_chart
 
     errors = np.array([list(group.task_errors.values()) for group in basis.groups])
-    group_error_map([group.name for group in basis.groups], basis.tasks, errors, plot)
+    return group_errors_chart([group.name for group in basis.groups], basis.tasks, errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,7 +63,7 @@ def decompose_vectors(
     from taskvec.cli.decompose_text import decomposition_text
     from taskvec.components.decompose import decompose, plan_decompose
     from taskvec.components.decomposition import Decomposition
-    from taskvec.reports import check_figure, shared_heatmap
+    from taskvec.reports import check_figure
     from taskvec.store.store import Store
 
     request = {**wanted.keywords(), "tasks": names or None}
@@ -72,8 +73,7 @@ def decompose_vectors(
     def work() -> Decomposition:
         found = decompose(opened, **request)
         if plot is not None:
-            layers, shares = found.shared_energy_by_layer()
-            shared_heatmap(layers, found.tasks, shares, plot)
+            _draw(found, plot)
         return found
 
     with Run(how) as run:
@@ -85,3 +85,10 @@ def decompose_vectors(
             text=decomposition_text,
             notes=lambda found: found.notes,
         )
+
+
+def _draw(found: Decomposition, plot: Path) -> None:
+    from taskvec.reports import shared_chart, write_figure
+
+    layers, shares = found.shared_energy_by_layer()
+    write_figure(plot, shared_chart(layers, found.tasks, shares, "Share of each task vector's energy that is shared"))

@@ -10,7 +10,7 @@ from taskvec.cli.printable import printable
 from taskvec.cli.tables import table
 from taskvec.components.decomposition import Decomposition, energy_in, shared_rank
 from taskvec.linalg.subspaces.nested import ROOT
-from taskvec.store.manifests import MatrixDocument
+from taskvec.store.kinds.decompositions import MatrixDocument
 from taskvec.streaming.memory import format_size
 
 _SHOWN = 24

@@ -198,7 +198,13 @@ MeasureOption = Annotated[
     ),
 ]
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE", help="Also draw a figure: a .png, .svg or .pdf file.")
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Also draw a figure: a .png, .svg or .pdf file. A process of its own draws it when the work is done, in "
+        "100 to 170 MiB beside --memory.",
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,14 +36,14 @@ def compare(
     from taskvec.store.store import Store
 
     if plot is not None:
-        from taskvec.reports import check_figure, cosine_heatmap
+        from taskvec.reports import check_figure
 
         check_figure(plot)
 
     def work() -> Similarity:
         result = similarity(opened, names or None, per_group=per_group)
         if plot is not None:
-            cosine_heatmap(result.names, result.cosine, plot)
+            _draw(result, plot)
         return result
 
     with Run(how) as run:
@@ -53,3 +54,9 @@ def compare(
             data=Similarity.to_json,
             text=similarity_text,
         )
+
+
+def _draw(found: Similarity, plot: Path) -> None:
+    from taskvec.reports import cosine_map, tree, write_figure
+
+    write_figure(plot, cosine_map(found.names, found.cosine, tree(found.gram)))

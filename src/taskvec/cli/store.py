@@ -28,7 +28,8 @@ from taskvec.cli.screen import Run, show
 from taskvec.errors import StoreError
 
 if TYPE_CHECKING:
-    from taskvec.store.manifests import SourceDocument, VectorDocument
+    from taskvec.store.document import SourceDocument
+    from taskvec.store.kinds.vectors import VectorDocument
     from taskvec.store.store import Store
 
 app = typer.Typer(no_args_is_help=True)
@@ -164,14 +165,16 @@ def remove(store: StoreArgument, name: NameArgument, how: Reporting) -> None:
 
     With --json: removed, bases (that hold the task vector).
     """
+    from taskvec.store.kinds.vectors import VECTORS
     from taskvec.store.store import Store
 
     opened = Store(store)
+    kind = opened.documents.kind_of(name)
     bases: tuple[str, ...] = ()
-    if name in opened or name not in opened.documents.basis_names():
+    if kind is VECTORS:
         bases = opened.remove(name)
     else:
-        opened.documents.remove_basis(name)
+        opened.documents.of(kind).remove(name)
     stay = [f"{', '.join(bases)} still can recover it from atoms"] if bases else []
     show(how, {"removed": name, "bases": list(bases)}, lambda: [f"removed {name} from {store}", *stay])
 
@@ -189,14 +192,16 @@ def rename(
 
     With --json: renamed, to, bases (in which a task was renamed).
     """
+    from taskvec.store.kinds.vectors import VECTORS
     from taskvec.store.store import Store
 
     opened = Store(store)
+    kind = opened.documents.kind_of(name)
     bases: tuple[str, ...] = ()
-    if name in opened or name not in opened.documents.basis_names():
+    if kind is VECTORS:
         bases = opened.documents.rename_vector(name, new)
     else:
-        opened.documents.rename_basis(name, new)
+        opened.documents.of(kind).rename(name, new)
     there = f", in {', '.join(bases)} too" if bases else ""
     show(how, {"renamed": name, "to": new, "bases": list(bases)}, lambda: [f"{name} is now {new}{there}"])
 
@@ -282,6 +287,4 @@ def _path(store: Store, source: SourceDocument) -> str:
 
 
 def _linked_paths(store: Store) -> Sequence[Path]:
-    sources = [store.documents.store().base, *(store.documents.vector(name).source for name in store.names)]
-    sources += [atom for name in store.documents.basis_names() for atom in store.documents.basis(name).atoms]
-    return [store.path / source.path for source in sources]
+    return [store.path / source.path for source in store.documents.sources()]

@@ -16,8 +16,15 @@ from taskvec.components.decomposition import Decomposition
 from taskvec.components.matrix_pass import factor_filename, forget_notes, plan_splitting, run_matrices
 from taskvec.components.request import Request, Wanted
 from taskvec.errors import DecompositionError
+from taskvec.store.document import SourceDocument
+from taskvec.store.kinds.decompositions import (
+    DECOMPOSITIONS,
+    DecompositionDocument,
+    MatrixDocument,
+    TaskGroupDocument,
+    publish_newest,
+)
 from taskvec.store.linked import describe_source
-from taskvec.store.manifests import DecompositionDocument, MatrixDocument, SourceDocument, TaskGroupDocument
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.store.store import Store
 from taskvec.streaming import Plan, PlannedPass, make_plan
@@ -53,7 +60,7 @@ def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
             forget_notes(staged.directory)
             staged.publish()
     document = _described(request, matrices, _factors(store, folder, digests) if weight_map else None)
-    store.documents.decompositions.publish(document)
+    publish_newest(store.documents.of(DECOMPOSITIONS), document)
     return Decomposition(store, request.tasks, document)
 
 
@@ -95,7 +102,7 @@ def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:
         DecompositionError: If they were not split together.
     """
     documents = [store.documents.vector(task) for task in tasks]
-    found = [store.documents.decompositions.of(document) for document in documents]
+    found = [store.documents.decomposition_of(document) for document in documents]
     first = found[0] if found else None
     if first is None or any(other != first for other in found):
         raise DecompositionError(
@@ -106,7 +113,7 @@ def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:
 
 
 def _already_there(request: Request) -> DecompositionDocument | None:
-    found = [request.store.documents.decompositions.of(document) for document in request.documents]
+    found = [request.store.documents.decomposition_of(document) for document in request.documents]
     first = found[0]
     is_same = first is not None and all(other == first for other in found)
     if first is None or not is_same or first.tasks != request.task_documents() or first.wanted != request.wanted:

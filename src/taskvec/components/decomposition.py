@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from taskvec.components.notes import notes
 from taskvec.linalg.groups import Grouping
 from taskvec.linalg.subspaces.nested import ROOT
-from taskvec.store.manifests import DecompositionDocument, MatrixDocument
+from taskvec.store.kinds.decompositions import DecompositionDocument, MatrixDocument
 from taskvec.store.store import Store
 from taskvec.vectors.task_vector import TaskVector
 

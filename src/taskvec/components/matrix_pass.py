@@ -17,7 +17,8 @@ from taskvec.components.matrix_plan import base_bytes, factor_bytes, plan_matric
 from taskvec.components.request import Request
 from taskvec.components.splitting import split_matrix
 from taskvec.numerics.one_thread import one_thread_each
-from taskvec.store.manifests import MatrixDocument, document_data, load_document
+from taskvec.store.document import document_data, load_document
+from taskvec.store.kinds.decompositions import MatrixDocument
 from taskvec.streaming import AlignedTensor, PlannedPass
 from taskvec.streaming.events import BytesDone, PassFinished, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS

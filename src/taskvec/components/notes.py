@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from taskvec.bases.notes import duplicates
 from taskvec.linalg.subspaces.nested import ROOT
-from taskvec.store.manifests import DecompositionDocument, MatrixDocument
+from taskvec.store.kinds.decompositions import DecompositionDocument, MatrixDocument
 from taskvec.store.store import Store
 
 _NEAR_ONE = 0.9  # a threshold from which little can be told

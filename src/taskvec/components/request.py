@@ -16,7 +16,8 @@ from taskvec.linalg.subspaces.nested import TaskGroup, task_tree
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
 from taskvec.linalg.subspaces.subspaces import SubspaceRule
-from taskvec.store.manifests import TaskDocument, VectorDocument
+from taskvec.store.document import TaskDocument
+from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor
 from taskvec.vectors.alignment import Rule, align

@@ -16,7 +16,7 @@ from taskvec.linalg.subspaces.nested import ROOT, share_in_tree
 from taskvec.linalg.subspaces.sides import Projection, Side
 from taskvec.linalg.subspaces.singular import SingularFactors, singular_factors
 from taskvec.linalg.subspaces.subspaces import Shared
-from taskvec.store.manifests import MatrixDocument, SharingDocument
+from taskvec.store.kinds.decompositions import MatrixDocument, SharingDocument
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo

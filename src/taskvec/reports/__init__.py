@@ -1,7 +1,6 @@
-"""Figures and pages made from numbers; no torch, no weights. What draws them is imported when they are made.
+"""Charts and pages made from numbers; no torch, no weights. What draws them is imported when they are made.
 
-``cosine_heatmap`` and its siblings draw what ``--plot`` asks for, with matplotlib. Charts are values that pages,
-notebooks and pictures share: ``lines_chart(curves).save("curves.svg")``.
+Charts are values that pages, notebooks and pictures share: ``lines_chart(curves).save("curves.svg")``.
 """
 
 from __future__ import annotations
@@ -12,60 +11,55 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from taskvec.reports.charts import (
         Chart,
+        Ring,
         angles_chart,
         atoms_chart,
         cells_chart,
+        coefficients_chart,
         cosine_map,
+        error_chart,
+        group_errors_chart,
         lines_chart,
         points_chart,
+        shared_chart,
     )
-    from taskvec.reports.curve import error_curve
-    from taskvec.reports.figures import check_figure
-    from taskvec.reports.heatmap import cosine_heatmap
     from taskvec.reports.likeness import tree
-    from taskvec.reports.matrix import coefficient_heatmap, group_error_map
-    from taskvec.reports.output import check_page, write_page
+    from taskvec.reports.output import check_figure, check_page, write_figure, write_page
     from taskvec.reports.result_page import report_page
-    from taskvec.reports.shared_energy import shared_heatmap
     from taskvec.reports.store.page import store_page
 
 __all__ = [
     "Chart",
+    "Ring",
     "angles_chart",
     "atoms_chart",
     "cells_chart",
     "check_figure",
     "check_page",
-    "coefficient_heatmap",
-    "cosine_heatmap",
+    "coefficients_chart",
     "cosine_map",
-    "error_curve",
-    "group_error_map",
+    "error_chart",
+    "group_errors_chart",
     "lines_chart",
     "points_chart",
     "report_page",
-    "shared_heatmap",
+    "shared_chart",
     "store_page",
     "tree",
+    "write_figure",
     "write_page",
 ]
 
 _HOMES = {
-    **dict.fromkeys(
-        ("Chart", "angles_chart", "atoms_chart", "cells_chart", "cosine_map", "lines_chart", "points_chart"), "charts"
-    ),
-    "check_figure": "figures",
+    "check_figure": "output",
     "check_page": "output",
-    "coefficient_heatmap": "matrix",
-    "cosine_heatmap": "heatmap",
-    "error_curve": "curve",
-    "group_error_map": "matrix",
     "report_page": "result_page",
-    "shared_heatmap": "shared_energy",
     "store_page": "store.page",
     "tree": "likeness",
+    "write_figure": "output",
     "write_page": "output",
 }
+_CHARTS = "charts"  # of all other names
 
 
 def __getattr__(name: str) -> Any:
@@ -74,9 +68,9 @@ def __getattr__(name: str) -> Any:
     Raises:
         AttributeError: If there is no such name.
     """
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'taskvec.reports' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"taskvec.reports.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"taskvec.reports.{_HOMES.get(name, _CHARTS)}"), name)
 
 
 def __dir__() -> list[str]:

@@ -90,11 +90,13 @@ def tree(gram: Matrix) -> Tree:
     """Cluster task vectors by their directions.
 
     Args:
-        gram: G, ``(T, T)``, with T of two or more.
+        gram: G, ``(T, T)``.
 
     Returns:
         The tree; a zero vector counts as orthogonal to all.
     """
+    if len(gram) < 2:
+        return Tree(tuple(range(len(gram))), (0,) * len(gram), 0.0, np.empty((0, 4)))
     hierarchy = clustering_library()
     apart = 1.0 - np.nan_to_num(cosines(gram))
     np.fill_diagonal(apart, 0.0)

@@ -1,32 +1,25 @@
-"""The documents of a store on disk: which there are, what they say, and how a new one is published."""
+"""The documents of a store on disk: the store's own, and those of every kind that it keeps."""
 
 from __future__ import annotations
 
 import itertools
-import re
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel
-
-from taskvec.checkpoints import create_json_exclusive, write_json_atomic
 from taskvec.errors import StoreError
-from taskvec.store.decompositions import Decompositions
-from taskvec.store.manifests import (
-    BasisDocument,
-    StoreDocument,
-    TaskDocument,
-    VectorDocument,
-    document_data,
-    load_document,
-)
+from taskvec.store.document import AnyDocument, SourceDocument, StoreDocument, TaskDocument, load_document
+from taskvec.store.kind import Kind
+from taskvec.store.kinds import KINDS
+from taskvec.store.kinds.decompositions import DECOMPOSITIONS, DecompositionDocument, identities, newest_of
+from taskvec.store.kinds.vectors import VECTORS, VectorDocument
 from taskvec.store.parts import PARTS, part_document
+from taskvec.store.shelf import Shelf
 
-FOLDERS = ("vectors", "gram", "bases", "objects")
-"""What every store consists of, beside ``store.json``; ``decompositions`` comes with the first of them."""
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FOLDERS = (*(kind.folder for kind in KINDS if kind.is_named), "gram", "objects")
+"""What every store consists of, beside ``store.json``; a numbered kind's folder comes with its first document."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +43,17 @@ class Documents:
             raise StoreError(f"{self.path} is no store: make one with taskvec store init {self.path} --base MODEL")
         return load_document(StoreDocument, path)
 
+    def of(self, kind: Kind[AnyDocument]) -> Shelf[AnyDocument]:
+        """Return the documents of a kind."""
+        return Shelf(self.path, kind)
+
+    def kind_of(self, name: str) -> Kind[Any]:
+        """Return the kind of what users call by a name; that of task vectors where there is nothing of the name."""
+        return next((kind for kind in KINDS if kind.is_named and name in self.of(kind).names()), VECTORS)
+
     def vector_names(self) -> tuple[str, ...]:
         """Return the names of all vectors, sorted."""
-        return self._names("vectors")
-
-    def basis_names(self) -> tuple[str, ...]:
-        """Return the names of all bases, sorted."""
-        return self._names("bases")
+        return self.of(VECTORS).names()
 
     def vector(self, name: str) -> VectorDocument:
         """Return what the store knows of one vector, or of one of its parts.
@@ -72,12 +69,12 @@ class Documents:
         """
         whole, _, part = name.partition(".")
         if not part:
-            return load_document(VectorDocument, self._existing("vectors", name, "task vector"))
+            return self.of(VECTORS).load(name)
         vector = self.vector(whole)
         kind, _, group = part.partition(".")
         if kind not in PARTS or (group and kind != "shared"):
             raise StoreError(f"there is no part {part!r} of task vector {whole!r}: use one of {', '.join(PARTS)}")
-        decomposition = self.decompositions.of(vector)
+        decomposition = self.decomposition_of(vector)
         if decomposition is None:
             raise StoreError(
                 f"task vector {whole!r} in {self.path} has no {part} part: split it from others with taskvec decompose"
@@ -88,59 +85,22 @@ class Documents:
 
     def part_names(self) -> tuple[str, ...]:
         """Return the names of all parts of vectors: ``NAME.shared`` and ``NAME.unique`` of all that were split."""
-        split = self.decompositions.identities()
+        split = frozenset[str]().union(*map(identities, self.of(DECOMPOSITIONS).all()))
         names = [name for name in self.vector_names() if split and self.vector(name).identity in split]
         return tuple(f"{name}.{part}" for name in names for part in PARTS)
 
-    @property
-    def decompositions(self) -> Decompositions:
-        """All decompositions."""
-        return Decompositions(self.path)
+    def decomposition_of(self, vector: VectorDocument) -> DecompositionDocument | None:
+        """Return the newest decomposition of a vector; None if it was never decomposed."""
+        return newest_of(self.of(DECOMPOSITIONS), vector.identity)
 
-    def basis(self, name: str) -> BasisDocument:
-        """Return what the store knows of one basis."""
-        return load_document(BasisDocument, self._existing("bases", name, "basis"))
-
-    def names_of_tasks(self, basis: BasisDocument) -> tuple[str | None, ...]:
-        """Return what each task of a basis is called now, by its content; None where its vector has left the store."""
+    def names_of_tasks(self, tasks: Sequence[TaskDocument]) -> tuple[str | None, ...]:
+        """Return what each of some tasks is called now, by its content; None where its vector has left the store."""
         names = (*self.vector_names(), *self.part_names())
         there = {self.vector(name).source.fingerprint: name for name in names}
-        return tuple(there.get(task.fingerprint) for task in basis.tasks)
-
-    def check_new_vector(self, name: str) -> None:
-        """Refuse a name that no new vector can have."""
-        self._check_new("vectors", name, "task vector")
-
-    def check_new_basis(self, name: str) -> None:
-        """Refuse a name that no new basis can have."""
-        self._check_new("bases", name, "basis")
-
-    def publish_vector(self, document: VectorDocument) -> None:
-        """Add a vector."""
-        self._publish("vectors", document.name, document, "task vector")
-
-    def publish_basis(self, document: BasisDocument) -> None:
-        """Add a basis whose atoms are in place.
-
-        Raises:
-            StoreError: If another process collected them as garbage, because no document referred to them yet.
-        """
-        self._publish("bases", document.name, document, "basis")
-        if not all((self.path / atom.path).exists() for atom in document.atoms):
-            self.remove_basis(document.name)
-            raise StoreError(f"the atoms of basis {document.name!r} were collected as garbage meanwhile: make it again")
-
-    def replace_basis(self, document: BasisDocument) -> None:
-        """Put a basis in the place of the one of its name; readers see the old one or the new."""
-        self._existing("bases", document.name, "basis")
-        write_json_atomic(self.path / "bases" / f"{document.name}.json", document_data(document))
-
-    def remove_basis(self, name: str) -> None:
-        """Forget a basis; its atoms stay until garbage is collected."""
-        self._existing("bases", name, "basis").unlink()
+        return tuple(there.get(task.fingerprint) for task in tasks)
 
     def rename_vector(self, name: str, new: str) -> tuple[str, ...]:
-        """Give a vector another name, and its tasks in bases with it, those of its parts too.
+        """Give a vector another name, and its tasks in bases and the like with it, those of its parts too.
 
         Every document is replaced whole, and the vector last: the same call finishes what a killed one began.
 
@@ -149,35 +109,41 @@ class Documents:
             new: Its new name.
 
         Returns:
-            The names of the bases in which a task was renamed.
+            The names of the documents in which a task was renamed.
 
         Raises:
-            StoreError: If the new name is taken, here or in one of these bases.
+            StoreError: If the new name is taken, here or in one of these documents.
         """
-        document = self.vector(name)
-        self.check_new_vector(new)
-        bases = [basis for basis in map(self.basis, self.basis_names()) if self._tasks_named(basis, name)]
-        renamed = [self._renamed(basis, self._tasks_named(basis, name), new) for basis in bases]
-        for basis in renamed:
-            self.replace_basis(basis)
-        self.publish_vector(document.model_copy(update={"name": new}))
-        self.remove_vector(name)
-        return tuple(basis.name for basis in renamed)
+        vectors = self.of(VECTORS)
+        document = vectors.load(name)
+        vectors.check_new(new)
+        renamed = [(shelf, self._renamed(shelf, holder, name, new)) for shelf, holder in self._holders()]
+        changed = [(shelf, holder) for shelf, holder in renamed if holder is not None]
+        for shelf, holder in changed:
+            shelf.replace(holder)
+        vectors.publish(document.model_copy(update={"name": new}))
+        vectors.remove(name)
+        return tuple(holder.name for _, holder in changed)
 
-    def rename_basis(self, name: str, new: str) -> None:
-        """Give a basis another name."""
-        document = self.basis(name)
-        self.check_new_basis(new)
-        self.publish_basis(document.model_copy(update={"name": new}))
-        self.remove_basis(name)
+    def holders_of(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the names of the bases, and of whatever else has tasks, that hold a vector of this content."""
+        return tuple(
+            holder.name
+            for shelf, holder in self._holders()
+            if any(task.fingerprint == fingerprint for task in shelf.kind.tasks(holder))
+        )
 
     def used_objects(self) -> frozenset[str]:
-        """Return the names in ``objects/`` that a vector, a basis or a decomposition refers to."""
-        sources = [self.vector(name).source for name in self.vector_names()]
-        sources += [document.factors for document in self.decompositions.all() if document.factors]
-        sources += [atom for name in self.basis_names() for atom in self.basis(name).atoms]
-        parts = [Path(source.path).parts for source in sources]
-        return frozenset(part[1] for part in parts if part[0] == "objects")
+        """Return the names in ``objects/`` that a document of any kind refers to."""
+        shelves = [self.of(kind) for kind in KINDS]
+        return frozenset[str]().union(*(shelf.objects(name) for shelf in shelves for name in shelf.names()))
+
+    def sources(self) -> Iterator[SourceDocument]:
+        """Yield the base and every checkpoint that a document refers to."""
+        yield self.store().base
+        for shelf in map(self.of, KINDS):
+            for name in shelf.names():
+                yield from (source for _, source in shelf.sources(name))
 
     def free_object(self, name: str) -> Path:
         """Return a folder in ``objects/`` that nothing refers to, and remove what a killed run left there.
@@ -194,56 +160,32 @@ class Documents:
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    def bases_of(self, fingerprint: str) -> tuple[str, ...]:
-        """Return the names of the bases that hold a vector of this content."""
-        bases = [self.basis(name) for name in self.basis_names()]
-        return tuple(basis.name for basis in bases if any(task.fingerprint == fingerprint for task in basis.tasks))
+    def _holders(self) -> Iterator[tuple[Shelf[Any], Any]]:
+        """Yield every document that has tasks, and where it lies."""
+        for shelf in map(self.of, KINDS):
+            yield from ((shelf, document) for document in shelf.all() if shelf.kind.tasks(document))
 
-    def remove_vector(self, name: str) -> None:
-        """Forget a vector."""
-        self._existing("vectors", name, "task vector").unlink()
+    def _renamed(self, shelf: Shelf[Any], holder: Any, name: str, new: str) -> Any | None:
+        """Return a document with the tasks renamed that are a vector, or a part of it; None where there are none.
 
-    def _tasks_named(self, basis: BasisDocument, name: str) -> frozenset[str]:
-        """Return the tasks of a basis that are a vector of the store, or a part of it, by name and by content."""
-        own = (task for task in basis.tasks if task.name.partition(".")[0] == name)
-        return frozenset(task.name for task in own if self._is_there(task))
+        Raises:
+            StoreError: If the document has another task of the new name.
+        """
+        tasks = shelf.kind.tasks(holder)
+        own = [task.name for task in tasks if task.name.partition(".")[0] == name and self._is_there(task)]
+        names = {task: new + task[len(name) :] for task in own}
+        taken = next((task.name for task in tasks if task.name in names.values()), None)
+        if taken is not None:
+            without = shelf.kind.without.format(name=holder.name, task=taken)
+            raise StoreError(
+                f"{shelf.kind.noun} {holder.name!r} holds another task {taken!r}: choose another name, or take that "
+                f"task out first ({without})"
+            )
+        renamed = tuple(task.model_copy(update={"name": names.get(task.name, task.name)}) for task in tasks)
+        return holder.model_copy(update={"tasks": renamed}) if names else None
 
     def _is_there(self, task: TaskDocument) -> bool:
         try:
             return self.vector(task.name).source.fingerprint == task.fingerprint
         except StoreError:  # a part that was there once
             return False
-
-    @staticmethod
-    def _renamed(basis: BasisDocument, tasks: frozenset[str], new: str) -> BasisDocument:
-        names = {task: new + task[len(task.partition(".")[0]) :] for task in tasks}
-        taken = next((task.name for task in basis.tasks if task.name in names.values()), None)
-        if taken is not None:
-            raise StoreError(
-                f"basis {basis.name!r} holds another task {taken!r}: choose another name, or take that task out first "
-                f"(taskvec basis remove STORE {basis.name} {taken})"
-            )
-        renamed = (task.model_copy(update={"name": names.get(task.name, task.name)}) for task in basis.tasks)
-        return basis.model_copy(update={"tasks": tuple(renamed)})
-
-    def _names(self, kind: str) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in (self.path / kind).glob("*.json") if _NAME.fullmatch(path.stem)))
-
-    def _existing(self, kind: str, name: str, what: str) -> Path:
-        path = self.path / kind / f"{name}.json"
-        if not _NAME.fullmatch(name) or not path.is_file():
-            known = ", ".join(self._names(kind)[:10]) or "none"
-            raise StoreError(f"there is no {what} {name!r} in {self.path} (it has: {known})")
-        return path
-
-    def _check_new(self, kind: str, name: str, what: str) -> None:
-        if not _NAME.fullmatch(name) or name == "base":
-            raise StoreError(f"{name!r} is no name for a {what}: use letters, digits and _, and not 'base'")
-        if name in self._names(kind):
-            raise StoreError(f"{what} {name!r} exists already in {self.path}: choose another name, or remove it first")
-
-    def _publish(self, kind: str, name: str, document: BaseModel, what: str) -> None:
-        try:
-            create_json_exclusive(self.path / kind / f"{name}.json", document_data(document))
-        except FileExistsError as error:
-            raise StoreError(f"{what} {name!r} was added meanwhile by another process: choose another name") from error

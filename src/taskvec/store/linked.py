@@ -12,8 +12,8 @@ from blake3 import blake3
 from taskvec.checkpoints import Checkpoint, StagedOutput, open_checkpoint
 from taskvec.checkpoints.renaming import RenamedCheckpoint, renamed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
-from taskvec.store.manifests import FileState, SourceDocument
-from taskvec.store.owners import Owner
+from taskvec.store.document import FileState, SourceDocument
+from taskvec.store.kind import Owner
 from taskvec.streaming import RunOptions
 from taskvec.vectors.fingerprints import Digests, digest_checkpoint, fingerprint
 from taskvec.vectors.forms import Source

@@ -17,7 +17,9 @@ from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.derived import DerivedCheckpoint, Remainder
 from taskvec.checkpoints.products import Product, Stored, SumOfProducts
 from taskvec.checkpoints.table import TensorSource
-from taskvec.store.manifests import DecompositionDocument, SharingDocument, SourceDocument, VectorDocument
+from taskvec.store.document import SourceDocument
+from taskvec.store.kinds.decompositions import DecompositionDocument, SharingDocument
+from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, LowRank, Source

@@ -20,18 +20,15 @@ from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.store.adapter_intake import AdapterIntake, sorted_out
+from taskvec.store.document import SourceDocument, StoreDocument, document_data
 from taskvec.store.documents import FOLDERS, Documents
 from taskvec.store.gram_cache import GramCache, covering_rows, in_turns
 from taskvec.store.intake import Intake, Measured, split, total_gram
+from taskvec.store.kind import Owner
+from taskvec.store.kinds import KINDS
+from taskvec.store.kinds.decompositions import decomposition_owner
+from taskvec.store.kinds.vectors import VECTORS, RuleDocument, VectorDocument, vector_owner
 from taskvec.store.linked import check_content, describe_source, is_same_source, keep_copy, open_document, open_source
-from taskvec.store.manifests import (
-    RuleDocument,
-    SourceDocument,
-    StoreDocument,
-    VectorDocument,
-    document_data,
-)
-from taskvec.store.owners import BASE_MODEL, Owner, atom_owner, decomposition_owner, vector_owner
 from taskvec.store.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
 from taskvec.store.pass_journal import pass_journal
 from taskvec.store.store_gram import StoreGram
@@ -42,6 +39,8 @@ from taskvec.vectors.forms import Dense, Form, LowRank, Source
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
 from taskvec.vectors.task_vector import Ref, TaskVector
+
+BASE_MODEL = Owner("the base", "make a new store for the base as it is now (taskvec store init)")
 
 _BATCH = 8  # vectors that are added in one pass over the base
 
@@ -178,8 +177,8 @@ class Store(Displayed):
         Returns:
             The names of these bases.
         """
-        bases = self.documents.bases_of(self.documents.vector(name).source.fingerprint)
-        self.documents.remove_vector(name)
+        bases = self.documents.holders_of(self.documents.vector(name).source.fingerprint)
+        self.documents.of(VECTORS).remove(name)
         return bases
 
     def gram(self, names: Sequence[str] | None = None) -> StoreGram:
@@ -247,16 +246,10 @@ class Store(Displayed):
     def _sources(self, problems: list[str]) -> dict[Owner, SourceDocument]:
         """Return every source by what it is of; documents that cannot be read are noted as problems."""
         sources = {BASE_MODEL: self._document.base}
-        for name in self.names:
-            with _noted(problems):
-                sources[vector_owner(name)] = self.documents.vector(name).source
-        for name in self.documents.basis_names():
-            with _noted(problems):
-                atoms = self.documents.basis(name).atoms
-                sources |= {atom_owner(name, m): atom for m, atom in enumerate(atoms)}
-        with _noted(problems):
-            factors = [document.factors for document in self.documents.decompositions.all() if document.factors]
-            sources |= {decomposition_owner(f"the factors of decomposition {n}"): f for n, f in enumerate(factors, 1)}
+        for shelf in map(self.documents.of, KINDS):
+            for name in shelf.names():
+                with _noted(problems):
+                    sources |= dict(shelf.sources(name))
         with _noted(problems):
             GramCache(self.path / "gram").check()
         return sources
@@ -269,7 +262,7 @@ class Store(Displayed):
             if document is not None and is_same_source(document.source, ref, self.path):
                 there[name] = document
             else:
-                self.documents.check_new_vector(name)
+                self.documents.of(VECTORS).check_new(name)
         return there
 
     def _intakes(
@@ -305,7 +298,7 @@ class Store(Displayed):
         keys = [document.identity for document in documents]
         self._keep_products(keys, keys, result.gram)
         for document in documents:
-            self.documents.publish_vector(document)
+            self.documents.of(VECTORS).publish(document)
         return {document.name: document for document in documents}
 
     def _combinable_names(self) -> tuple[str, ...]:
@@ -321,7 +314,7 @@ class Store(Displayed):
     def _part(self, document: VectorDocument) -> Dense | LowRank:
         name = document.name.partition(".")[0]
         vector = self.documents.vector(name)
-        decomposition = self.documents.decompositions.of(vector)
+        decomposition = self.documents.decomposition_of(vector)
         if decomposition is None:
             raise StoreError(f"task vector {name!r} was removed or decomposed anew meanwhile: try again")
         factors = None

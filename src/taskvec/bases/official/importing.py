@@ -21,7 +21,8 @@ from taskvec.bases.measured import AtomProducts, atom_products, measure_atoms
 from taskvec.bases.official.files import OfficialBasis, read_official
 from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, open_checkpoint, zeros_like
 from taskvec.linalg.certificate import residual_gram
-from taskvec.store.manifests import BasisDocument, GroupDocument, SourceDocument, TaskDocument
+from taskvec.store.document import SourceDocument, TaskDocument
+from taskvec.store.kinds.bases import BASES, BasisDocument, GroupDocument
 from taskvec.store.store import Store
 from taskvec.streaming import Plan, make_plan
 from taskvec.types import DType, TensorInfo
@@ -45,7 +46,7 @@ def import_official(store: Store, folder: Ref, name: str) -> Basis:
         The basis; its atoms are written anew, in float32.
     """
     source = Path(folder).expanduser().absolute()
-    store.documents.check_new_basis(name)
+    store.documents.of(BASES).check_new(name)
     official = read_official(source)
     _vanishing(store, official, source)
     target = store.documents.free_object(f"official-{name}")
@@ -58,7 +59,7 @@ def import_official(store: Store, folder: Ref, name: str) -> Basis:
             products, gram = _measured(store, official, atoms)
         staged.publish()
     document = _document(store, official, name, describe_atoms(target, digests, store.path), products, gram)
-    store.documents.publish_basis(document)
+    store.documents.of(BASES).publish(document)
     return Basis(store, document)
 
 

@@ -77,7 +77,7 @@ def task_vectors(basis: Basis, names: Collection[str]) -> Mapping[str, TaskVecto
     Raises:
         ExpressionError: If the store has one no more.
     """
-    there = zip(basis.tasks, basis.store.documents.names_of_tasks(basis.document), strict=True)
+    there = zip(basis.tasks, basis.store.documents.names_of_tasks(basis.document.tasks), strict=True)
     found = {name: stored for name, stored in there if name in names}
     gone = [name for name, stored in found.items() if stored is None]
     if gone:

@@ -16,7 +16,7 @@ from taskvec.streaming import PlannedPass
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
-    from taskvec.store.manifests import DecompositionDocument
+    from taskvec.store.kinds.decompositions import DecompositionDocument
 
 Matrix = NDArray[np.float64]
 Vector = Mapping[str, float]
@@ -90,7 +90,7 @@ def _shared_once_over(basis: Basis, vectors: Sequence[Vector]) -> Vector:
     Raises:
         ExpressionError: If it does not, or the store does not know how the tasks were decomposed.
     """
-    names_now = basis.store.documents.names_of_tasks(basis.document)
+    names_now = basis.store.documents.names_of_tasks(basis.document.tasks)
     now = dict(zip(basis.tasks, names_now, strict=True))
     gone = [name for vector in vectors for name in vector if now.get(name, name) is None]
     if gone:

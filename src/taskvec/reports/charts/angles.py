@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taskvec.reports.charts.chart import Chart, Spec
+from taskvec.reports.charts.chart import Chart
 from taskvec.reports.charts.values import tip
+from taskvec.reports.drawing import Spec
 
 
 def angles_chart(layers: Sequence[str], angles: Sequence[tuple[str, str, float]], title: str) -> Chart:

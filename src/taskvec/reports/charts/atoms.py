@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.reports.charts.chart import Chart, Spec
+from taskvec.reports.charts.chart import Chart
 from taskvec.reports.charts.cosine_map import WANTED
 from taskvec.reports.charts.values import tip
+from taskvec.reports.drawing import Spec
 
 Matrix = NDArray[np.float64]
 

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from taskvec.reports.charts.chart import Chart, Spec
+from taskvec.reports.charts.chart import Chart
 from taskvec.reports.charts.values import FEW_COLUMNS, FORMATS, tip, titled
+from taskvec.reports.drawing import Spec
 from taskvec.results import Axis, Curves
 
 _HEIGHT = 260
+_MOST_TICKS = 12
+_LEAST_TOP = 1e-3  # of an axis that begins at 0
 
 
-def lines_chart(curves: Curves) -> Chart:
+@dataclass(frozen=True)
+class Ring:
+    """A point that was chosen, with a rule through it and words above the figure."""
+
+    x: float
+    y: float
+    name: str
+
+
+def lines_chart(curves: Curves, *, from_zero: bool = False, ring: Ring | None = None) -> Chart:
     """Draw curves; controls are thin and dashed, and a click on the legend leaves one line in front.
 
     A line goes from one number to the next as they are given, back too, such as a trade-off over λ that turns.
 
     Args:
         curves: The numbers.
+        from_zero: Whether the axis at the side begins at 0.
+        ring: A point to mark.
 
     Returns:
         The chart.
     """
     tips = _tips(curves)
     rows = list(_rows(curves))
+    beside = _from_zero(curves, ring) if from_zero else _scale(curves.y, is_nice=True)
     spec: Spec = {
         "height": _HEIGHT,
         "data": {"values": rows},
         "layer": [
-            {"layer": [*_bands(curves), _line(), _points(tips)], "encoding": _encoding(curves)},
+            {"layer": [*_bands(curves), _line(), _points(tips)], "encoding": _encoding(curves, beside)},
             *([_marks(curves)] if curves.marks else []),
+            *([_ringed(curves, ring)] if ring else []),
         ],
     }
     names = ", ".join(line.name for line in curves.series)
@@ -48,12 +66,17 @@ def _rows(curves: Curves) -> Iterator[dict[str, Any]]:
             yield row if line.n is None else {**row, "n": line.n}
 
 
-def _encoding(curves: Curves) -> Spec:
-    names = [line.name for line in curves.series]
+def _encoding(curves: Curves, beside: Spec) -> Spec:
+    names, along = [line.name for line in curves.series], _scale(curves.x, is_nice=False)
     coloured = {"field": "line", "type": "nominal", "sort": names, "scale": {"domain": names}}
     return {
-        "x": {"field": "x", "type": "quantitative", "scale": _scale(curves.x, is_nice=False), "axis": _axis(curves.x)},
-        "y": {"field": "y", "type": "quantitative", "scale": _scale(curves.y, is_nice=True), "axis": _axis(curves.y)},
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "scale": along,
+            "axis": _axis_below(curves),
+        },
+        "y": {"field": "y", "type": "quantitative", "scale": beside, "axis": _axis(curves.y)},
         "color": {**coloured, "legend": {"title": None, "columns": FEW_COLUMNS, "symbolType": "stroke"}},
         "opacity": {"condition": {"param": "chosen", "value": 1}, "value": 0.15},
     }
@@ -63,9 +86,22 @@ def _scale(axis: Axis, *, is_nice: bool) -> Spec:
     return {"type": "log", "nice": False} if axis.is_log else {"zero": False, "nice": is_nice}
 
 
+def _from_zero(curves: Curves, ring: Ring | None) -> Spec:
+    greatest = max([_LEAST_TOP, *(y for line in curves.series for y in line.y), *([ring.y] if ring else [])])
+    return {"domain": [0, greatest], "nice": True}
+
+
 def _axis(axis: Axis) -> Spec:
     whole = {"tickMinStep": 1} if axis.unit == "count" else {}
     return {"title": titled(axis.name, axis.unit), "format": FORMATS[axis.unit], **whole}
+
+
+def _axis_below(curves: Curves) -> Spec:
+    """Return the axis with a tick at each whole number, where those are few."""
+    x = [x for line in curves.series for x in line.x]
+    least, greatest = math.ceil(min(x)), math.floor(max(x))
+    is_short = curves.x.unit == "count" and greatest - least <= _MOST_TICKS
+    return _axis(curves.x) | ({"values": list(range(least, greatest + 1))} if is_short else {})
 
 
 def _bands(curves: Curves) -> list[Spec]:
@@ -106,6 +142,30 @@ def _marks(curves: Curves) -> Spec:
         "layer": [
             {"mark": {"type": "rule", "strokeDash": [2, 3], "style": "muted-line"}, "encoding": {"x": x}},
             {"mark": words, "encoding": {"x": x, "text": {"field": "name", "type": "nominal"}}},
+        ],
+    }
+
+
+def _ringed(curves: Curves, ring: Ring) -> Spec:
+    x = {"field": "x", "type": "quantitative", "axis": _axis_below(curves)}
+    y = {"field": "y", "type": "quantitative", "axis": _axis(curves.y)}
+    ahead = ring.x > (min(curves.series[0].x) + max(curves.series[0].x)) / 2
+    words = {"type": "text", "align": "right" if ahead else "left", "baseline": "bottom", "dx": 8 if ahead else -8}
+    return {
+        "data": {"values": [{"x": ring.x, "y": ring.y, "name": ring.name}]},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeDash": [2, 3], "style": "muted-line"},
+                "encoding": {"x": x, "y": {"value": 0}, "y2": {"value": "height"}},
+            },
+            {
+                "mark": {"type": "point", "size": 150, "strokeWidth": 2, "style": "ink-line"},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "mark": {**words, "y": -4, "style": "ink", "fontSize": 11},
+                "encoding": {"x": x, "text": {"field": "name", "type": "nominal"}},
+            },
         ],
     }
 

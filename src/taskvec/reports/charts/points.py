@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from taskvec.reports.charts.chart import Chart, Spec
+from taskvec.reports.charts.chart import Chart
 from taskvec.reports.charts.values import FEW_COLUMNS, FORMATS, tip, titled
+from taskvec.reports.drawing import Spec
 from taskvec.results import Measured, Table, Unit
 
 _LINE = 11  # pixels a mark

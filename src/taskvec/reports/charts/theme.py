@@ -61,7 +61,7 @@ DARK = Paper(
 
 
 def config(paper: Paper) -> dict[str, Any]:
-    """Return the paper as a configuration of Vega-Lite.
+    """Return the paper as a configuration of Vega-Lite; of one weight, since a PDF with two has no settled order.
 
     Args:
         paper: What is drawn on.
@@ -76,8 +76,8 @@ def config(paper: Paper) -> dict[str, Any]:
         "mark": {"color": paper.lines[0]},
         "axis": _axis(paper),
         "axisX": {"grid": False},
-        "legend": {"labelColor": paper.ink, "orient": "bottom", "labelLimit": 200, "symbolOpacity": 1},
-        "title": {"color": paper.ink, "anchor": "start", "fontSize": 13},
+        "legend": _legend(paper),
+        "title": {"color": paper.ink, "anchor": "start", "fontSize": 14, "fontWeight": "normal"},
         "range": {
             "category": list(paper.lines),
             "diverging": list(paper.signed),
@@ -105,4 +105,15 @@ def _axis(paper: Paper) -> dict[str, Any]:
         "labelLimit": 180,
         "labelFontSize": 11,
         "maxExtent": 320,
+    }
+
+
+def _legend(paper: Paper) -> dict[str, Any]:
+    return {
+        "labelColor": paper.ink,
+        "titleColor": paper.muted,
+        "titleFontWeight": "normal",
+        "orient": "bottom",
+        "labelLimit": 200,
+        "symbolOpacity": 1,
     }

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from taskvec.reports.charts.chart import LANGUAGE
+from taskvec.reports.drawing import LANGUAGE
 from taskvec.reports.extra import page_library
 
 _ASSETS = Path(__file__).with_name("assets")

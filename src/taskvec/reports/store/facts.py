@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from taskvec.bases.basis import Basis
 from taskvec.components.decomposition import Decomposition
 from taskvec.reports.likeness import Tree, cosines, tree
-from taskvec.store.manifests import VectorDocument
+from taskvec.store.kinds.bases import BASES
+from taskvec.store.kinds.decompositions import DECOMPOSITIONS
+from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.store.store import Store
 from taskvec.store.store_gram import StoreGram
 
@@ -70,14 +72,14 @@ def gather(store: Store, names: Sequence[str] | None = None) -> StoreFacts:
     """
     products = store.gram(names)
     documents = tuple(store.documents.vector(name) for name in products.names)
-    bases = tuple(Basis.load(store, name) for name in store.documents.basis_names())
+    bases = tuple(Basis.load(store, name) for name in store.documents.of(BASES).names())
     return StoreFacts(store, documents, products, bases, _decompositions(store, documents))
 
 
 def _decompositions(store: Store, documents: Sequence[VectorDocument]) -> tuple[Decomposition, ...]:
     names = {document.identity: document.name for document in documents}
     found = []
-    for document in store.documents.decompositions.all():
+    for document in store.documents.of(DECOMPOSITIONS).all():
         if any(task.fingerprint in names for task in document.tasks):
             tasks = tuple(names.get(task.fingerprint, task.name) for task in document.tasks)
             found.append(Decomposition(store, tasks, document))

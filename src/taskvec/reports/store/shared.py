@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from taskvec.components.decomposition import Decomposition
 from taskvec.linalg.groups import Grouping
 from taskvec.linalg.subspaces.nested import ROOT
-from taskvec.reports.charts import angles_chart, cells_chart
+from taskvec.reports.charts import Chart, angles_chart, shared_chart
 from taskvec.reports.page import Block, Figure, Numbers, Section, Words
 from taskvec.reports.store.facts import StoreFacts
-from taskvec.results import Column, Matrix, Table
+from taskvec.results import Column, Table
 
 _MOST_ANGLES = 4000
 
@@ -33,22 +31,14 @@ def _blocks(split: Decomposition) -> Iterator[Block]:
         f"{count:,} matrices, on the {split.document.side} side."
     )
     yield from (Words(note, "note") for note in split.notes)
-    yield Figure(cells_chart(_energy(split)), "Grey: a layer that a task did not change.")
+    yield Figure(_energy(split), "Grey: a layer that a task did not change.")
     yield from _angles(split)
     yield Numbers(_tasks(split))
 
 
-def _energy(split: Decomposition) -> Matrix:
+def _energy(split: Decomposition) -> Chart:
     layers, shares = split.shared_energy_by_layer()
-    return Matrix(
-        title="Shared energy by layer",
-        rows=layers,
-        columns=split.tasks,
-        row_name="layer",
-        column_name="task",
-        values=tuple(tuple(round(v, 5) if np.isfinite(v) else None for v in row) for row in shares.tolist()),
-        unit="fraction",
-    )
+    return shared_chart(layers, split.tasks, shares)
 
 
 def _angles(split: Decomposition) -> Iterator[Block]:
