@@ -17,6 +17,7 @@ from taskvec.linalg.encoders.encoding import Encoding
 from taskvec.linalg.search import golden_section, grid_search
 from taskvec.linalg.subspaces import precise
 from taskvec.linalg.subspaces.rank_rule import RankRule
+from taskvec.linalg.subspaces.singular import search_bytes
 from taskvec.linalg.subspaces.subspaces import SubspaceRule
 from taskvec.linalg.truncation import truncated_matrix, truncated_products
 
@@ -257,3 +258,22 @@ def test_directions_that_float32_cannot_tell_from_zero_are_not_kept() -> None:
         assert truncated_products([(1.0, product)], RankRule(rank=4)).rank == rank
     nothing = truncated_products([(0.0, Product(np.eye(6, 2), np.eye(2, 4)))], RankRule(rank=4))
     assert (nothing.rank, nothing.energy, nothing.lost) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "rank", "wanted"),
+    [
+        ((512, 9000), 16, 4 * 8 * 512**2),
+        ((513, 513), 16, 4 * 8 * 513**2),
+        ((200_000, 2_000), 16, 2 * 8 * 202_000 * (250 + 16)),
+        ((2_000, 2_000), 1_900, 2 * 8 * 4_000 * (250 + 1_900)),
+        ((4_000, 2_000), 16, 4 * 8 * 2_000**2),
+    ],
+)
+def test_a_search_takes_a_square_or_so_many_columns_twice(
+    shape: tuple[int, int], rank: int, wanted: int, turned: bool
+) -> None:
+    """At least an eighth of the shorter side, at most two fifths, between them what the exact way's memory affords."""
+    assert search_bytes(shape[::-1] if turned else shape, rank) == pytest.approx(wanted, rel=0.02)
+    assert search_bytes(shape, rank) == search_bytes(shape[::-1], rank)
