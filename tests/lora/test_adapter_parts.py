@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from taskvec.adapters import cost
 from taskvec.adapters.cost import plan_extraction, read_bytes
 from taskvec.adapters.deltas import truncated_delta
-from taskvec.adapters.extraction import lora_rule
+from taskvec.adapters.extraction import extract_lora, lora_rule
 from taskvec.adapters.peft_folder import PeftLayout, peft_config
 from taskvec.adapters.result import LoraMatrix, LoraResult
 from taskvec.adapters.targets import Targets, has_transposed_layers, is_embedding, is_layer, left_out
@@ -22,7 +23,8 @@ from taskvec.errors import DecompositionError, MemoryLimitError
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.truncation import Truncated
 from taskvec.streaming import AlignedTensor, Located, RunOptions
-from taskvec.testing.checkpoints import raw_bits, tensor_info
+from taskvec.streaming.events import BytesDone, PassStarted
+from taskvec.testing.checkpoints import raw_bits, save_folder, tensor_info
 from taskvec.types import TensorInfo
 from taskvec.vectors.forms import Dense, Difference, LowRank, Source
 
@@ -275,3 +277,25 @@ def test_factors_alone_are_read_and_held(monkeypatch: pytest.MonkeyPatch) -> Non
     found = plan_extraction("cut", [tensor], [form], RankRule(rank=2), RunOptions(memory=8 << 30, begun=0, workers=1))
     slack = RunOptions(begun=0).reserved_bytes
     assert found.projected_bytes - slack == 5 * 8 * 100 * 7 + 4 * 8 * 7**2
+
+
+def test_an_extraction_says_what_it_reads_and_how_long_it_took(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    base = {"q.weight": rng.standard_normal((6, 5)).astype(np.float32), "norm.weight": np.ones(3, np.float32)}
+    tuned = {name: array + 1 for name, array in base.items()}
+    events: list[Any] = []
+    started = time.perf_counter()
+    result = extract_lora(
+        save_folder(tmp_path / "base", base),
+        save_folder(tmp_path / "tuned", tuned),
+        tmp_path / "out",
+        rank=1,
+        options=RunOptions(listener=events.append, workers=1),
+    )
+    taken = time.perf_counter() - started
+    label = "cut 1 matrices to rank 1"
+    own = [event for event in events if event.label == label]
+    assert own[:2] == [PassStarted(label, 2 * 4 * 30), BytesDone(label, 2 * 4 * 30)]
+    assert 0 < own[2].seconds <= taken
+    assert result.left_out == pytest.approx({"norm.weight": 3.0})
+    assert result.matrices[0].energy == pytest.approx(30, rel=1e-5)
