@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test pages demo bench experiments clean chromium
+.PHONY: help check test mutants pages demo bench experiments clean chromium
 
 help: ## say what can be made
 	@sed -n 's/^\([a-zA-Z%-]*\):.*## /make \1\t/p' Makefile | sed 's/%/NAME/' | expand -t 24
@@ -24,6 +24,9 @@ check: $(READY) ## lint, formatting, types and the floors
 
 test: $(READY) chromium ## all tests
 	$(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
+
+mutants: $(READY) ## whether the tests bite: 20 minutes on a sample; SEED=7 for another, ALL=1 for all, ROOM=linalg for some
+	$(BIN)/python tests/house/mutants.py
 
 pages: $(READY) ## write anew the pages that are made from the code and from what was measured
 	PYTHONPATH=. $(BIN)/python tests/docs/method_pages.py

@@ -127,7 +127,7 @@ def test_continuous_integration_only_calls_make() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["check", "test", "pages", "demo", "bench", "experiments", "experiment-NAME", "clean", "help"]
+    "target", ["check", "test", "mutants", "pages", "demo", "bench", "experiments", "experiment-NAME", "clean", "help"]
 )
 def test_make_has_the_target_and_helps_with_it(target: str) -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import starmap
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from taskvec.evaluation import (
     Grid,
     InPlace,
     Metrics,
+    Negation,
     SimpleTask,
     Validation,
     addition,
@@ -25,6 +27,7 @@ from taskvec.evaluation import (
     negation,
     negation_curves,
 )
+from taskvec.evaluation.negation import NegationPoint
 
 
 def moved() -> InPlace:
@@ -156,6 +159,40 @@ def test_a_scaling_past_one_that_fails_is_not_chosen() -> None:
     assert found.chosen.scaling == pytest.approx(0.2)
 
 
-def test_scalings_must_ascend() -> None:
+@pytest.mark.parametrize("scalings", [(), (0.0,), (-0.1, 0.2), (0.2, 0.2), (0.4, 0.2), (0.1, 0.3, 0.2)])
+def test_scalings_must_ascend_from_above_zero(scalings: tuple[float, ...]) -> None:
     with pytest.raises(EvaluationError, match="ascending"):
-        negation(moved(), {"up": 1.0}, fading("t", 0.1), [fading("c", 0.0)], scalings=(0.4, 0.2))
+        negation(moved(), {"up": 1.0}, fading("t", 0.1), [fading("c", 0.0)], scalings=scalings)
+
+
+def test_exactly_enough_of_the_control_is_enough() -> None:
+    """At λ = 1 the control keeps one half of 1, exactly; a task's own metric, the target's, has no part in it."""
+    found = negation(moved(), {"up": 1.0}, fading("t", 0.25), [fading("c", 0.5)], keep=0.5, scalings=(0.5, 1.0))
+    assert [point.scaling for point in found.curve] == [0.0, 0.5, 1.0, 1.5]
+    assert found.chosen == NegationPoint(1.0, 0.75, 0.5)
+    assert found.curve[0] == NegationPoint(0.0, 1.0, 1.0)
+
+
+def test_what_is_kept_is_the_mean_over_controls_by_value() -> None:
+    found = negation(moved(), {"up": 1.0}, fading("t", 0.5), [fading("c", 0.25), fading("d", 0.75)], scalings=(1.0,))
+    assert found.curve == (NegationPoint(0.0, 1.0, 1.0), NegationPoint(1.0, 0.5, 0.5))
+    assert found.chosen.scaling == 0
+    assert found.tested == found.tested_base
+    assert set(found.tested) == {"t", "c", "d"}
+    known = {name: {"accuracy": 7.0} for name in "tcd"}
+    again = negation(moved(), {"up": 1.0}, fading("t", 0.5), [fading("c", 0.2)], scalings=(1.0,), tested_base=known)
+    assert again.tested_base is known
+
+
+def test_no_more_points_than_asked_for_where_scalings_are_given() -> None:
+    found = negation(
+        moved(), {"up": 1.0}, fading("t", 0.1), [fading("c", 0.0)], scalings=(1.0, 2.0, 3.0), most_points=4
+    )
+    assert [point.scaling for point in found.curve] == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_the_target_where_the_control_is_crossed_is_between_points() -> None:
+    curve = tuple(starmap(NegationPoint, [(0, 8.0, 1.0), (1, 6.0, 0.75), (2, 5.0, 0.5), (3, 4.0, 0.5)]))
+    found = Negation("n", "t", 0.95, curve, curve[0], {}, {})
+    wanted = {1.0: 8.0, 0.875: 7.0, 0.75: 6.0, 0.625: 5.5, 0.5: 4.0, 0.25: 4.0}
+    assert {kept: found.at_control(kept) for kept in wanted} == wanted

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import blake3
@@ -445,3 +445,75 @@ def trimmed_mean(taus, base, *, fraction=0.2, scaling=1.0, **_):
 def magmax(taus, base, *, scaling=1.0, **_):
     columns = taus.reshape(len(taus), -1).T
     return scaling * np.array([max(reversed(column), key=abs) for column in columns]).reshape(base.shape)
+
+
+PAPER = {"semantics": "word = 'paper' paper mergekit"}
+OURS = {"scaling": "number = 1.0 alias lambda"}
+SCALED = {**PAPER, **OURS}
+WEIGHTED = {**SCALED, "weight": "numbers = 1.0; mergekit: required"}
+SEED = {"seed": "count = 0 >= 0"}
+FLATTEN = {"flatten": "flag = False"}
+
+
+def sparse(density: float, *, rescale: bool, normalize: str) -> dict[str, str]:
+    return {
+        **WEIGHTED,
+        "density": f"numbers = {density}; mergekit: 1.0 > 0 <= 1",
+        "rescale": f"flag = {rescale}",
+        "normalize": f"flag = {normalize}",
+    }
+
+
+LIMITS: Mapping[str, Mapping[str, str]] = {
+    "linear": {**WEIGHTED, "normalize": "flag = True"},
+    "task_arithmetic": {**WEIGHTED, "normalize": "flag = False"},
+    "slerp": {**PAPER, "t": "number = 0.5; mergekit: required"},
+    "nuslerp": {
+        **PAPER,
+        "weight": WEIGHTED["weight"],
+        "points": "flag = False",
+        "nuslerp_flatten": "flag = True",
+        "nuslerp_row_wise": "flag = False",
+    },
+    "multislerp": {
+        **PAPER,
+        "weight": WEIGHTED["weight"],
+        "normalize_weights": "flag = True",
+        "points": "flag = False",
+        "eps": "number = 1e-08 > 0",
+    },
+    "karcher": {**PAPER, "max_iter": "count = 10 >= 0", "tol": "number = 1e-05 > 0"},
+    "model_stock": {**PAPER, "filter_wise": "flag = False"},
+    "passthrough": {**PAPER, "scale": "numbers = 1.0"},
+    "ties": {**sparse(0.2, rescale=False, normalize="True"), "trim": "word = 'tensor' tensor model"},
+    "dare_linear": {**SEED, **sparse(0.1, rescale=True, normalize="False")},
+    "dare_ties": {**SEED, **sparse(0.1, rescale=True, normalize="True; mergekit: False")},
+    "breadcrumbs": {**sparse(0.1, rescale=False, normalize="False"), "gamma": "numbers = 0.01 >= 0 < 1"},
+    "breadcrumbs_ties": {**sparse(0.1, rescale=False, normalize="False"), "gamma": "numbers = 0.01 >= 0 < 1"},
+    "della": {**SEED, **sparse(0.3, rescale=True, normalize="True"), "epsilon": "numbers = 0.15 >= 0 < 1"},
+    "della_linear": {**SEED, **sparse(0.3, rescale=True, normalize="False"), "epsilon": "numbers = 0.15 >= 0 < 1"},
+    "sce": {**PAPER, "select_topk": "number = 0.1; mergekit: 1.0 >= 0 <= 1"},
+    "nearswap": {**PAPER, "t": "number = required >= 0"},
+    "arcee_fusion": PAPER,
+    "consensus": {**OURS, "threshold": "numbers = 0.4 >= 0", "k": "count = 2 >= 0"},
+    "tall_mask": {**OURS, "threshold": "numbers = 0.4 >= 0", "task": "task = None"},
+    "emr": {**OURS, "task": "task = None"},
+    "tsv": {**OURS, **FLATTEN},
+    "iso_c": {**OURS, **FLATTEN},
+    "iso_cts": {**OURS, **FLATTEN, "common": "number = 0.8 >= 0 <= 1"},
+    "awd": {**OURS, "alpha": "number = 0.1 >= 0", "iterations": "count = 300 >= 0"},
+    "fednova": {**OURS, "steps": "numbers = required > 0"},
+    "fedgma": {**OURS, "rho": "number = 0.8 >= 0 <= 1"},
+    "cclip": {**OURS, "rho": "number = None > 0"},
+    "coordinate_median": OURS,
+    "magmax": OURS,
+    "trimmed_mean": {**OURS, "fraction": "number = 0.2 >= 0 < 0.5"},
+    "geometric_median": {
+        **OURS,
+        "weight": "numbers = 1.0",
+        "scope": "word = 'model' model tensor",
+        "max_iter": "count = 1000 >= 1",
+        "tol": "number = 1e-10 > 0",
+    },
+}
+"""Method → option → its kind, default, default under mergekit's semantics where that is another, bounds and words."""

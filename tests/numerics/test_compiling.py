@@ -15,6 +15,8 @@ import pytest
 from numba.core.caching import Cache, CompileResultCacheImpl, IndexDataCacheFile
 
 from taskvec.numerics import compiled_code
+from taskvec.numerics.kernels import combine, gram, project
+from taskvec.numerics.rounding import round_into, widen
 
 KERNEL = """
 from taskvec.numerics.compiling import compiled
@@ -103,3 +105,8 @@ def test_a_kernel_is_the_function_where_numba_is_told_not_to_compile(
 ) -> None:
     monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
     assert not hasattr(load().doubled, "py_func")
+
+
+def test_kernels_run_without_the_interpreter_lock() -> None:
+    for kernel in (combine, gram, project, round_into, widen):
+        assert kernel.targetoptions["nogil"] is True

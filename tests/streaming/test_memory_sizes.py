@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from taskvec.streaming.memory import format_size, parse_size
+from taskvec.streaming import memory
+from taskvec.streaming.memory import available_bytes, format_size, parse_size, resident_bytes
 
 GROWN = """
 from taskvec.streaming.memory import resident_bytes
@@ -57,3 +60,32 @@ def test_what_is_allocated_is_counted() -> None:
     """In a process of its own: where other tests have run, memory may be given back at any time."""
     done = subprocess.run([sys.executable, "-c", GROWN], capture_output=True, text=True, check=True)
     assert 60 << 20 < int(done.stdout) < 80 << 20
+
+
+class Nowhere:
+    """A path on a system without /proc."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_where_the_system_says_only_the_peak_it_is_taken(
+    platform: str, unit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "Path", Nowhere)
+    monkeypatch.setattr(memory.sys, "platform", platform)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=5000))
+    assert resident_bytes() == 5000 * unit
+    assert available_bytes() is None
+
+
+def test_what_is_available_is_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "MemTotal:       100 kB\nMemAvailable:   1234 kB\n"
+    monkeypatch.setattr(memory.Path, "read_text", lambda *_, **__: said)
+    assert available_bytes() == 1234 * 1024
+    monkeypatch.setattr(memory.Path, "read_text", lambda *_, **__: "MemTotal: 100 kB")
+    assert available_bytes() is None

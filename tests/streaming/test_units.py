@@ -52,5 +52,10 @@ def test_many_tiny_tensors_share_units() -> None:
     assert [len(unit.pieces) for unit in units] == [MAX_PIECES, 1]
 
 
+def test_a_unit_is_filled_to_its_last_element() -> None:
+    assert [len(unit.pieces) for unit in make_units([BLOCK - 1, 1, 0, 1])] == [3, 1]
+    assert BLOCK == 1_048_576
+
+
 def test_an_empty_tensor_is_one_empty_piece() -> None:
     assert make_units([0])[0].pieces == (Piece(0, 0, 0),)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import oracles
-from taskvec import Store, TaskVector, edit
+from taskvec import Store, TaskVector, edit, open_checkpoint
 from taskvec.errors import AlignmentError
 from taskvec.testing.checkpoints import Array, save_folder
 from taskvec.testing.families import Family
+from taskvec.vectors.alignment import Rule, align
+from taskvec.vectors.forms import Dense, Difference, Source
 
 EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 TIED = {"tie_word_embeddings": True}
@@ -66,8 +68,6 @@ def test_tied_names_of_the_base_are_tied_in_the_output(tmp_path: Path) -> None:
     TaskVector(base, tuned).apply_to().save(tmp_path / "out")
     again = TaskVector(base, tmp_path / "out")
     assert again.cosine(TaskVector(base, tuned)) == pytest.approx(1)
-    from taskvec import open_checkpoint
-
     with open_checkpoint(tmp_path / "out") as out:
         assert out.tied == {HEAD: EMBEDDINGS}
 
@@ -109,3 +109,54 @@ def test_a_model_without_anything_to_combine_is_copied(tmp_path: Path) -> None:
     store = Store.init(tmp_path / "store", base)
     store.add({"t": tuned})
     assert store.gram().total.tolist() == [[0.0]]
+
+
+BASE_WITH_STEPS = {**BASE, "steps": np.arange(3)}
+
+
+@pytest.mark.parametrize("is_partial", [True, False])
+def test_a_stored_delta_has_no_integers_and_may_lack_others_only_if_it_is_partial(
+    tmp_path: Path, is_partial: bool
+) -> None:
+    base = open_checkpoint(save_folder(tmp_path / "b", BASE_WITH_STEPS))
+    whole = open_checkpoint(save_folder(tmp_path / "whole", TUNED))
+    part = open_checkpoint(save_folder(tmp_path / "part", {"norm": TUNED["norm"]}))
+    aligned = align(base, [Dense(Source.of(whole), is_partial=is_partial)])
+    held = {tensor.name: tensor.sources[0].checkpoint for tensor in aligned.tensors}
+    assert held == {EMBEDDINGS: whole, "norm": whole, "steps": base}
+    assert aligned.uses == ()
+    lacking = Dense(Source.of(part), is_partial=is_partial)
+    if is_partial:
+        found = {tensor.name: tensor.sources[0] for tensor in align(base, [lacking]).tensors}
+        zeros = np.empty(6, np.float32)
+        found[EMBEDDINGS].checkpoint.read_into(EMBEDDINGS, 0, zeros)
+        assert not zeros.any()
+        assert (found["norm"].checkpoint, found["steps"].checkpoint) == (part, base)
+    else:
+        with pytest.raises(AlignmentError, match=r"embed_tokens.weight is in the base .* missing from .*difference"):
+            align(base, [lacking], allow=frozenset(Rule))
+
+
+def test_rules_say_which_tensors_they_covered(tmp_path: Path) -> None:
+    names = ("rotary.inv_freq", "attn.bias", "optimizer.exp_avg", "other.exp_avg", "global_step", "own")
+    extra = {name: np.ones((1, 1, 1, 1), np.float32) for name in names}
+    base = open_checkpoint(save_folder(tmp_path / "b", {**BASE, "position_ids": np.arange(4), "lost": BASE["norm"]}))
+    tuned = open_checkpoint(save_folder(tmp_path / "t", {**TUNED, **extra}))
+    aligned = align(base, [Difference(Source.of(tuned))], allow={Rule.MISSING, Rule.EXTRA})
+    assert {use.rule: set(use.tensors) for use in aligned.uses} == {
+        Rule.BUFFERS: {"position_ids", "rotary.inv_freq", "attn.bias"},
+        Rule.TRAINING: {"optimizer.exp_avg", "other.exp_avg", "global_step"},
+        Rule.MISSING: {"lost"},
+        Rule.EXTRA: {"own"},
+    }
+    assert {use.source for use in aligned.uses} == {tuned.ref}
+    for allow, name, more in (({Rule.EXTRA}, "lost", "missing"), ({Rule.MISSING}, "own", "extra")):
+        with pytest.raises(AlignmentError, match=rf"tensor {name} .*: fix the checkpoint, or pass --allow {more}"):
+            align(base, [Difference(Source.of(tuned))], allow=allow)
+
+
+def test_a_causal_mask_has_four_dimensions(tmp_path: Path) -> None:
+    base = open_checkpoint(save_folder(tmp_path / "b", BASE))
+    tuned = open_checkpoint(save_folder(tmp_path / "t", {**TUNED, "attn.bias": np.ones(3, np.float32)}))
+    with pytest.raises(AlignmentError, match=r"tensor attn\.bias is in .* and not in the base"):
+        align(base, [Difference(Source.of(tuned))])
