@@ -32,7 +32,7 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.editing.recipe.loading import RecipeFile
+    from taskvec.editing.recipe.file import RecipeFile
     from taskvec.editing.write import Merging
 
 app = typer.Typer()
@@ -121,7 +121,6 @@ def edit(
     --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora, and over a basis certificate.
     """
-    from taskvec.editing.recipe.overriding import overridden
     from taskvec.editing.write import Merging
     from taskvec.vectors.output import EditResult
 
@@ -133,8 +132,7 @@ def edit(
     chosen = dtype_option(dtype)
     is_lora = _is_lora(output, rank, max_error, include, exclude, with_rest or None)
     with Run(how) as run:
-        file = overridden(
-            request(),
+        file = request().overridden(
             dtype=chosen,
             shard_size=shard_size,
             seed=random_seed,
@@ -202,7 +200,7 @@ def _save_lora(
     targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
     rule = lora_rule(*rank)
     run.carry_out(
-        plan=lambda: plan_as_lora(merging.editing(is_plan=True), out, rule, targets, with_rest=with_rest),
+        plan=lambda: plan_as_lora(merging.planned_editing(), out, rule, targets, with_rest=with_rest),
         work=lambda: save_as_lora(merging.editing(), out, rule, targets, with_rest=with_rest),
         data=LoraResult.to_json,
         text=lora_text,
@@ -225,7 +223,7 @@ def _request(
     """
     if atoms and basis is None:
         raise typer.BadParameter("--add-atoms goes with --basis NAME")
-    from taskvec.editing.edits import checkpoint_recipe, store_recipe
+    from taskvec.editing.recipe.file import RecipeFile
 
     if base is None:
         if vectors:
@@ -234,9 +232,9 @@ def _request(
             raise typer.BadParameter("--allow goes with --base; for a store, give it to taskvec store add")
         if len(words) != 2:
             raise typer.BadParameter("expected STORE and EXPRESSION, or EXPRESSION with --base and --vector")
-        return partial(store_recipe, words[0], words[1], basis=basis, addition="atoms" if atoms else "recovered")
+        return partial(RecipeFile.of_store, words[0], words[1], basis=basis, addition="atoms" if atoms else "recovered")
     if basis is not None:
         raise typer.BadParameter("--basis is of a store, and --base means that there is none")
     if len(words) != 1:
         raise typer.BadParameter("with --base, expected an EXPRESSION and no STORE")
-    return partial(checkpoint_recipe, base, named_refs(vectors), words[0], allow=rules_option(allow))
+    return partial(RecipeFile.of_checkpoints, base, named_refs(vectors), words[0], allow=rules_option(allow))

@@ -12,7 +12,7 @@ from taskvec.editing.card import CARD_FILE, RECIPE_FILE, CardFacts, Ingredient, 
 from taskvec.editing.edit import Editing
 from taskvec.editing.file_hashes import hash_files, known_hash
 from taskvec.editing.open import Opened
-from taskvec.editing.recipe.loading import dump_recipes
+from taskvec.editing.recipe.file import dump_recipes
 from taskvec.editing.recipe.references import relative
 from taskvec.editing.recipe.schema import Recipe
 from taskvec.linalg.search import ScalingChoice

@@ -1,9 +1,11 @@
 """Expressions over task vectors: ``base + 0.4*(math + code) - 0.6*toxic.unique``, parsed and put in linear form.
 
-Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a vector (``linear``).
+Text becomes tokens (``tokens``), tokens a tree (``parser``, ``nodes``), the tree one coefficient a leaf (``linear``,
+``leaves``).
 """
 
-from taskvec.expressions.linear import Definition, LinearForm, MergeFunction, VectorFunction, linear_form
+from taskvec.expressions.leaves import BASE, THE_BASE, Leaf, Merged, Named, Terms, Weights
+from taskvec.expressions.linear import Definition, LinearForm, MergeFunctions, VectorFunction, linear_form
 from taskvec.expressions.nodes import (
     Add,
     Call,
@@ -17,25 +19,31 @@ from taskvec.expressions.nodes import (
     OptionValue,
     Subtract,
 )
-from taskvec.expressions.parser import BASE, parse
+from taskvec.expressions.parser import parse
 
 __all__ = [
     "BASE",
+    "THE_BASE",
     "Add",
     "Call",
     "Definition",
     "Divide",
+    "Leaf",
     "LinearForm",
-    "MergeFunction",
+    "MergeFunctions",
+    "Merged",
     "Multiply",
     "Name",
+    "Named",
     "Negate",
     "Node",
     "Number",
     "Option",
     "OptionValue",
     "Subtract",
+    "Terms",
     "VectorFunction",
+    "Weights",
     "linear_form",
     "parse",
 ]

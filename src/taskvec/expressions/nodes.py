@@ -81,7 +81,7 @@ class Number(Node):
     @property
     def pieces(self) -> Pieces:
         """The shortest digits that give the value back."""
-        return (_digits(self.value),)
+        return (value_text(self.value),)
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -192,7 +192,7 @@ class Option:
     column: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name}={_value_text(self.value)}"
+        return f"{self.name}={value_text(self.value)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -230,16 +230,13 @@ def _enclosed(node: Node, precedence: int) -> Pieces:
     return (node,) if node.precedence >= precedence else ("(", node, ")")
 
 
-def _digits(value: float) -> str:
-    return repr(value).removesuffix(".0")
-
-
-def _value_text(value: OptionValue) -> str:
+def value_text(value: object) -> str:
+    """Return the value of an option as an expression has it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         quote = "'" if '"' in value else '"'
         return value if _BARE.match(value) else f"{quote}{value}{quote}"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_digits, value))}]"
-    return _digits(value)
+        return f"[{', '.join(map(value_text, value))}]"
+    return repr(value).removesuffix(".0")

@@ -19,7 +19,9 @@ from taskvec.streaming.plan import PlannedPass, RunOptions, plan_pass
 from taskvec.streaming.units import Piece, Unit, make_units
 
 
-def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[str, Arrays]:
+def run(
+    job: Job, options: RunOptions, journal: Journal | None = None, planned: PlannedPass | None = None
+) -> dict[str, Arrays]:
     """Run one pass.
 
     Args:
@@ -27,11 +29,13 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
         options: The limits and the listener.
         journal: Where to note what is finished; the pass goes on from there. If not given, in the folder of
             ``options.notes``, if there is one.
+        planned: The pass as it was planned under the same limits; planned now if not given.
 
     Returns:
         For each tensor that the kernel reduces, its small arrayss; sums are taken per piece and then in order.
     """
-    planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
+    if planned is None:
+        planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
     started = time.perf_counter()
     options.listener(PassStarted(job.label, planned.read_bytes + planned.written_bytes))
     before = source_states(job)
