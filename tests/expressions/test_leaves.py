@@ -107,9 +107,7 @@ def test_merges_are_asked_for_when_one_is_called() -> None:
     assert merges.asked == 0
     form = linear_form("2*pair(a, b - b, k=1)", "ab", merges=merges)
     assert form.coefficients == {Merged("pair", (((A, 1.0),), ()), (("k", 1.0),)): 2.0}
-    with pytest.raises(
-        ExpressionError, match=r"unknown function .pear.; did you mean .pair.\?"
-    ):
+    with pytest.raises(ExpressionError, match=r"unknown function .pear.; did you mean .pair.\?"):
         linear_form("pear(a)", "ab", merges=merges)
 
 

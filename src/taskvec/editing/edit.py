@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import StagedOutput
-from taskvec.editing.scope.ground import Ground
+from taskvec.editing.scope.ground import Ground, Inputs
 from taskvec.editing.scope.names import Preamble
 from taskvec.errors import ExpressionError
-from taskvec.expressions.leaves import terms_of
+from taskvec.expressions import Leaf
+from taskvec.expressions.leaves import merges_in
 from taskvec.linalg.certificate import relative_size
-from taskvec.merging.calls import make_merges, summed_vectors
 from taskvec.merging.fitting import fitted, limits_before, reading_limits
 from taskvec.numerics import warm_up
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.output import EditResult, OutputOptions
-from taskvec.vectors.task_vector import Ref, TaskVector, gram_matrix, products_among
+from taskvec.vectors.task_vector import Ref, TaskVector, combined, gram_matrix, products_among
 
 if TYPE_CHECKING:  # an edit starts without what only others need: merges
     from taskvec.merging.merge import Merge
@@ -83,9 +83,9 @@ class Editing:
                 f"expression: base occurs {form.base:g} times; write it once for a checkpoint, or leave it out for a "
                 "task vector"
             )
-        merges = make_merges(form.used, inputs.vectors, base, ground.options, inputs.products)
+        merges = _merges(ground, inputs)
         there = {**inputs.vectors, **{leaf: merge.vector for leaf, merge in merges.items()}}
-        total = summed_vectors(terms_of(form.coefficients), there, base)
+        total = combined(base, [(there[leaf], form.coefficients[leaf]) for leaf in form.used])
         covered = {merge.name: how.public_rules(merge.rules) for merge in merges.values() if merge.rules}
         record = {
             "expression": expression,
@@ -225,6 +225,15 @@ class Editing:
         limits = self.limits
         self.prepare(limits)
         yield from self.edited.deltas(limits)
+
+
+def _merges(ground: Ground, inputs: Inputs) -> Mapping[Leaf, Merge]:
+    """Make the merges within an expression, inner ones first; nothing is read yet."""
+    if not merges_in(inputs.form.used):
+        return {}
+    from taskvec.merging.calls import make_merges
+
+    return make_merges(inputs.form.used, inputs.vectors, ground.base, ground.options, ground.products)
 
 
 @contextmanager

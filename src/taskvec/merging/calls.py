@@ -11,7 +11,7 @@ from taskvec.expressions import THE_BASE, Leaf, Merged, Named, Terms, Weights
 from taskvec.expressions.leaves import merges_in, terms_of, text_of
 from taskvec.streaming import RunOptions
 from taskvec.vectors.forms import Source
-from taskvec.vectors.task_vector import TaskVector
+from taskvec.vectors.task_vector import TaskVector, combined
 
 if TYPE_CHECKING:  # an edit without a merge starts without the methods
     from taskvec.merging.combining import KnownProducts
@@ -107,20 +107,15 @@ def make_merges(
     for leaf in merges_in(leaves):
         from taskvec.merging.merge import Merge
 
-        named = {text_of(argument): summed_vectors(argument, there, base) for argument in leaf.arguments}
+        named = {
+            text_of(argument): combined(base, [(there[one], weight) for one, weight in argument])
+            for argument in leaf.arguments
+        }
         made[leaf] = Merge(
             leaf.method, named, dict(leaf.options), name=str(leaf), base=base, options=options, known=known
         )
         there[leaf] = made[leaf].vector
     return made
-
-
-def summed_vectors(terms: Terms, vectors: Mapping[Leaf, TaskVector], base: Source) -> TaskVector:
-    """Return a sum of leaves whose vectors are there."""
-    total = TaskVector.from_terms(base, {})
-    for leaf, weight in terms:
-        total += weight * vectors[leaf]
-    return total
 
 
 def _arguments(method: Method, vectors: Sequence[Weights]) -> tuple[Terms, ...]:

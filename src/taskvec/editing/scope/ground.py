@@ -23,7 +23,6 @@ class Inputs:
         form: The expression; over atoms it merges others than were written.
         vectors: The task vectors of all names in it that do not cancel.
         source_names: Name → what the record says of where a vector comes from.
-        products: Who may know inner products of the vectors.
         passes: The passes for inner products that reading the expression took for known.
         certificate: The errors, where the vectors come from a basis.
     """
@@ -31,7 +30,6 @@ class Inputs:
     form: LinearForm
     vectors: Mapping[Leaf, TaskVector]
     source_names: Mapping[str, str]
-    products: KnownProducts | None = None
     passes: tuple[PlannedPass, ...] = ()
     certificate: Mapping[str, Any] | None = None
 
@@ -62,6 +60,11 @@ class Ground(Protocol):
     @property
     def part_remedy(self) -> str:
         """What helps where a vector is known and a part of it is not."""
+        ...
+
+    @property
+    def products(self) -> KnownProducts | None:
+        """Who may know inner products of the vectors, where somebody may."""
         ...
 
     def inputs(self, form: LinearForm) -> Inputs:

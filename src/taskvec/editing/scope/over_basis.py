@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from taskvec.linalg.certificate import known
 from taskvec.streaming import RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
+
+if TYPE_CHECKING:
+    from taskvec.merging.combining import KnownProducts
 
 Addition = Literal["recovered", "atoms"]
 """What the sum of all tasks of a basis is: of the recovered vectors, or of the atoms with weight 1."""
@@ -103,6 +106,7 @@ class OverBasis(_Tasks):
     """
 
     addition: Addition = "recovered"
+    products: None = None
 
     def inputs(self, form: LinearForm) -> Inputs:
         """Take what is used from the atoms, with the error that this makes."""
@@ -160,17 +164,21 @@ class OverTasks(_Tasks):
         basis: The basis.
     """
 
+    @property
+    def products(self) -> KnownProducts:
+        """What the store has kept of inner products."""
+        from taskvec.store.stored_products import StoredProducts
+
+        return StoredProducts(self.basis.store)
+
     def inputs(self, form: LinearForm) -> Inputs:
         """Open the task vectors that are used.
 
         Raises:
             ExpressionError: If the store has one no more.
         """
-        from taskvec.store.stored_products import StoredProducts
-
-        store = self.basis.store
         stored = self._stored(names_in(form.used))
-        return Inputs(form, {leaf: store[name] for leaf, name in stored.items()}, {}, StoredProducts(store))
+        return Inputs(form, {leaf: self.basis.store[name] for leaf, name in stored.items()}, {})
 
     def _stored(self, leaves: Iterable[Named]) -> Mapping[Leaf, str]:
         """Return what the store calls some tasks now.

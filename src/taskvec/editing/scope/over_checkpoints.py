@@ -49,6 +49,7 @@ class OverCheckpoints:
     options: RunOptions = field(default_factory=RunOptions)
     functions: Mapping[str, VectorFunction] = field(default_factory=lambda: STORELESS)
     part_remedy: str = PART_REMEDY
+    products: None = None
 
     def inputs(self, form: LinearForm) -> Inputs:
         """Open the vectors that are used."""

@@ -14,13 +14,13 @@ from taskvec.editing.scope.ground import Ground, Inputs
 from taskvec.expressions import Leaf, LinearForm, VectorFunction, Weights
 from taskvec.expressions.leaves import names_in
 from taskvec.store.store import Store
-from taskvec.store.stored_products import StoredProducts
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
 if TYPE_CHECKING:  # a store is edited without what a basis needs
     from taskvec.editing.scope.over_basis import Addition
+    from taskvec.merging.combining import KnownProducts
 
 
 def ground_of(store: Store, basis: str | None = None, addition: Addition = "recovered") -> Ground:
@@ -76,12 +76,19 @@ class OverStore:
         """``orthogonal`` and ``shared_once``."""
         return {"orthogonal": self._orthogonal, "shared_once": self._shared_once}
 
+    @property
+    def products(self) -> KnownProducts:
+        """What the store has kept of inner products."""
+        from taskvec.store.stored_products import StoredProducts
+
+        return StoredProducts(self.store)
+
     def inputs(self, form: LinearForm) -> Inputs:
         """Open the vectors that are used."""
         leaves = names_in(form.used)
         vectors: dict[Leaf, TaskVector] = {leaf: self.store[str(leaf)] for leaf in leaves}
         fingerprints = {str(leaf): self.store.documents.vector(str(leaf)).source.fingerprint for leaf in leaves}
-        return Inputs(form, vectors, fingerprints, StoredProducts(self.store), tuple(self._missing))
+        return Inputs(form, vectors, fingerprints, tuple(self._missing))
 
     def _orthogonal(self, vectors: Sequence[Weights]) -> Weights:
         from taskvec.editing.scope.store_functions import orthogonal
