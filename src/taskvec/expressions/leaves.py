@@ -6,12 +6,16 @@ and a sum written out all end as the same leaves. The text of one is for people,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from taskvec.expressions.nodes import value_text
+_BARE = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
+
+PARTS: Final = ("shared", "unique")
+"""What follows a name and a dot; ``shared.GROUP`` is what one group alone gives a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,13 @@ class Named:
         """Read ``NAME``, ``NAME.part`` or ``NAME.part.GROUP``."""
         return cls(*text.split(".", 2))
 
+    @property
+    def part_text(self) -> str:
+        """``part``, or ``part.GROUP``."""
+        return ".".join(filter(None, (self.part, self.group)))
+
     def __str__(self) -> str:
-        return ".".join(filter(None, (self.name, self.part, self.group)))
+        return f"{self.name}.{self.part_text}" if self.part else self.name
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,18 @@ def terms_of(weights: Weights) -> Terms:
 def text_of(terms: Terms) -> str:
     """Return a sum as an expression has it."""
     return " + ".join(str(leaf) if weight == 1 else f"{weight!r}*{leaf}" for leaf, weight in terms) or "0"
+
+
+def value_text(value: object) -> str:
+    """Return the value of an option as an expression has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        quote = "'" if '"' in value else '"'
+        return value if _BARE.match(value) else f"{quote}{value}{quote}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    return repr(value).removesuffix(".0")
 
 
 def names_in(leaves: Iterable[Leaf]) -> list[Named]:

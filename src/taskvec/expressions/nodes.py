@@ -5,14 +5,13 @@ Sums may be hundreds of thousands of terms deep on their left side, so nothing h
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from taskvec.expressions.leaves import value_text
+
 Pieces = tuple["str | Node", ...]
 OptionValue = float | bool | str | tuple[float, ...]
-
-_BARE = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -228,15 +227,3 @@ def _structure(root: Node) -> list[tuple[object, ...]]:
 
 def _enclosed(node: Node, precedence: int) -> Pieces:
     return (node,) if node.precedence >= precedence else ("(", node, ")")
-
-
-def value_text(value: object) -> str:
-    """Return the value of an option as an expression has it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        quote = "'" if '"' in value else '"'
-        return value if _BARE.match(value) else f"{quote}{value}{quote}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(value_text, value))}]"
-    return repr(value).removesuffix(".0")

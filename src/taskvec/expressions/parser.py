@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from taskvec.errors import ExpressionError
-from taskvec.expressions.leaves import BASE, Named
+from taskvec.expressions.leaves import BASE, PARTS, Named
 from taskvec.expressions.mistakes import mistake, quoted, unknown
 from taskvec.expressions.nodes import (
     Add,
@@ -28,7 +28,6 @@ from taskvec.expressions.nodes import (
 )
 from taskvec.expressions.tokens import Kind, Token, tokenize
 
-PARTS = ("shared", "unique")
 MAX_DEPTH = 100
 
 _OPERATIONS: dict[str, type[Add | Subtract | Multiply | Divide]] = {
