@@ -149,6 +149,13 @@ def scaled(models: Path, expression: str) -> dict[str, float]:
     return found
 
 
+def test_the_same_weights_of_the_same_vector_are_one_merge(models: Path) -> None:
+    vectors = {"ink": str(models / "ink")}
+    twice = "base + blocks(ink, weights=GRAD_V) + 0.5*blocks(ink, weights=GRAD_V) - blocks(ink, weights=GRAD_A)"
+    found = edit_of_checkpoints(str(models / "base"), vectors, twice).merges
+    assert [merge.name for merge in found] == ["blocks(ink, weights=GRAD_V)", "blocks(ink, weights=GRAD_A)"]
+
+
 def arrays_of(models: Path, model: str = "base") -> dict[str, np.ndarray]:
     return load_file(models / model / "model.safetensors")
 

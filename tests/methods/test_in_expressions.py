@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from example_edits import edit_of_checkpoints
 from taskvec import Store, TaskVector, compress, decompose, edit
 from taskvec.editing.edit import Editing
 from taskvec.editing.scope.over_store import ground_of
+from taskvec.expressions import Named
+from taskvec.merging.calls import named_merge
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method
 from taskvec.methods.method import Combination
@@ -43,6 +46,16 @@ def test_over_a_store_it_is_the_merge_itself(method: Method, store: Store, saved
     given = {"t": 0.05} if method.name == "nearswap" else {"steps": [3, 5]} if method.name == "fednova" else {}
     (0.5 * Merge(method, vectors, given).vector).apply_to().save(tmp_path / "direct")
     assert oracles.bits(oracles.load(tmp_path / "out")) == oracles.bits(oracles.load(tmp_path / "direct"))
+
+
+@METHOD
+def test_its_leaf_has_the_name_of_the_merge(method: Method, saved: SavedFamily) -> None:
+    names = "ab"[: method.max_inputs]
+    given = {"t": 0.05} if method.name == "nearswap" else {"steps": (3.0, 5.0)} if method.name == "fednova" else {}
+    leaf = named_merge("own", method, [{Named(name): 1.0} for name in names], given)
+    vectors = {name: TaskVector(saved.base, saved.finetuned[name]) for name in names}
+    assert str(replace(leaf, name=None)) == Merge(method, vectors, given).name
+    assert str(leaf) == "own"
 
 
 @METHOD

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -105,8 +105,9 @@ class OverBasis(_Tasks):
         addition: What the sum of all tasks is; with atoms, a merge of all tasks is one of the atoms.
     """
 
+    products: ClassVar[None] = None
+
     addition: Addition = "recovered"
-    products: None = None
 
     def inputs(self, form: LinearForm) -> Inputs:
         """Take what is used from the atoms, with the error that this makes."""

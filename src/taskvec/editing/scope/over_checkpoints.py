@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from taskvec.editing.scope.ground import Inputs
 from taskvec.errors import ExpressionError
@@ -42,14 +42,15 @@ class OverCheckpoints:
         options: The limits.
     """
 
+    functions: ClassVar[Mapping[str, VectorFunction]] = STORELESS
+    part_remedy: ClassVar[str] = PART_REMEDY
+    products: ClassVar[None] = None
+
     base: Source
     names: Collection[str]
     vector: Callable[[str], TaskVector]
     source_names: Mapping[str, str]
     options: RunOptions = field(default_factory=RunOptions)
-    functions: Mapping[str, VectorFunction] = field(default_factory=lambda: STORELESS)
-    part_remedy: str = PART_REMEDY
-    products: None = None
 
     def inputs(self, form: LinearForm) -> Inputs:
         """Open the vectors that are used."""

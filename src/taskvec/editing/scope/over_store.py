@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,10 @@ class OverStore:
             what is made here can be planned, and not saved where there are such.
     """
 
+    part_remedy: ClassVar[str] = "decompose it first"
+
     store: Store
     is_plan: bool = False
-    part_remedy: str = "decompose it first"
 
     @property
     def base(self) -> Source:
