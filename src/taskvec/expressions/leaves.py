@@ -10,7 +10,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 _BARE = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -18,8 +18,7 @@ PARTS: Final = ("shared", "unique")
 """What follows a name and a dot; ``shared.GROUP`` is what one group alone gives a task."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A stored task vector, or a part of one; or the base.
 
     Attributes:

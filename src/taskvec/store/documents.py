@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ class Documents:
         """
         tasks = shelf.kind.tasks(holder)
         own = [task.name for task in tasks if Named.of(task.name).name == name and self._is_there(task)]
-        names = {task: str(replace(Named.of(task), name=new)) for task in own}
+        names = {task: str(Named.of(task)._replace(name=new)) for task in own}
         taken = next((task.name for task in tasks if task.name in names.values()), None)
         if taken is not None:
             without = shelf.kind.without.format(name=holder.name, task=taken)
