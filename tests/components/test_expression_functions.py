@@ -51,7 +51,7 @@ def test_a_plan_takes_no_inner_products(store: Store, tmp_path: Path) -> None:
         planned.save(tmp_path / "out")
     Editing.of(ground_of(store), expression).save(tmp_path / "out")
     again = Editing.of(OverStore(store, is_plan=True), expression)
-    assert again.products == ()
+    assert again.missing == ()
     assert again.edited.vector.terms == Editing.of(ground_of(store), expression).edited.vector.terms
 
 

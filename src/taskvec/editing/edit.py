@@ -44,7 +44,7 @@ class Editing:
         options: The limits.
         certificate: The errors, where the vectors come from a basis.
         merges: The merges within the expression, inner ones first, not yet computed.
-        products: The passes for inner products that are not known yet; only of what is a plan.
+        missing: The passes for inner products that are not known yet; only of what is a plan.
         truth: The same over the task vectors themselves, where the error over a basis is to be measured.
     """
 
@@ -54,7 +54,7 @@ class Editing:
     options: RunOptions
     certificate: Mapping[str, Any] | None = None
     merges: tuple[Merge, ...] = ()
-    products: tuple[PlannedPass, ...] = ()
+    missing: tuple[PlannedPass, ...] = ()
     truth: Editing | None = None
 
     @classmethod
@@ -101,7 +101,7 @@ class Editing:
             ground.options,
             inputs.certificate,
             tuple(merges.values()),
-            inputs.passes,
+            inputs.missing,
         )
 
     def with_truth(self, truth: Editing) -> Editing:
@@ -133,7 +133,7 @@ class Editing:
 
     def _planned(self, out: Ref, limits: RunOptions) -> Plan:
         each = limits_before(self._all_merges, limits)
-        before = [*self.products, *(planned for merge, own in each for planned in merge.plan(own))]
+        before = [*self.missing, *(planned for merge, own in each for planned in merge.plan(own))]
         beside = self._beside_truth
         before += products_among(beside).plan(limits) if beside else ()
         plan = self.edited.plan(Path(out), self.output, limits)
@@ -180,7 +180,7 @@ class Editing:
         Raises:
             ValueError: If this is a plan whose coefficients are not known yet.
         """
-        if self.products:
+        if self.missing:
             raise ValueError("this editing was made to be planned: make it anew without is_plan")
         chosen, plan = self._fitted(out)
         texts = self.output.documents if documents is None else documents()

@@ -23,14 +23,14 @@ class Inputs:
         form: The expression; over atoms it merges others than were written.
         vectors: The task vectors of all names in it that do not cancel.
         source_names: Name → what the record says of where a vector comes from.
-        passes: The passes for inner products that reading the expression took for known.
+        missing: The passes for inner products that understanding the expression took for known.
         certificate: The errors, where the vectors come from a basis.
     """
 
     form: LinearForm
     vectors: Mapping[Leaf, TaskVector]
     source_names: Mapping[str, str]
-    passes: tuple[PlannedPass, ...] = ()
+    missing: tuple[PlannedPass, ...] = ()
     certificate: Mapping[str, Any] | None = None
 
 
