@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,22 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blake3 import blake3
-
 from taskvec.editing.describing import documents, input_files, public_text
 from taskvec.editing.edit import Editing
 from taskvec.editing.file_hashes import plan_hashes
 from taskvec.editing.open import Opened
-from taskvec.editing.recipe.file import RecipeFile, dump_recipes
+from taskvec.editing.recipe.file import RecipeFile
 from taskvec.editing.recipe.schema import Recipe
 from taskvec.editing.search import num_trials, settle, started
 from taskvec.editing.validation import validate_by
+from taskvec.editing.work import Work
 from taskvec.editing.workshop import Workshop
 from taskvec.linalg.search import ScalingChoice
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.streaming.memory import parse_size
 from taskvec.types import DType
-from taskvec.vectors.forms import file_state
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.task_vector import Ref
 
@@ -84,7 +81,7 @@ class Merging:
         """
         target = Path(out).absolute()
         if len(self.file.recipes) == 1 and not self.file.last.searched:
-            return self._last(self.file.recipes, self._opened()).save(target, {}, sha256=self.sha256)
+            return self._save(self._last(self.file.recipes, self._opened()), target, {})
         self.plan(target)  # the last recipe must be right before anything is made for it
         workshop = Workshop(target)
         made: dict[str, Path] = {}
@@ -92,9 +89,7 @@ class Merging:
             made[str(recipe.name)] = self._intermediate(workshop, self.file.recipes[:number], made)
         settled = settle(self.file.last, partial(self._score, workshop, made))
         recipes = [*self.file.recipes[:-1], settled.recipe]
-        result = self._last(recipes, self._opened(settled.recipe, made)).save(
-            target, settled.choices, sha256=self.sha256
-        )
+        result = self._save(self._last(recipes, self._opened(settled.recipe, made)), target, settled.choices)
         workshop.clear()
         return result
 
@@ -121,14 +116,14 @@ class Merging:
         work = self._work(recipes, self._opened(recipes[-1], made))
         place = workshop.place(str(recipes[-1].name), work.key)
         if not place.exists():
-            work.save(place, {}, sha256=False)
+            work.editing.save(place, partial(documents, place, work))
         return place
 
     def _score(self, workshop: Workshop, made: Made, recipe: Recipe) -> float:
         work = self._work([recipe], self._opened(recipe, made))
 
         def measure(candidate: Path) -> float:
-            work.save(candidate, {}, sha256=False)
+            work.editing.save(candidate, partial(documents, candidate, work))
             return self._validate(candidate)
 
         return workshop.score(work.key, measure)
@@ -136,15 +131,15 @@ class Merging:
     def _opened(self, recipe: Recipe | None = None, made: Made | None = None, *, is_plan: bool = False) -> Opened:
         return Opened(recipe or self.file.last, self.file.given, made or {}, self.options, is_plan=is_plan)
 
-    def _work(self, recipes: Sequence[Recipe], opened: Opened) -> _Work:
+    def _work(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
         """Understand the last of some recipes, whose models are opened."""
         recipe = opened.recipe
         record = {**opened.moved, "recipe": public_text(recipes), **self.record}
         output = OutputOptions(_dtype(recipe), _shard_size(recipe), record, public=opened.public)
         editing = Editing.of(opened.ground, recipe.result, preamble=opened.preamble, output=output)
-        return _Work(recipes, self.file.given, opened, editing)
+        return Work(recipes, self.file.given, opened, editing)
 
-    def _last(self, recipes: Sequence[Recipe], opened: Opened) -> _Work:
+    def _last(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
         """Understand the recipe whose result is the output, beside its truth where that is asked for."""
         if not self.measure:
             return self._work(recipes, opened)
@@ -152,41 +147,16 @@ class Merging:
         truth = Editing.of(tasks, opened.recipe.result, preamble=opened.preamble)
         return replace(work, editing=work.editing.with_truth(truth))
 
+    def _save(self, work: Work, out: Path, choices: Mapping[str, ScalingChoice]) -> EditResult:
+        """Write the output and what lies beside it."""
+        return work.editing.save(out, partial(documents, out, work, choices, sha256=self.sha256))
+
     @property
     def _validate(self) -> Validate:
         if self.validate is not None:
             return self.validate
         command = self.file.last.validation
         return validate_by(command.command if command else ())
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A recipe whose numbers are known, with its models open.
-
-    Attributes:
-        recipes: The recipes up to this one.
-        given: The references as the user wrote them, by what they were resolved to.
-        opened: Its models.
-        editing: What it makes.
-    """
-
-    recipes: Sequence[Recipe]
-    given: Mapping[str, str]
-    opened: Opened
-    editing: Editing
-
-    @property
-    def key(self) -> str:
-        """What the result depends on: the recipe, and the state of every file, or of a store the contents."""
-        states = [file_state(model) for model, _ in self.opened.by_ref.values()]
-        contents = json.dumps(self.editing.output.record["sources"])
-        return blake3("\0".join([dump_recipes(self.recipes), contents, *states]).encode()).hexdigest()
-
-    def save(self, out: Path, choices: Mapping[str, ScalingChoice], *, sha256: bool) -> EditResult:
-        """Write the result and what lies beside it."""
-        beside = partial(documents, out, self.recipes, self.given, self.opened, self.editing, choices, sha256=sha256)
-        return self.editing.save(out, beside)
 
 
 def edit(
