@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: S403  # its own
 from collections.abc import Collection, Mapping, Sequence
 
 import pytest
@@ -56,6 +57,15 @@ def test_merges_are_equal_exactly_when_they_mean_the_same() -> None:
         Merged("ties", alone(A, B), (("density", 0.2),), name="skills"),
     }
     assert len(others | {merge}) == 6
+
+
+def test_a_merge_travels_to_a_process_that_hashes_otherwise() -> None:
+    leaf = over(A, over(B, C, method="sce"))
+    assert str(leaf), hash(leaf)
+    found = pickle.loads(pickle.dumps(leaf))  # noqa: S301  # its own
+    assert not found.__dict__.keys() & {"_hash", "_text"}
+    assert found == leaf
+    assert {found} == {leaf}
 
 
 def test_merges_are_found_once_and_inner_ones_first() -> None:

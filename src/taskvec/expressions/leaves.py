@@ -68,6 +68,10 @@ class Merged:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[type[Merged], tuple[object, ...]]:
+        """Travel without the hash, which is another in every process."""
+        return Merged, (self.method, self.arguments, self.options, self.name)
+
     @cached_property
     def _text(self) -> str:
         options = [f"{key}={'…' if callable(value) else value_text(value)}" for key, value in self.options]
