@@ -151,14 +151,13 @@ def edit(
     --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora, and over a basis certificate.
     """
-    from taskvec.editing.write import Merging
-    from taskvec.vectors.output import EditResult
-
-    words = [word for word in (store, expression) if word is not None]
-    request = _request(words, over, matching)
+    request = _request([word for word in (store, expression) if word is not None], over, matching)
     _check_together(over, matching, kind)
     size = None if writing.out_shard_size is None else size_option(writing.out_shard_size, "--out-shard-size")
     chosen, is_lora = dtype_option(writing.dtype), _is_lora(kind)
+    from taskvec.editing.write import Merging  # wrong usage is refused before what does the work is loaded
+    from taskvec.vectors.output import EditResult
+
     with Run(how) as run:
         file = request().overridden(
             dtype=chosen,
