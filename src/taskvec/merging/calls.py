@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from taskvec.errors import CompositionError, ExpressionError
-from taskvec.expressions import THE_BASE, Leaf, Merged, Named, Terms, Weights
+from taskvec.expressions import THE_BASE, Leaf, Merged, Terms, Weights
 from taskvec.expressions.leaves import merges_in, terms_of, text_of
+from taskvec.merging.combining import KnownProducts
+from taskvec.merging.merge import Merge
+from taskvec.methods import Method, Takes
+from taskvec.methods.method import Combination
+from taskvec.methods.settings import Given, Settings
 from taskvec.streaming import RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, combined
-
-if TYPE_CHECKING:  # an edit without a merge starts without the methods
-    from taskvec.merging.combining import KnownProducts
-    from taskvec.merging.merge import Merge
-    from taskvec.methods import Method
-    from taskvec.methods.settings import Given, Settings
 
 _ROUNDING = 1e-12  # weights that add up to 1 but for rounding leave the base alone
 
@@ -61,29 +58,6 @@ def called(method: Method, vectors: Sequence[Weights], given: Mapping[str, Given
     return {_leaf(method, arguments, settings): 1.0} if linear is None else _summed(linear, arguments)
 
 
-def exchanged(terms: Terms, old: Collection[Named], new: Sequence[Named]) -> Terms:
-    """Merge other vectors wherever all of some are merged, each of these once and alone.
-
-    Args:
-        terms: A sum.
-        old: What a merge must merge, in any order.
-        new: What it merges then, under the name that it has.
-
-    Returns:
-        The sum.
-
-    Raises:
-        ExpressionError: If such a merge has a number for each of the old ones.
-    """
-    changed: dict[Leaf, Leaf] = {}
-    for leaf in merges_in(leaf for leaf, _ in terms):
-        within = tuple(_with(argument, changed) for argument in leaf.arguments)
-        arguments = tuple(((one, 1.0),) for one in new) if _is_of_all(leaf, old) else within
-        if arguments != leaf.arguments:
-            changed[leaf] = replace(leaf, arguments=arguments, name=str(leaf))
-    return _with(terms, changed)
-
-
 def make_merges(
     leaves: Iterable[Leaf],
     vectors: Mapping[Leaf, TaskVector],
@@ -103,10 +77,8 @@ def make_merges(
     Returns:
         The merges, inner ones first; nothing is read yet.
     """
-    there, made = dict(vectors), dict[Leaf, "Merge"]()
+    there, made = dict(vectors), dict[Leaf, Merge]()
     for leaf in merges_in(leaves):
-        from taskvec.merging.merge import Merge
-
         named = {
             text_of(argument): combined(base, [(there[one], weight) for one, weight in argument])
             for argument in leaf.arguments
@@ -136,8 +108,6 @@ def _delta(vector: Weights, method: Method) -> Terms:
     Raises:
         ExpressionError: If the method takes deltas, or the base occurs more than once.
     """
-    from taskvec.methods import Takes
-
     bases = vector.get(THE_BASE, 0.0)
     if THE_BASE in vector and (method.takes is not Takes.POINTS or bases != 1):
         what = "task vectors alone: no numbers, and no base" if method.takes is not Takes.POINTS else "one base at most"
@@ -165,8 +135,6 @@ def _leaf(method: Method, arguments: tuple[Terms, ...], settings: Settings, name
 
 def _combination(settings: Settings, method: Method) -> list[float] | None:
     """Return the coefficients of a merge that is linear whatever its vectors hold, and adds no base; else None."""
-    from taskvec.methods.method import Combination
-
     options = settings.at("")
     rule = method.rule_for(options)
     if not isinstance(rule, Combination) or rule.gram is not None:
@@ -182,25 +150,3 @@ def _summed(weights: Sequence[float], arguments: Sequence[Terms]) -> Weights:
         for leaf, own in terms:
             total[leaf] = total.get(leaf, 0.0) + weight * own
     return total
-
-
-def _is_of_all(leaf: Merged, vectors: Collection[Named]) -> bool:
-    """Say whether a merge is of some vectors, each alone.
-
-    Raises:
-        ExpressionError: If it is, and has a number for each of them.
-    """
-    wanted = [((vector, 1.0),) for vector in vectors]
-    if len(leaf.arguments) != len(wanted) or any(one not in leaf.arguments for one in wanted):
-        return False
-    single = [option for option, value in leaf.options if isinstance(value, tuple)]
-    if single:
-        raise ExpressionError(
-            f"{leaf.method}: {single[0]} has a number for each task, and atoms are none of them: give "
-            "one number for all, or take the recovered vectors (without --add-atoms)"
-        )
-    return True
-
-
-def _with(terms: Terms, changed: Mapping[Leaf, Leaf]) -> Terms:
-    return tuple((changed.get(leaf, leaf), weight) for leaf, weight in terms)

@@ -7,8 +7,8 @@ and electing signs among atoms is trimming and electing among groups of alike ta
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from taskvec.bases.basis import Basis
 from taskvec.editing.scope.ground import Inputs
 from taskvec.editing.scope.store_functions import basis_functions
 from taskvec.errors import ExpressionError
-from taskvec.expressions import Leaf, LinearForm, Named, VectorFunction
+from taskvec.expressions import Leaf, LinearForm, Merged, Named, Terms, VectorFunction
 from taskvec.expressions.leaves import merges_in, names_in
 from taskvec.linalg.certificate import known
 from taskvec.streaming import RunOptions
@@ -139,12 +139,11 @@ class OverBasis(_Tasks):
         Raises:
             ExpressionError: If the expression treats some tasks otherwise than others.
         """
-        from taskvec.merging.calls import exchanged
-
         basis = self.basis
         tasks = [Named.of(task) for task in basis.tasks]
         atoms: dict[Leaf, TaskVector] = {Named(f"atom {m}"): vector for m, vector in enumerate(basis.atom_vectors)}
-        changed = LinearForm(form.base, dict(exchanged(tuple(form.coefficients.items()), tasks, list(names_in(atoms)))))
+        exchanged = _exchanged(tuple(form.coefficients.items()), tasks, names_in(atoms))
+        changed = LinearForm(form.base, dict(exchanged))
         within = names_in(merges_in(changed.coefficients))
         is_alike = len({form.coefficients.get(task, 0.0) for task in tasks}) == 1
         if not is_alike or set(within) & set(tasks):
@@ -197,3 +196,48 @@ class OverTasks(_Tasks):
                 f"{'it' if len(gone) == 1 else 'them'} again, or leave --measure out"
             )
         return {leaf: name for leaf, name in found.items() if name is not None}
+
+
+def _exchanged(terms: Terms, old: Collection[Named], new: Sequence[Named]) -> Terms:
+    """Merge other vectors wherever all of some are merged, each of these once and alone.
+
+    Args:
+        terms: A sum.
+        old: What a merge must merge, in any order.
+        new: What it merges then, under the name that it has.
+
+    Returns:
+        The sum.
+
+    Raises:
+        ExpressionError: If such a merge has a number for each of the old ones.
+    """
+    changed: dict[Leaf, Leaf] = {}
+    for leaf in merges_in(leaf for leaf, _ in terms):
+        within = tuple(_with(argument, changed) for argument in leaf.arguments)
+        arguments = tuple(((one, 1.0),) for one in new) if _is_of_all(leaf, old) else within
+        if arguments != leaf.arguments:
+            changed[leaf] = replace(leaf, arguments=arguments, name=str(leaf))
+    return _with(terms, changed)
+
+
+def _is_of_all(leaf: Merged, vectors: Collection[Named]) -> bool:
+    """Say whether a merge is of some vectors, each alone.
+
+    Raises:
+        ExpressionError: If it is, and has a number for each of them.
+    """
+    wanted = [((vector, 1.0),) for vector in vectors]
+    if len(leaf.arguments) != len(wanted) or any(one not in leaf.arguments for one in wanted):
+        return False
+    single = [option for option, value in leaf.options if isinstance(value, tuple)]
+    if single:
+        raise ExpressionError(
+            f"{leaf.method}: {single[0]} has a number for each task, and atoms are none of them: give "
+            "one number for all, or take the recovered vectors (without --add-atoms)"
+        )
+    return True
+
+
+def _with(terms: Terms, changed: Mapping[Leaf, Leaf]) -> Terms:
+    return tuple((changed.get(leaf, leaf), weight) for leaf, weight in terms)
