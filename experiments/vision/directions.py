@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.vision.plan import Plan
 from taskvec import Store, compress, decompose
-from taskvec.editing.edit import Addition
+from taskvec.editing.scope.over_basis import Addition
 from taskvec.evaluation import read_direction
 from taskvec.store.kinds.bases import BASES as STORED
 from taskvec.types import DType

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from taskvec.checkpoints import open_checkpoint
     from taskvec.components.decompose import decompose
     from taskvec.components.decomposition import Decomposition
-    from taskvec.editing.edits import edit, merge
+    from taskvec.editing.write import edit, merge
     from taskvec.errors import TaskvecError
     from taskvec.results import Result
     from taskvec.store.similarity import similarity
@@ -56,8 +56,8 @@ __getattr__, __dir__ = lazy_names(
         "TaskvecError": "taskvec.errors",
         "compress": "taskvec.bases.compress",
         "decompose": "taskvec.components.decompose",
-        "edit": "taskvec.editing.edits",
-        "merge": "taskvec.editing.edits",
+        "edit": "taskvec.editing.write",
+        "merge": "taskvec.editing.write",
         "open_checkpoint": "taskvec.checkpoints",
         "similarity": "taskvec.store.similarity",
     },

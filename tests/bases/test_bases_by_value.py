@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from taskvec.linalg.encoders.registry import METHODS
 
 from taskvec.bases import notes as said
 from taskvec.bases.factored_atoms import atom_ranks
@@ -17,6 +16,7 @@ from taskvec.bases.projection import _Column
 from taskvec.bases.request import _check_rank, _check_size
 from taskvec.errors import BasisError
 from taskvec.linalg.certificate import Certificate
+from taskvec.linalg.encoders import BASIS_METHODS as METHODS
 from taskvec.streaming import AlignedTensor, Located
 from taskvec.testing.checkpoints import tensor_info
 from taskvec.vectors.forms import LowRank

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import oracles
-from taskvec import Store, compress, edit, open_checkpoint
+from taskvec import Basis, Store, compress, edit, open_checkpoint
 from taskvec.bases.collection import add_tasks
-from taskvec.editing.edit import Addition, Editing
+from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_basis import Addition, OverBasis, OverTasks
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.errors import ExpressionError, RecipeError
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.testing.families import Family
@@ -95,8 +97,6 @@ def test_vectors_that_are_gone_cannot_be_compared_with(store: Store, tmp_path: P
         edit(store, "base + ties(a, b, c)", tmp_path / "out", basis="two", measure=True)
     with pytest.raises(RecipeError, match="name a store and its basis"):
         edit(store, "base + a", tmp_path / "out", measure=True)
-    with pytest.raises(ExpressionError, match="name it"):
-        Editing.of_store(store, "base + a", measure=True)
     assert not list(tmp_path.glob("*out*"))
     assert edit(store, "base + a - d", tmp_path / "out", basis="two", measure=True).certificate is not None
 
@@ -105,7 +105,8 @@ def test_the_plan_says_what_measuring_reads(store: Store, tmp_path: Path) -> Non
     basis = compress(store, "two", num_atoms=2)
     events: list[Event] = []
     watched = Store(store.path, replace(store.options, listener=events.append))
-    editing = Editing.of_store(watched, "base + a - f", basis="two", measure=True)
+    over = Basis.load(watched, "two")
+    editing = Editing.of(OverBasis(over), "base + a - f").with_truth(Editing.of(OverTasks(over), "base + a - f"))
     plan = editing.plan(tmp_path / "out")
     assert not events
     assert [one.label for one in plan.passes] == ["inner products of 4 task vectors", "combine 2 sources"]
@@ -121,7 +122,7 @@ def test_the_plan_says_what_measuring_reads(store: Store, tmp_path: Path) -> Non
 def test_orthogonal_over_a_basis_takes_the_coefficients_of_the_vectors_themselves(store: Store, tmp_path: Path) -> None:
     basis = compress(store, "two", num_atoms=2, dtype=DType.F32)
     over, plain = (
-        Editing.of_store(store, "orthogonal(a, b, c)", basis=name).edited.vector.terms for name in ("two", None)
+        Editing.of(ground_of(store, name), "orthogonal(a, b, c)").edited.vector.terms for name in ("two", None)
     )
     weights = [plain[form] for name in "abc" for form in store[name].terms]
     combined = sum(

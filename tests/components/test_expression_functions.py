@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from example_edits import edit_of_checkpoints
 from taskvec import Store, TaskVector, compress, edit
 from taskvec.components.decompose import decompose
 from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import OverStore, ground_of
 from taskvec.errors import ExpressionError
 
 
 def _vector(store: Store, expression: str) -> TaskVector:
-    return Editing.of_store(store, expression).edited.vector
+    return Editing.of(ground_of(store), expression).edited.vector
 
 
 def test_orthogonal_is_what_least_squares_leaves(store: Store) -> None:
@@ -38,7 +40,7 @@ def test_a_plan_takes_no_inner_products(store: Store, tmp_path: Path) -> None:
     for path in (store.path / "gram").iterdir():
         path.unlink()
     expression = "base + orthogonal(a, b, c)"
-    planned = Editing.of_store(store, expression, is_plan=True)
+    planned = Editing.of(OverStore(store, is_plan=True), expression)
     assert [one.label for one in planned.plan(tmp_path / "out").passes] == [
         "inner products of 3 task vectors",
         "combine 3 sources",
@@ -47,10 +49,10 @@ def test_a_plan_takes_no_inner_products(store: Store, tmp_path: Path) -> None:
     assert not list((store.path / "gram").iterdir())
     with pytest.raises(ValueError, match="made to be planned"):
         planned.save(tmp_path / "out")
-    Editing.of_store(store, expression).save(tmp_path / "out")
-    again = Editing.of_store(store, expression, is_plan=True)
-    assert again.products == ()
-    assert again.edited.vector.terms == Editing.of_store(store, expression).edited.vector.terms
+    Editing.of(ground_of(store), expression).save(tmp_path / "out")
+    again = Editing.of(OverStore(store, is_plan=True), expression)
+    assert again.missing == ()
+    assert again.edited.vector.terms == Editing.of(ground_of(store), expression).edited.vector.terms
 
 
 def test_shared_once_counts_the_shared_part_once(store: Store) -> None:
@@ -109,8 +111,8 @@ def test_shared_once_over_a_basis_of_tasks_and_what_they_share(store: Store, tmp
     decompose(store, rank=8)
     compress(store, "four", num_atoms=4, tasks=[*"abc", *PARTS])
     whole, once = "sum(a, b) - 0.5*(a.shared + b.shared)", "shared_once(a, b)"
-    expected = Editing.of_store(store, whole, basis="four")
-    found = Editing.of_store(store, once, basis="four")
+    expected = Editing.of(ground_of(store, "four"), whole)
+    found = Editing.of(ground_of(store, "four"), once)
     assert (found.edited.vector - expected.edited.vector).norm() < 1e-9 * expected.edited.vector.norm()
     assert found.certificate == expected.certificate
     measured = edit(store, once, tmp_path / "out", basis="four", measure=True).certificate
@@ -118,10 +120,10 @@ def test_shared_once_over_a_basis_of_tasks_and_what_they_share(store: Store, tmp
     assert 0 < measured["measured_error"] == pytest.approx(measured["relative_error"], rel=1e-3)
     assert store.documents.rename_vector("a", "alpha") == ("four",)
     once = "shared_once(alpha, b)"
-    assert Editing.of_store(store, once, basis="four").edited.vector.terms == found.edited.vector.terms
+    assert Editing.of(ground_of(store, "four"), once).edited.vector.terms == found.edited.vector.terms
     store.remove("alpha")
     with pytest.raises(ExpressionError, match=r"column 1: shared_once asks .* alpha left .*: add what is gone"):
-        Editing.of_store(store, once, basis="four")
+        Editing.of(ground_of(store, "four"), once)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_basis_says_which_parts_it_lacks(store: Store, expression: str, said: 
     decompose(store, rank=8)
     compress(store, "two", num_atoms=2)
     with pytest.raises(ExpressionError, match=f"column 8: {said}"):
-        Editing.of_store(store, f"base + {expression}", basis="two")
+        Editing.of(ground_of(store, "two"), f"base + {expression}")
 
 
 @pytest.mark.parametrize(
@@ -150,4 +152,4 @@ def test_a_basis_says_which_parts_it_lacks(store: Store, expression: str, said: 
 def test_without_a_store_it_is_said_what_needs_one(store: Store, expression: str, said: str) -> None:
     models = {name: store.documents.vector(name).source.path for name in "ab"}
     with pytest.raises(ExpressionError, match=f"column 8: {said}"):
-        Editing.of_checkpoints(store.base.checkpoint.path, models, f"base + {expression}")
+        edit_of_checkpoints(store.base.checkpoint.path, models, f"base + {expression}")

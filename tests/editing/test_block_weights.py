@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from example_edits import edit_of_checkpoints
 from taskvec import Store, edit, merge
-from taskvec.editing.edit import Editing
 from taskvec.editing.scope.block_presets import BLOCKS, PRESETS, BlockWeights, block_weights
 from taskvec.editing.scope.blocks import ModelBlocks
 from taskvec.errors import CompositionError, ExpressionError
@@ -137,9 +137,9 @@ def models(tmp_path: Path) -> Path:
 def scaled(models: Path, expression: str) -> dict[str, float]:
     """Return by how much of the delta every tensor was moved."""
     vectors = {"ink": str(models / "ink")}
-    edited = Editing.of_checkpoints(str(models / "base"), vectors, expression).edited
-    whole = Editing.of_checkpoints(str(models / "base"), vectors, "ink").edited
-    alone = Editing.of_checkpoints(str(models / "base"), vectors, expression.removeprefix("base + ")).edited
+    edited = edit_of_checkpoints(str(models / "base"), vectors, expression).edited
+    whole = edit_of_checkpoints(str(models / "base"), vectors, "ink").edited
+    alone = edit_of_checkpoints(str(models / "base"), vectors, expression.removeprefix("base + ")).edited
     found = {}
     for name in DIFFUSERS:
         ratio = alone.read(name) / whole.read(name)
@@ -147,6 +147,13 @@ def scaled(models: Path, expression: str) -> dict[str, float]:
         np.testing.assert_allclose(edited.read(name), arrays_of(models)[name] + alone.read(name), atol=1e-5)
         found[name] = float(ratio.mean())
     return found
+
+
+def test_the_same_weights_of_the_same_vector_are_one_merge(models: Path) -> None:
+    vectors = {"ink": str(models / "ink")}
+    twice = "base + blocks(ink, weights=GRAD_V) + 0.5*blocks(ink, weights=GRAD_V) - blocks(ink, weights=GRAD_A)"
+    found = edit_of_checkpoints(str(models / "base"), vectors, twice).merges
+    assert [merge.name for merge in found] == ["blocks(ink, weights=GRAD_V)", "blocks(ink, weights=GRAD_A)"]
 
 
 def arrays_of(models: Path, model: str = "base") -> dict[str, np.ndarray]:
@@ -227,7 +234,7 @@ def test_a_recipe_with_an_unknown_preset_is_refused_with_its_step(models: Path) 
 )
 def test_mistakes(models: Path, expression: str, said: str) -> None:
     with pytest.raises(ExpressionError, match="column") as error:
-        Editing.of_checkpoints(str(models / "base"), {"ink": str(models / "ink")}, expression)
+        edit_of_checkpoints(str(models / "base"), {"ink": str(models / "ink")}, expression)
     assert said in str(error.value)
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskvec.editing.recipe.loading import dump_recipes, parse_recipe
+from taskvec.editing.recipe.file import dump_recipes
+from taskvec.editing.recipe.loading import parse_recipe
 from taskvec.editing.recipe.schema import Recipe
 from taskvec.errors import RecipeError
 

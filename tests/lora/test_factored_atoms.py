@@ -17,6 +17,7 @@ from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import open_checkpoint
 from taskvec.editing.edit import Editing
 from taskvec.editing.lora_output import save_as_lora
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.streaming import AlignedTensor
 from taskvec.streaming.events import Event, Resumed
@@ -187,7 +188,7 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(wide: Store, monkeypatch:
 
 def test_an_adapter_of_a_recovered_vector_comes_from_the_factors(wide: Store, tmp_path: Path) -> None:
     basis = compress(wide, "few", num_atoms=3)
-    editing = Editing.of_store(wide, "base + a", basis="few")
+    editing = Editing.of(ground_of(wide, "few"), "base + a")
     result = save_as_lora(editing, tmp_path / "lora", RankRule(rank=10), Targets())
     assert result.truncation_error < 1e-5
     wide.add({"again": tmp_path / "lora"})

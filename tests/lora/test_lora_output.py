@@ -17,6 +17,7 @@ from taskvec.adapters import Targets, extract_lora
 from taskvec.checkpoints import open_checkpoint
 from taskvec.editing.edit import Editing
 from taskvec.editing.lora_output import save_as_lora
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.linalg.subspaces.rank_rule import RankRule
 
 State = dict[str, np.ndarray]
@@ -130,9 +131,10 @@ def test_an_expression_over_adapters_is_recompressed_from_factors(
     refs = {name: save_adapter(saved_base, name, seed=s, r=3, target_modules=modules) for s, name in enumerate("ab")}
     store = Store.init(tmp_path / "store", saved_base)
     store.add(refs)
-    exact = save_as_lora(Editing.of_store(store, "base + 0.5*(a + b)"), tmp_path / "six", RankRule(rank=6), Targets())
+    over = ground_of(store)
+    exact = save_as_lora(Editing.of(over, "base + 0.5*(a + b)"), tmp_path / "six", RankRule(rank=6), Targets())
     assert exact.truncation_error < 1e-6
-    small = save_as_lora(Editing.of_store(store, "0.5*(a + b)"), tmp_path / "two", RankRule(rank=2), Targets())
+    small = save_as_lora(Editing.of(over, "0.5*(a + b)"), tmp_path / "two", RankRule(rank=2), Targets())
     for matrix in small.matrices:
         delta = 0.5 * sum(
             TaskVector(saved_base, ref).apply_to().read(matrix.name).astype(np.float64) for ref in refs.values()
@@ -168,7 +170,7 @@ def test_a_merge_as_an_adapter(tmp_path: Path, saved_base: Path, save_adapter: S
     refs = {n: save_adapter(saved_base, n, seed=s, r=3, target_modules=["q_proj"]) for s, n in enumerate("ab")}
     store = Store.init(tmp_path / "store", saved_base)
     store.add(refs)
-    editing = Editing.of_store(store, "base + ties(a, b, density=0.5)")
+    editing = Editing.of(ground_of(store), "base + ties(a, b, density=0.5)")
     result = save_as_lora(editing, tmp_path / "lora", RankRule(energy=1 - 1e-8), Targets())
     assert result.truncation_error < 1e-4
     merged, found = editing.edited.vector, TaskVector(saved_base, tmp_path / "lora")

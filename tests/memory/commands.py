@@ -17,7 +17,8 @@ from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refi
 from taskvec.bases.compress import plan_compress
 from taskvec.components.attributing import attribute, plan_attribute
 from taskvec.components.decompose import plan_decompose
-from taskvec.editing.edit import Editing
+from taskvec.editing.recipe.file import RecipeFile
+from taskvec.editing.write import Merging
 from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.linalg.subspaces.controls import Control
@@ -88,13 +89,11 @@ def _save_adapter(folder: Path, rng: np.random.Generator) -> None:
     (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
-def _editing(expression: str, **over: Any) -> Kind:
+def _editing(expression: str, *, measure: bool = False, **over: Any) -> Kind:
     def kind(store: Store, folder: Path) -> Command:
-        out = folder / "out"
-        return Command(
-            lambda: Editing.of_store(store, expression, is_plan="basis" not in over, **over).plan(out),
-            lambda: Editing.of_store(store, expression, **over).save(out),
-        )
+        file = RecipeFile.of_store(store.path, expression, **over)
+        merging = Merging(file, store.options, sha256=False, measure=measure)
+        return Command(lambda: merging.plan(folder / "out"), lambda: merging.save(folder / "out"))
 
     return kind
 

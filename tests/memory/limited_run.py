@@ -14,6 +14,7 @@ from taskvec import RunOptions, Store, compress, decompose, edit, similarity
 from taskvec.bases.compress import plan_compress
 from taskvec.components.decompose import plan_decompose
 from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.errors import MemoryLimitError
 from taskvec.store.similarity import plan_similarity
 from taskvec.streaming import Plan
@@ -37,7 +38,7 @@ def _add(store: Store, folder: Path) -> Task:
 
 
 def _edit(store: Store, folder: Path) -> Task:
-    editing = Editing.of_store(store, EXPRESSION, output=OutputOptions(shard_size=20 << 20))
+    editing = Editing.of(ground_of(store), EXPRESSION, output=OutputOptions(shard_size=20 << 20))
     return lambda: editing.plan(folder / "out"), lambda: edit(store, EXPRESSION, folder / "out", output=editing.output)
 
 
@@ -47,7 +48,7 @@ def _compress(store: Store, folder: Path) -> Task:
 
 def _merge(call: str) -> Callable[[Store, Path], Task]:
     def task(store: Store, folder: Path) -> Task:
-        editing = Editing.of_store(store, f"base + {call}")
+        editing = Editing.of(ground_of(store), f"base + {call}")
         out = folder / f"{call} {store.options.memory}"
         return lambda: editing.plan(out), lambda: editing.save(out)
 

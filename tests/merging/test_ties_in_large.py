@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import oracles
+from example_edits import edit_of_checkpoints
 from taskvec import RunOptions, TaskVector
-from taskvec.editing.edit import Editing
 from taskvec.errors import AlignmentError
 from taskvec.merging import cuts, magnitudes
 from taskvec.merging.computed import Computed
@@ -122,9 +122,9 @@ def test_many_tasks_are_counted_a_few_at_a_time(
     saved: SavedFamily, family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expression = "base + ties(a, b, c, d, density=[0.2, 0.4, 0.6, 0.8])"
-    Editing.of_checkpoints(saved.base, saved.finetuned, expression).save(tmp_path / "together")
+    edit_of_checkpoints(saved.base, saved.finetuned, expression).save(tmp_path / "together")
     monkeypatch.setattr(cuts, "_AT_ONCE", 3)
-    editing = Editing.of_checkpoints(saved.base, saved.finetuned, expression)
+    editing = edit_of_checkpoints(saved.base, saved.finetuned, expression)
     labels = [planned.label for planned in editing.plan(tmp_path / "apart").passes]
     counted = [f"count {bits} bits of {size} vectors" for size in (3, 1) for bits in ("high", "low")]
     assert labels == ["compare 1 copied tensors", *counted, "combine 1 sources"]
@@ -133,4 +133,4 @@ def test_many_tasks_are_counted_a_few_at_a_time(
     other = {**family.finetuned["d"], "position_ids": family.base["position_ids"] + 1}
     refs = {**saved.finetuned, "d": save_folder(tmp_path / "other", other)}
     with pytest.raises(AlignmentError, match="position_ids"):
-        Editing.of_checkpoints(saved.base, refs, expression).save(tmp_path / "out")
+        edit_of_checkpoints(saved.base, refs, expression).save(tmp_path / "out")

@@ -11,8 +11,8 @@ import pytest
 from ties_definition import merged
 
 import oracles
+from example_edits import edit_of_checkpoints
 from taskvec import RunOptions, Store, TaskVector, compress, edit, open_checkpoint
-from taskvec.editing.edit import Editing
 from taskvec.errors import AlignmentError, CompositionError, ExpressionError, NonFiniteError
 from taskvec.merging.merge import Merge
 from taskvec.methods import ties
@@ -59,7 +59,7 @@ def test_a_merge_from_a_store_is_the_definition(
 def test_a_merge_of_checkpoints_without_a_store_keeps_a_fifth_unless_told(
     saved: SavedFamily, family: Family, tmp_path: Path
 ) -> None:
-    Editing.of_checkpoints(saved.base, saved.finetuned, "base + ties(a, b, c)").save(tmp_path / "out")
+    edit_of_checkpoints(saved.base, saved.finetuned, "base + ties(a, b, c)").save(tmp_path / "out")
     check(tmp_path / "out", family, expected(family, "abc", 0.2))
 
 
@@ -101,14 +101,14 @@ def test_a_coefficient_of_zero_leaves_the_base_and_reads_no_task(
             passes.append(event.label)
 
     options = RunOptions(listener=listen)
-    Editing.of_checkpoints(saved.base, saved.finetuned, "base + 0*ties(a, b)", options=options).save(tmp_path / "out")
+    edit_of_checkpoints(saved.base, saved.finetuned, "base + 0*ties(a, b)", options=options).save(tmp_path / "out")
     assert oracles.bits(oracles.load(tmp_path / "out")) == oracles.bits(family.base)
     assert len(passes) == 1
 
 
 def test_unchanged_models_merge_to_the_base(saved: SavedFamily, family: Family, tmp_path: Path) -> None:
     refs = {"a": saved.base, "b": saved.base}
-    Editing.of_checkpoints(saved.base, refs, "base + ties(a, b)").save(tmp_path / "out")
+    edit_of_checkpoints(saved.base, refs, "base + ties(a, b)").save(tmp_path / "out")
     assert oracles.bits(oracles.load(tmp_path / "out")) == oracles.bits(family.base)
 
 
@@ -137,7 +137,7 @@ def test_any_range_of_a_merge_can_be_read(saved: SavedFamily) -> None:
 
 
 def test_the_plan_tells_the_passes_before_the_first(saved: SavedFamily, tmp_path: Path) -> None:
-    editing = Editing.of_checkpoints(saved.base, saved.finetuned, "base + ties(a, b)")
+    editing = edit_of_checkpoints(saved.base, saved.finetuned, "base + ties(a, b)")
     labels = [planned.label for planned in editing.plan(tmp_path / "out").passes]
     assert labels == ["count high bits of 2 vectors", "count low bits of 2 vectors", "combine 1 sources"]
 
@@ -156,7 +156,7 @@ def test_the_plan_tells_the_passes_before_the_first(saved: SavedFamily, tmp_path
 )
 def test_what_ties_cannot_take_is_refused_at_its_column(saved: SavedFamily, call: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=f"column 8: .*{message}"):
-        Editing.of_checkpoints(saved.base, saved.finetuned, f"base + {call}")
+        edit_of_checkpoints(saved.base, saved.finetuned, f"base + {call}")
 
 
 def test_no_task_and_a_wrong_density_are_refused(saved: SavedFamily) -> None:
@@ -176,7 +176,7 @@ def test_infinity_is_refused_and_named(family: Family, saved: SavedFamily, tmp_p
     broken = dict(family.finetuned["b"])
     broken["layer.bias"] = np.where(np.arange(9) == 4, np.nan, broken["layer.bias"]).astype(np.float16)
     refs = {"a": saved.finetuned["a"], "b": save_folder(tmp_path / "broken", broken)}
-    editing = Editing.of_checkpoints(saved.base, refs, "base + ties(a, b)")
+    editing = edit_of_checkpoints(saved.base, refs, "base + ties(a, b)")
     with pytest.raises(NonFiniteError, match=r"tensor layer.bias of b .*holds NaN"):
         editing.save(tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -186,8 +186,8 @@ def test_integers_that_differ_are_refused_unless_allowed(family: Family, saved: 
     other = {**family.finetuned["b"], "position_ids": family.base["position_ids"] + 1}
     refs = {"a": saved.finetuned["a"], "b": save_folder(tmp_path / "other", other)}
     with pytest.raises(AlignmentError, match="position_ids"):
-        Editing.of_checkpoints(saved.base, refs, "base + ties(a, b)").save(tmp_path / "out")
-    allowed = Editing.of_checkpoints(saved.base, refs, "base + ties(a, b)", allow=[Rule.INTEGERS])
+        edit_of_checkpoints(saved.base, refs, "base + ties(a, b)").save(tmp_path / "out")
+    allowed = edit_of_checkpoints(saved.base, refs, "base + ties(a, b)", allow=[Rule.INTEGERS])
     allowed.save(tmp_path / "out")
     check(tmp_path / "out", family, expected(family, "ab", 0.2))
 
@@ -195,7 +195,7 @@ def test_integers_that_differ_are_refused_unless_allowed(family: Family, saved: 
 def test_a_rule_that_an_input_needed_is_reported(family: Family, saved: SavedFamily, tmp_path: Path) -> None:
     lacking = {name: array for name, array in family.finetuned["b"].items() if name != "scale"}
     refs = {"a": saved.finetuned["a"], "b": save_folder(tmp_path / "lacking", lacking)}
-    editing = Editing.of_checkpoints(saved.base, refs, "base + ties(a, b)", allow=[Rule.MISSING])
+    editing = edit_of_checkpoints(saved.base, refs, "base + ties(a, b)", allow=[Rule.MISSING])
     result = editing.save(tmp_path / "out")
     assert [(rule["rule"], rule["tensors"]) for rule in result.rules] == [("missing", ["scale"])]
     with open_checkpoint(tmp_path / "out") as out:

@@ -10,6 +10,7 @@ import pytest
 from taskvec import Store
 from taskvec.checkpoints.table import FileSpan
 from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.testing.checkpoints import save_folder
 
 EXPRESSION = "base + ties(c, dare_ties(a, sce(a, b)))"
@@ -29,7 +30,7 @@ def asked(folder: Path, num_tensors: int, monkeypatch: pytest.MonkeyPatch) -> in
         return ()
 
     monkeypatch.setattr(FileSpan, "calls", property(counted))
-    Editing.of_store(store, EXPRESSION).plan(folder / "out")
+    Editing.of(ground_of(store), EXPRESSION).plan(folder / "out")
     return len(calls)
 
 

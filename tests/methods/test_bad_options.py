@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from example_edits import edit_of_checkpoints
 from taskvec import TaskVector
-from taskvec.editing.edit import Editing
 from taskvec.errors import CompositionError, ExpressionError
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS
@@ -66,7 +66,7 @@ def test_a_method_that_does_not_exist_is_refused_with_the_nearest() -> None:
 )
 def test_expressions_point_at_it(expression: str, message: str, saved: SavedFamily) -> None:
     with pytest.raises(ExpressionError, match=message):
-        Editing.of_checkpoints(saved.base, saved.finetuned, expression)
+        edit_of_checkpoints(saved.base, saved.finetuned, expression)
 
 
 def test_every_method_has_words_for_its_page() -> None:

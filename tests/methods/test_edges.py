@@ -9,7 +9,6 @@ import pytest
 from taskvec.methods.awd import disentangled
 from taskvec.methods.dropping import l1_ratios
 from taskvec.methods.electing import shares
-from taskvec.methods.parameter import Bounds
 from taskvec.methods.trimming import num_kept
 
 from taskvec.errors import CompositionError
@@ -17,6 +16,7 @@ from taskvec.methods import METHODS
 from taskvec.methods.method import Takes
 from taskvec.methods.statistic import Cut, Ties
 from taskvec.numerics.trimming import ALL
+from taskvec.parameter import Bounds
 
 WITHOUT_BASE = {"linear", "slerp", "nuslerp", "multislerp", "karcher", "passthrough"}
 OF_POINTS = {"linear", "slerp", "karcher", "passthrough"}

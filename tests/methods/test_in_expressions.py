@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 from merge_cases import call, required
 
 import oracles
+from example_edits import edit_of_checkpoints
 from taskvec import Store, TaskVector, compress, decompose, edit
 from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import ground_of
+from taskvec.expressions import Named
+from taskvec.merging.calls import named_merge
 from taskvec.merging.merge import Merge
 from taskvec.methods import METHODS, Method
 from taskvec.methods.rule import Combination
@@ -38,9 +43,19 @@ def test_over_a_store_it_is_the_merge_itself(method: Method, store: Store, saved
 
 
 @METHOD
+def test_its_leaf_has_the_name_of_the_merge(method: Method, saved: SavedFamily) -> None:
+    names = "ab"[: method.max_inputs]
+    given = {"t": 0.05} if method.name == "nearswap" else {"steps": (3.0, 5.0)} if method.name == "fednova" else {}
+    leaf = named_merge("own", method, [{Named(name): 1.0} for name in names], given)
+    vectors = {name: TaskVector(saved.base, saved.finetuned[name]) for name in names}
+    assert str(replace(leaf, name=None)) == Merge(method, vectors, given).name
+    assert str(leaf) == "own"
+
+
+@METHOD
 def test_it_takes_parts_sums_and_other_merges(method: Method, store: Store, tmp_path: Path) -> None:
     expression = f"base + {call(method.name, 'a.unique - 0.5*b.shared', 'ties(a, c, density=0.5)', each=True)}"
-    editing = Editing.of_store(store, expression)
+    editing = Editing.of(ground_of(store), expression)
     planned = editing.plan(tmp_path / "out")
     assert planned.passes[-1].label.startswith("combine")
     editing.save(tmp_path / "out")
@@ -64,7 +79,7 @@ def test_a_fixed_combination_over_a_basis_has_the_error_of_that_combination(stor
 
 def test_whole_models_may_be_written_with_the_base(saved: SavedFamily, family: Family, tmp_path: Path) -> None:
     """From the base to a model, as a recipe names both."""
-    Editing.of_checkpoints(saved.base, saved.finetuned, "base + slerp(base, base + a, t=0.25)").save(tmp_path / "out")
+    edit_of_checkpoints(saved.base, saved.finetuned, "base + slerp(base, base + a, t=0.25)").save(tmp_path / "out")
     found = oracles.load(tmp_path / "out")["embed.weight"]
     start, end = (models["embed.weight"].astype(np.float64) for models in (family.base, family.finetuned["a"]))
     angle = np.arccos((start * end).sum() / np.linalg.norm(start) / np.linalg.norm(end))
@@ -76,7 +91,7 @@ def test_a_merge_is_planned_without_reading_a_weight(saved: SavedFamily, tmp_pat
     refs = {name: tmp_path / name for name in "ab"}
     for name, ref in refs.items():
         ref.symlink_to(saved.finetuned[name])
-    editing = Editing.of_checkpoints(saved.base, refs, "base + sce(a, b) + karcher(a, b)")
+    editing = edit_of_checkpoints(saved.base, refs, "base + sce(a, b) + karcher(a, b)")
     labels = [planned.label for planned in editing.plan(tmp_path / "out").passes]
     assert labels[-1].startswith("combine")
     assert any("inner products" in label for label in labels)
@@ -116,7 +131,7 @@ def test_products_that_the_store_has_are_not_taken_again(method: Method, saved: 
     expression = f"base + {call(method.name, 'a', 'b - 0.5*c')}"
 
     def labels() -> list[str]:
-        return [planned.label for planned in Editing.of_store(store, expression).plan(tmp_path / "next").passes]
+        return [planned.label for planned in Editing.of(ground_of(store), expression).plan(tmp_path / "next").passes]
 
     assert ["inner products" in label for label in labels()] == [True, False]
     edit(store, expression, tmp_path / "out")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from bad_models import BAD_MODELS, BadModel
 
+from example_edits import edit_of_checkpoints
 from tampering import picture
 from taskvec import Store, TaskVector
-from taskvec.editing.edit import Editing
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event
 from taskvec.testing.checkpoints import save_folder
@@ -42,7 +42,7 @@ def test_an_edit_refuses_it_and_writes_nothing(fault: BadModel, bad: Path, saved
     says = fault.says.replace(r" \(or of its base\)", "")
     vectors = {"good": saved.finetuned["law"], "bad": bad}
     with pytest.raises(fault.error, match=says):
-        Editing.of_checkpoints(saved.base, vectors, "base + good + 0.5*bad").save(tmp_path / "out")
+        edit_of_checkpoints(saved.base, vectors, "base + good + 0.5*bad").save(tmp_path / "out")
     assert picture(tmp_path) == before
 
 

@@ -13,6 +13,7 @@ import oracles
 from tampering import picture
 from taskvec import Store, TaskVector, edit, open_checkpoint
 from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.errors import CheckpointError, MemoryLimitError, OutputError
 from taskvec.streaming import RunOptions
 from taskvec.streaming.events import Event, PassStarted
@@ -115,7 +116,7 @@ def test_a_limit_too_small_leaves_nothing(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_plan_touches_nothing_and_tells_all(store: Store, tmp_path: Path) -> None:
-    editing = Editing.of_store(store, "base + math + law", output=OutputOptions(dtype=DType.F32))
+    editing = Editing.of(ground_of(store), "base + math + law", output=OutputOptions(dtype=DType.F32))
     before = picture(tmp_path)
     plan = editing.plan(tmp_path / "out")
     assert picture(tmp_path) == before

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tokenizers
 
+from example_edits import edit_of_checkpoints
 from taskvec import TaskvecError, TaskVector
 from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.vocabulary import AlignedVocabularies, align_vocabularies
-from taskvec.editing.edit import Editing
 from taskvec.testing.checkpoints import Array, save_folder
 
 BASE = ["<unk>", "the", "cat", "sat"]
@@ -140,7 +140,7 @@ def test_an_edit_over_two_vocabularies(refs: dict[str, Path], tmp_path: Path) ->
     models = {"math": refs["math"], "code": refs["code"]}
     with pytest.raises(TaskvecError, match="another model or vocabulary"):
         TaskVector(refs["base"], refs["math"])
-    editing = Editing.of_checkpoints(refs["base"], models, "base + math", tokenizer_source="union")
+    editing = edit_of_checkpoints(refs["base"], models, "base + math", tokenizer="union")
     result = editing.save(tmp_path / "out")
     assert result.vocabulary["added"] == ["plus"]
     with open_checkpoint(tmp_path / "out") as out:

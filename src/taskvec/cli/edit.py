@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,12 +33,81 @@ from taskvec.cli.options import (
 from taskvec.cli.screen import Run
 
 if TYPE_CHECKING:
-    from taskvec.editing.recipe.loading import RecipeFile
+    from taskvec.editing.recipe.file import RecipeFile
     from taskvec.editing.write import Merging
 
 app = typer.Typer()
 
 _MODEL, _LORA = "model", "lora"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Over:
+    """What the expression is over, where it is no store or not a store alone."""
+
+    base: Annotated[str | None, typer.Option("--base", metavar="REF", help="Without a store: the base model.")] = None
+    vector: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vector",
+            metavar="NAME=REF",
+            help="Without a store: a name and the fine-tuned model that it stands for. May be repeated.",
+        ),
+    ] = None
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            "--basis", metavar="NAME", help="Take the vectors from this basis of the store; only its atoms are read."
+        ),
+    ] = None
+    atoms: Annotated[
+        bool,
+        typer.Option(
+            "--add-atoms",
+            help="Over a basis: take the sum of all tasks as the sum of the atoms with weight 1, as the paper does, "
+            "and a merge of all tasks as a merge of the atoms.",
+        ),
+    ] = False
+    measure: MeasureOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How the result is written."""
+
+    dtype: DtypeOption = None
+    out_shard_size: ShardSizeOption = None
+    random_seed: SeedOption = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matching:
+    """How the tensors and tokens of models match those of the base."""
+
+    allow: AllowOption = None
+    rename: RenameOption = None
+    tokenizer_source: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer-source",
+            metavar="base|union|NAME",
+            help="Without a store: bring rows of embeddings together by token, and take the tokens of these.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Whether a model or an adapter is written, and which."""
+
+    output: Annotated[
+        str, typer.Option("--as", metavar="model|lora", help="Write whole tensors, or a LoRA adapter for the base.")
+    ] = _MODEL
+    rank: RankOption = None
+    max_error: MaxErrorOption = None
+    include: IncludeOption = None
+    exclude: ExcludeOption = None
+    with_rest: WithRestOption = False
 
 
 @command(app, "edit")
@@ -53,51 +123,11 @@ def edit(
             metavar="EXPRESSION", help="What to write; put -- before it if it begins with a minus.", show_default=False
         ),
     ] = None,
-    base: Annotated[str | None, typer.Option("--base", metavar="REF", help="Without a store: the base model.")] = None,
-    vector: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vector",
-            metavar="NAME=REF",
-            help="Without a store: a name and the fine-tuned model that it stands for. May be repeated.",
-        ),
-    ] = None,
-    basis: Annotated[
-        str | None,
-        typer.Option(
-            "--basis", metavar="NAME", help="Take the vectors from this basis of the store; only its atoms are read."
-        ),
-    ] = None,
-    atoms: Annotated[
-        bool,
-        typer.Option(
-            "--add-atoms",
-            help="Over a basis: take the sum of all tasks as the sum of the atoms with weight 1, as the paper does, "
-            "and a merge of all tasks as a merge of the atoms.",
-        ),
-    ] = False,
-    measure: MeasureOption = False,
-    dtype: DtypeOption = None,
-    out_shard_size: ShardSizeOption = None,
-    random_seed: SeedOption = None,
-    allow: AllowOption = None,
-    rename: RenameOption = None,
-    tokenizer_source: Annotated[
-        str | None,
-        typer.Option(
-            "--tokenizer-source",
-            metavar="base|union|NAME",
-            help="Without a store: bring rows of embeddings together by token, and take the tokens of these.",
-        ),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--as", metavar="model|lora", help="Write whole tensors, or a LoRA adapter for the base.")
-    ] = _MODEL,
-    rank: RankOption = None,
-    max_error: MaxErrorOption = None,
-    include: IncludeOption = None,
-    exclude: ExcludeOption = None,
-    with_rest: WithRestOption = False,
+    *,
+    over: Over,
+    writing: Writing,
+    matching: Matching,
+    kind: Kind,
     sha256: Annotated[
         bool,
         typer.Option("--sha256", help="Name the SHA-256 of every input file in the model card, which costs a read."),
@@ -121,122 +151,98 @@ def edit(
     --tokenizer-source, vocabulary (what moved).
     With --as lora: as taskvec extract-lora, and over a basis certificate.
     """
-    from taskvec.editing.recipe.overriding import overridden
-    from taskvec.editing.write import Merging
+    request = _request([word for word in (store, expression) if word is not None], over, matching)
+    _check_together(over, matching, kind)
+    size = None if writing.out_shard_size is None else size_option(writing.out_shard_size, "--out-shard-size")
+    chosen, is_lora = dtype_option(writing.dtype), _is_lora(kind)
+    from taskvec.editing.write import Merging  # wrong usage is refused before what does the work is loaded
     from taskvec.vectors.output import EditResult
 
-    words = [word for word in (store, expression) if word is not None]
-    request = _request(words, base=base, vectors=vector or (), basis=basis, atoms=atoms, allow=allow or ())
-    _check_measure(basis, output, measure=measure)
-    _check_names(base, tokenizer_source, rename)
-    shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
-    chosen = dtype_option(dtype)
-    is_lora = _is_lora(output, rank, max_error, include, exclude, with_rest or None)
     with Run(how) as run:
-        file = overridden(
-            request(),
+        file = request().overridden(
             dtype=chosen,
-            shard_size=shard_size,
-            seed=random_seed,
-            tokenizer=tokenizer_source,
-            rename=rename or (),
+            shard_size=size,
+            seed=writing.random_seed,
+            tokenizer=matching.tokenizer_source,
+            rename=matching.rename or (),
         )
-        merging = Merging(file, run.options, sha256=sha256, measure=measure)
+        merging = Merging(file, run.options, sha256=sha256, measure=over.measure)
         if is_lora:
-            _save_lora(merging, out, run, (rank, max_error), (include or (), exclude or ()), with_rest=with_rest)
+            _save_lora(merging, out, run, kind)
             return
         run.carry_out(
             plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text
         )
 
 
-def _check_measure(basis: str | None, output: str, *, measure: bool) -> None:
+def _check_together(over: Over, matching: Matching, kind: Kind) -> None:
     """Refuse to measure where nothing is recovered, or where what is cut to a rank has an error of its own.
 
+    Names of tokens and tensors are refused beside a store, whose vectors have the base's.
+
     Raises:
-        typer.BadParameter: If it is asked for.
+        typer.BadParameter: If any such are given.
     """
-    if measure and (basis is None or output == _LORA):
+    if over.measure and (over.basis is None or kind.output == _LORA):
         raise typer.BadParameter("--measure goes with --basis NAME and whole tensors")
-
-
-def _check_names(base: str | None, *given: object) -> None:
-    """Refuse names of tokens and tensors beside a store, whose vectors have the base's.
-
-    Raises:
-        typer.BadParameter: If any are given.
-    """
-    if base is None and any(given):
+    if over.base is None and (matching.tokenizer_source or matching.rename):
         raise typer.BadParameter(
             "--tokenizer-source and --rename go with --base; for a store, give --rename to taskvec store add"
         )
 
 
-def _is_lora(output: str, *only_for_lora: object) -> bool:
+def _is_lora(kind: Kind) -> bool:
     """Say whether an adapter is asked for.
 
     Raises:
         typer.BadParameter: If the word is unknown, or an option of adapters is given without it.
     """
-    if output not in {_MODEL, _LORA}:
-        raise typer.BadParameter(f"{output!r} is neither model nor lora", param_hint="--as")
-    if output == _MODEL and any(given is not None for given in only_for_lora):
+    if kind.output not in {_MODEL, _LORA}:
+        raise typer.BadParameter(f"{kind.output!r} is neither model nor lora", param_hint="--as")
+    only_for_lora = (kind.rank, kind.max_error, kind.include, kind.exclude, kind.with_rest or None)
+    if kind.output == _MODEL and any(given is not None for given in only_for_lora):
         raise typer.BadParameter("--rank, --max-error, --include, --exclude and --with-rest go with --as lora")
-    return output == _LORA
+    return kind.output == _LORA
 
 
-def _save_lora(
-    merging: Merging,
-    out: Path,
-    run: Run,
-    rank: tuple[int | None, float | None],
-    patterns: tuple[Sequence[str], Sequence[str]],
-    *,
-    with_rest: bool,
-) -> None:
+def _save_lora(merging: Merging, out: Path, run: Run, kind: Kind) -> None:
     from taskvec.adapters import LoraResult, Targets
     from taskvec.adapters.extraction import lora_rule
     from taskvec.cli.lora_text import lora_text
     from taskvec.editing.lora_output import plan_as_lora, save_as_lora
 
-    targets = Targets(tuple(patterns[0]), tuple(patterns[1]))
-    rule = lora_rule(*rank)
+    targets = Targets(tuple(kind.include or ()), tuple(kind.exclude or ()))
+    rule = lora_rule(kind.rank, kind.max_error)
     run.carry_out(
-        plan=lambda: plan_as_lora(merging.editing(is_plan=True), out, rule, targets, with_rest=with_rest),
-        work=lambda: save_as_lora(merging.editing(), out, rule, targets, with_rest=with_rest),
+        plan=lambda: plan_as_lora(merging.planned_editing(), out, rule, targets, with_rest=kind.with_rest),
+        work=lambda: save_as_lora(merging.editing(), out, rule, targets, with_rest=kind.with_rest),
         data=LoraResult.to_json,
         text=lora_text,
     )
 
 
-def _request(
-    words: Sequence[str],
-    *,
-    base: str | None,
-    vectors: Sequence[str],
-    basis: str | None,
-    atoms: bool,
-    allow: Sequence[str],
-) -> Callable[[], RecipeFile]:
+def _request(words: Sequence[str], over: Over, matching: Matching) -> Callable[[], RecipeFile]:
     """Understand which of the two ways of editing is asked for.
 
     Raises:
         typer.BadParameter: If the options do not fit together.
     """
-    if atoms and basis is None:
+    if over.atoms and over.basis is None:
         raise typer.BadParameter("--add-atoms goes with --basis NAME")
-    from taskvec.editing.edits import checkpoint_recipe, store_recipe
+    from taskvec.editing.recipe.file import RecipeFile
 
-    if base is None:
-        if vectors:
+    if over.base is None:
+        if over.vector:
             raise typer.BadParameter("--vector goes with --base REF, and a store has its own base")
-        if allow:
+        if matching.allow:
             raise typer.BadParameter("--allow goes with --base; for a store, give it to taskvec store add")
         if len(words) != 2:
             raise typer.BadParameter("expected STORE and EXPRESSION, or EXPRESSION with --base and --vector")
-        return partial(store_recipe, words[0], words[1], basis=basis, addition="atoms" if atoms else "recovered")
-    if basis is not None:
+        addition = "atoms" if over.atoms else "recovered"
+        return partial(RecipeFile.of_store, words[0], words[1], basis=over.basis, addition=addition)
+    if over.basis is not None:
         raise typer.BadParameter("--basis is of a store, and --base means that there is none")
     if len(words) != 1:
         raise typer.BadParameter("with --base, expected an EXPRESSION and no STORE")
-    return partial(checkpoint_recipe, base, named_refs(vectors), words[0], allow=rules_option(allow))
+    vectors, rules = named_refs(over.vector or ()), rules_option(matching.allow or ())
+    return partial(RecipeFile.of_checkpoints, over.base, vectors, words[0], allow=rules)

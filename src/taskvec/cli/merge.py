@@ -55,14 +55,13 @@ def merge(
     (as taskvec edit).
     """
     from taskvec.editing.recipe.loading import load_recipe
-    from taskvec.editing.recipe.overriding import overridden
     from taskvec.editing.write import Merging
     from taskvec.vectors.output import EditResult
 
     shard_size = None if out_shard_size is None else size_option(out_shard_size, "--out-shard-size")
     chosen, rules = dtype_option(dtype), rules_option(allow)
     with Run(how) as run:
-        file = overridden(load_recipe(recipe), dtype=chosen, shard_size=shard_size, seed=random_seed, allow=rules)
+        file = load_recipe(recipe).overridden(dtype=chosen, shard_size=shard_size, seed=random_seed, allow=rules)
         merging = Merging(file, run.options, sha256=sha256, measure=measure)
         run.carry_out(
             plan=lambda: merging.plan(out), work=lambda: merging.save(out), data=EditResult.to_json, text=edit_text

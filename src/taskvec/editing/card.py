@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from taskvec._version import __version__
@@ -112,8 +111,3 @@ def _cell(text: str) -> str:
 def _plain(text: str) -> str:
     """Return text that stays on its line."""
     return "".join(char if char.isprintable() else " " for char in text)
-
-
-def title_of(out: Path) -> str:
-    """Return the name of an output folder."""
-    return out.name or "model"

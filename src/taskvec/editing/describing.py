@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from taskvec.editing.card import CARD_FILE, RECIPE_FILE, CardFacts, Ingredient, 
 from taskvec.editing.edit import Editing
 from taskvec.editing.file_hashes import hash_files, known_hash
 from taskvec.editing.open import Opened
-from taskvec.editing.recipe.loading import dump_recipes
+from taskvec.editing.recipe.file import dump_recipes
 from taskvec.editing.recipe.references import relative
 from taskvec.editing.recipe.schema import Recipe
+from taskvec.editing.work import Work
 from taskvec.linalg.search import ScalingChoice
 from taskvec.types import DType
 
@@ -45,44 +46,33 @@ def text_in(folder: Path, recipes: Iterable[Recipe], given: Mapping[str, str]) -
 
 
 def documents(
-    out: Path,
-    recipes: Sequence[Recipe],
-    given: Mapping[str, str],
-    opened: Opened,
-    editing: Editing,
-    choices: Mapping[str, ScalingChoice],
-    *,
-    sha256: bool,
+    out: Path, work: Work, choices: Mapping[str, ScalingChoice] | None = None, *, sha256: bool = False
 ) -> dict[str, str]:
     """Write down what goes beside the weights.
 
     Args:
         out: The output.
-        recipes: The recipes that make it, the last one's result being the output.
-        given: The references as the user wrote them, by what they were resolved to.
-        opened: The models of the last recipe.
-        editing: What will be written.
+        work: What makes it.
         choices: What was tried for each searched parameter.
         sha256: Whether to hash the input files whose hash is not known.
 
     Returns:
         File name → text.
     """
-    recipe = recipes[-1]
-    texts = {RECIPE_FILE: text_in(out, recipes, given)}
+    recipe, editing = work.recipes[-1], work.editing
+    texts = {RECIPE_FILE: text_in(out, work.recipes, work.given)}
     config = _config(editing)
     if config is not None:
         texts["config.json"] = config
     if recipe.output.card:
-        is_checkpoint = editing.edited.target is not None
         facts = CardFacts(
             title=out.name,
-            recipe=public_text(recipes),
+            recipe=public_text(work.recipes),
             seed=recipe.seed,
-            ingredients=_ingredients(opened, editing, sha256=sha256),
-            is_checkpoint=is_checkpoint,
+            ingredients=_ingredients(work.opened, editing, sha256=sha256),
+            is_checkpoint=editing.edited.target is not None,
             library=_library(editing),
-            trials={name: choice.tried for name, choice in choices.items()},
+            trials={name: choice.tried for name, choice in (choices or {}).items()},
         )
         texts[CARD_FILE] = card_text(facts)
     return texts

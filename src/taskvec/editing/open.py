@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.checkpoints.hub import public
 from taskvec.checkpoints.renaming import renamed
 from taskvec.editing.recipe.layers import LayerNames
 from taskvec.editing.recipe.schema import ModelSource, Recipe, refs_of
-from taskvec.editing.recipe.steps import used_vectors
+from taskvec.editing.recipe.steps import define_steps, used_vectors
+from taskvec.editing.scope.ground import Ground
+from taskvec.editing.scope.names import Preamble
+from taskvec.editing.scope.over_checkpoints import OverCheckpoints
 from taskvec.editing.stacking import open_model
 from taskvec.errors import RecipeError
+from taskvec.expressions import OptionValue
 from taskvec.streaming import RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
 if TYPE_CHECKING:  # a recipe without a store starts without what stores need
+    from taskvec.bases.basis import Basis
     from taskvec.checkpoints.vocabulary import VocabularyReport
     from taskvec.store.store import Store
 
@@ -47,7 +52,15 @@ class Opened:
         recipe: The recipe; its references mean the same from anywhere.
     """
 
-    def __init__(self, recipe: Recipe, given: Mapping[str, str], made: Mapping[str, Path], options: RunOptions) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        given: Mapping[str, str],
+        made: Mapping[str, Path],
+        options: RunOptions,
+        *,
+        is_plan: bool = False,
+    ) -> None:
         """Open nothing yet.
 
         Args:
@@ -55,8 +68,10 @@ class Opened:
             given: The references as the user wrote them, by what they were resolved to; messages say these.
             made: Where the results of earlier recipes are.
             options: The limits.
+            is_plan: Read no weights, not even for inner products; what is understood here can be planned and not saved.
         """
         self.recipe = recipe
+        self._is_plan = is_plan
         self._given = given
         self._made = made
         self._options = options
@@ -81,13 +96,56 @@ class Opened:
         """The model that is edited instead of the base."""
         return None if self.recipe.onto is None else Source.of(self.model(self.recipe.onto))
 
-    @cached_property
-    def names(self) -> LayerNames:
-        """The tensors of the base, as they lie in layers."""
-        return LayerNames.of(self.base.checkpoint.tensors)
+    @property
+    def ground(self) -> Ground:
+        """What the result is over."""
+        if self.store is None:
+            taken = tuple(self.recipe.vectors)
+            return OverCheckpoints(self.base, taken, self._vector, public_names(self.recipe), self._options)
+        if self.recipe.basis is None:
+            from taskvec.editing.scope.over_store import OverStore
+
+            return OverStore(self.store, self._is_plan)
+        from taskvec.editing.scope.over_basis import OverBasis
+
+        return OverBasis(self._basis, self.recipe.addition)
+
+    @property
+    def truth(self) -> Ground:
+        """What a result over a basis is measured against: the task vectors themselves.
+
+        Raises:
+            RecipeError: If there is no basis.
+        """
+        if self.recipe.basis is None:
+            raise RecipeError(
+                "measuring holds what a basis recovers against the task vectors: name a store and its basis"
+            )
+        from taskvec.editing.scope.over_basis import OverTasks
+
+        return OverTasks(self._basis)
+
+    @property
+    def preamble(self) -> Preamble:
+        """What is said before the result: parameters, steps and options of every method, and the model to edit."""
+        recipe = self.recipe
+        defaults: dict[str, OptionValue] = {"semantics": recipe.semantics, "seed": float(recipe.seed)}
+        if not (recipe.parameters or recipe.steps):
+            return Preamble(defaults=defaults, onto=self.onto)
+        names = LayerNames.of(self.base.checkpoint.tensors)
+        return Preamble(partial(define_steps, recipe, names), defaults, self.onto)
 
     @cached_property
-    def vectors(self) -> Mapping[str, TaskVector]:
+    def _basis(self) -> Basis:
+        from taskvec.bases.basis import Basis
+
+        return Basis.load(cast("Store", self.store), str(self.recipe.basis))
+
+    def _vector(self, name: str) -> TaskVector:
+        return self._vectors[name]
+
+    @cached_property
+    def _vectors(self) -> Mapping[str, TaskVector]:
         """The vectors of a recipe without a store."""
         return {
             name: TaskVector(self.base.checkpoint, model, allow=self.recipe.vectors[name].allow)

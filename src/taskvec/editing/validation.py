@@ -28,10 +28,11 @@ def score_of(store: Store, expression: Callable[[float], str], validate: Callabl
         What the searches take.
     """
     from taskvec.editing.edit import Editing
+    from taskvec.editing.scope.over_store import OverStore
 
     def score(scaling: float) -> float:
         with tempfile.TemporaryDirectory(prefix="taskvec-") as folder:
-            return validate(Editing.of_store(store, expression(scaling)).save(Path(folder) / "edited").out)
+            return validate(Editing.of(OverStore(store), expression(scaling)).save(Path(folder) / "edited").out)
 
     return score
 

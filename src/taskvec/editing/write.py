@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from blake3 import blake3
+from typing import TYPE_CHECKING, Any
 
 from taskvec.editing.describing import documents, input_files, public_text
 from taskvec.editing.edit import Editing
 from taskvec.editing.file_hashes import plan_hashes
-from taskvec.editing.open import Opened, public_names
-from taskvec.editing.recipe.loading import RecipeFile, dump_recipes
+from taskvec.editing.open import Opened
+from taskvec.editing.recipe.file import RecipeFile
 from taskvec.editing.recipe.schema import Recipe
-from taskvec.editing.recipe.steps import defaults_of, define_steps
-from taskvec.editing.scope.names import Preamble
 from taskvec.editing.search import num_trials, settle, started
 from taskvec.editing.validation import validate_by
+from taskvec.editing.work import Work
 from taskvec.editing.workshop import Workshop
-from taskvec.errors import RecipeError
 from taskvec.linalg.search import ScalingChoice
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.streaming.memory import parse_size
 from taskvec.types import DType
-from taskvec.vectors.forms import file_state
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.task_vector import Ref
+
+if TYPE_CHECKING:  # an edit of checkpoints starts without what stores and bases need
+    from taskvec.editing.scope.over_basis import Addition
+    from taskvec.store.store import Store
 
 Validate = Callable[[Path], float]
 """From the folder of a candidate to its validation score; larger is better."""
@@ -81,62 +80,76 @@ class Merging:
             What was written.
         """
         target = Path(out).absolute()
-        if len(self.file.recipes) > 1 or self.file.last.searched:
-            self.plan(target)  # the last recipe must be right before anything is made for it
+        if len(self.file.recipes) == 1 and not self.file.last.searched:
+            return self._save(self._last(self.file.recipes, self._opened()), target, {})
+        self.plan(target)  # the last recipe must be right before anything is made for it
         workshop = Workshop(target)
         made: dict[str, Path] = {}
         for number, recipe in enumerate(self.file.recipes[:-1], start=1):
             made[str(recipe.name)] = self._intermediate(workshop, self.file.recipes[:number], made)
         settled = settle(self.file.last, partial(self._score, workshop, made))
-        work = self._work([*self.file.recipes[:-1], settled.recipe], made, measure=self.measure)
-        result = work.save(target, settled.choices, sha256=self.sha256)
+        recipes = [*self.file.recipes[:-1], settled.recipe]
+        result = self._save(self._last(recipes, self._opened(settled.recipe, made)), target, settled.choices)
         workshop.clear()
         return result
 
-    def editing(self, *, is_plan: bool = False) -> Editing:
-        """Understand a single recipe that searches for nothing, for another way of writing its result.
+    def editing(self) -> Editing:
+        """Understand a single recipe that searches for nothing, for another way of writing its result."""
+        return self._last(self.file.recipes, self._opened()).editing
 
-        Args:
-            is_plan: Read no weights, not even for inner products; such an editing can be planned and not saved.
-
-        Returns:
-            The editing.
-        """
-        return self._work(self.file.recipes, {}, measure=self.measure, is_plan=is_plan).editing
+    def planned_editing(self) -> Editing:
+        """Understand it and read no weights, not even for inner products: the editing can be planned and not saved."""
+        return self._last(self.file.recipes, self._opened(is_plan=True)).editing
 
     def _plan(self, recipe: Recipe, out: Path) -> Plan:
         stand_ins = {str(one.name): _stand_in(one, self.file.recipes) for one in self.file.recipes[:-1]}
-        measure = self.measure and recipe.name is None
-        work = self._work([started(recipe)], stand_ins, measure=measure, is_plan=True)
+        opened = self._opened(started(recipe), stand_ins, is_plan=True)
+        work = (self._last if recipe.name is None else self._work)([opened.recipe], opened)
         plan = work.editing.plan(out if recipe.name is None else Workshop(out).nowhere)
         trials = num_trials(recipe)
         tried = [_repeated(planned, trials) for planned in plan.passes] if trials else []
         is_hashed = self.sha256 and recipe.output.card and recipe.name is None
-        hashed = plan_hashes(input_files(work.opened), self.options) if is_hashed else ()
+        hashed = plan_hashes(input_files(opened), self.options) if is_hashed else ()
         return replace(plan, passes=(*tried, *plan.passes, *hashed))
 
     def _intermediate(self, workshop: Workshop, recipes: Sequence[Recipe], made: Made) -> Path:
-        work = self._work(recipes, made)
+        work = self._work(recipes, self._opened(recipes[-1], made))
         place = workshop.place(str(recipes[-1].name), work.key)
         if not place.exists():
-            work.save(place, {}, sha256=False)
+            work.editing.save(place, partial(documents, place, work))
         return place
 
     def _score(self, workshop: Workshop, made: Made, recipe: Recipe) -> float:
-        work = self._work([recipe], made)
+        work = self._work([recipe], self._opened(recipe, made))
 
         def measure(candidate: Path) -> float:
-            work.save(candidate, {}, sha256=False)
+            work.editing.save(candidate, partial(documents, candidate, work))
             return self._validate(candidate)
 
         return workshop.score(work.key, measure)
 
-    def _work(self, recipes: Sequence[Recipe], made: Made, *, measure: bool = False, is_plan: bool = False) -> _Work:
-        """Open and understand the last of some recipes."""
-        opened = Opened(recipes[-1], self.file.given, made, self.options)
-        record = {"recipe": public_text(recipes), **self.record}
-        editing = understand(opened, record, self.options, measure=measure, is_plan=is_plan)
-        return _Work(recipes, self.file.given, opened, editing)
+    def _opened(self, recipe: Recipe | None = None, made: Made | None = None, *, is_plan: bool = False) -> Opened:
+        return Opened(recipe or self.file.last, self.file.given, made or {}, self.options, is_plan=is_plan)
+
+    def _work(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
+        """Understand the last of some recipes, whose models are opened."""
+        recipe = opened.recipe
+        record = {**opened.moved, "recipe": public_text(recipes), **self.record}
+        output = OutputOptions(_dtype(recipe), _shard_size(recipe), record, public=opened.public)
+        editing = Editing.of(opened.ground, recipe.result, preamble=opened.preamble, output=output)
+        return Work(recipes, self.file.given, opened, editing)
+
+    def _last(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
+        """Understand the recipe whose result is the output, beside its truth where that is asked for."""
+        if not self.measure:
+            return self._work(recipes, opened)
+        tasks, work = opened.truth, self._work(recipes, opened)
+        truth = Editing.of(tasks, opened.recipe.result, preamble=opened.preamble)
+        return replace(work, editing=work.editing.with_truth(truth))
+
+    def _save(self, work: Work, out: Path, choices: Mapping[str, ScalingChoice]) -> EditResult:
+        """Write the output and what lies beside it."""
+        return work.editing.save(out, partial(documents, out, work, choices, sha256=self.sha256))
 
     @property
     def _validate(self) -> Validate:
@@ -146,74 +159,69 @@ class Merging:
         return validate_by(command.command if command else ())
 
 
-@dataclass(frozen=True)
-class _Work:
-    """A recipe whose numbers are known, with its models open.
-
-    Attributes:
-        recipes: The recipes up to this one.
-        given: The references as the user wrote them, by what they were resolved to.
-        opened: Its models.
-        editing: What it makes.
-    """
-
-    recipes: Sequence[Recipe]
-    given: Mapping[str, str]
-    opened: Opened
-    editing: Editing
-
-    @property
-    def key(self) -> str:
-        """What the result depends on: the recipe, and the state of every file, or of a store the contents."""
-        states = [file_state(model) for model, _ in self.opened.by_ref.values()]
-        contents = json.dumps(self.editing.output.record["sources"])
-        return blake3("\0".join([dump_recipes(self.recipes), contents, *states]).encode()).hexdigest()
-
-    def save(self, out: Path, choices: Mapping[str, ScalingChoice], *, sha256: bool) -> EditResult:
-        """Write the result and what lies beside it."""
-        self.editing.plan(out)
-        texts = documents(out, self.recipes, self.given, self.opened, self.editing, choices, sha256=sha256)
-        return replace(self.editing, output=replace(self.editing.output, documents=texts)).save(out)
-
-
-def understand(
-    opened: Opened, record: Mapping[str, Any], options: RunOptions, *, measure: bool = False, is_plan: bool = False
-) -> Editing:
-    """Turn a recipe into what can be planned and written.
+def edit(
+    store: Store,
+    expression: str,
+    out: Ref,
+    *,
+    basis: str | None = None,
+    addition: Addition = "recovered",
+    measure: bool = False,
+    output: OutputOptions | None = None,
+) -> EditResult:
+    """Evaluate an expression over a store and write the result.
 
     Args:
-        opened: The recipe, its models open.
-        record: What to write into the output's metadata.
-        options: The limits.
-        measure: Measure the error over a basis against the task vectors.
-        is_plan: Read no weights, not even for inner products; such an editing can be planned and not saved.
+        store: The store.
+        expression: Such as ``base + 0.4*(math + code)``; without ``base`` the result is a task vector.
+        out: The folder to make.
+        basis: Take the vectors from this basis; then only its atoms are read.
+        addition: What the sum of all tasks of a basis is: of the recovered vectors, or of the ``atoms`` with weight 1.
+        measure: Measure the error over the basis against the task vectors themselves, which are read once more.
+        output: Dtype, shards, and a record for the metadata.
 
     Returns:
-        The editing.
-
-    Raises:
-        RecipeError: If an error is to be measured and there is no basis.
+        What was written.
     """
-    recipe = opened.recipe
-    if measure and recipe.basis is None:
-        raise RecipeError("measuring holds what a basis recovers against the task vectors: name a store and its basis")
-    sources = {} if recipe.store else {"sources": public_names(recipe)}
-    own = {**sources, **opened.moved, **record}
-    output = OutputOptions(_dtype(recipe), _shard_size(recipe), own, public=opened.public)
-    said = Preamble(partial(define_steps, recipe, opened.names), defaults_of(recipe), opened.onto)
-    if opened.store is not None:
-        return Editing.of_store(
-            opened.store,
-            recipe.result,
-            basis=recipe.basis,
-            addition=recipe.addition,
-            measure=measure,
-            output=output,
-            is_plan=is_plan,
-            preamble=said,
-        )
-    vectors = {name: partial(opened.vectors.__getitem__, name) for name in recipe.vectors}
-    return Editing.of_vectors(opened.base, vectors, recipe.result, output=output, options=options, preamble=said)
+    how = output or OutputOptions()
+    path = os.path.relpath(store.path)  # the recipe beside the output finds the store by its way from there
+    file = RecipeFile.of_store(path, expression, basis=basis, addition=addition)
+    said = file.overridden(dtype=how.dtype, shard_size=how.shard_size)
+    return Merging(said, store.options, sha256=False, record=how.record, measure=measure).save(out)
+
+
+def merge(
+    recipe: Ref,
+    out: Ref,
+    *,
+    output: OutputOptions | None = None,
+    options: RunOptions | None = None,
+    seed: int | None = None,
+    sha256: bool = True,
+    measure: bool = False,
+    validate: Validate | None = None,
+) -> EditResult:
+    """Carry out a recipe, ours or mergekit's, and write the result.
+
+    Args:
+        recipe: The YAML file.
+        out: The folder to make.
+        output: Dtype and shards, instead of the recipe's, and a record for the metadata.
+        options: The limits.
+        seed: The key of random masks, instead of the recipe's.
+        sha256: Whether the card names the SHA-256 of every input file, which costs a read of those not known.
+        measure: Measure the error of a recipe over a basis against the task vectors themselves.
+        validate: Scores a candidate in a folder, where the recipe searches for parameters; larger is better, and never
+            on test data. The recipe's own command if not given.
+
+    Returns:
+        What was written.
+    """
+    from taskvec.editing.recipe.loading import load_recipe
+
+    how, limits = output or OutputOptions(), options or RunOptions()
+    file = load_recipe(recipe).overridden(dtype=how.dtype, shard_size=how.shard_size, seed=seed)
+    return Merging(file, limits, sha256=sha256, validate=validate, record=how.record, measure=measure).save(out)
 
 
 def _dtype(recipe: Recipe) -> DType | None:

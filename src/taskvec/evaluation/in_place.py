@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from taskvec.checkpoints import Checkpoint
-    from taskvec.editing.edit import Addition
+    from taskvec.editing.scope.over_basis import Addition
     from taskvec.store.store import Store
 
 Direction = TaskVector | Mapping[str, Any]
@@ -151,8 +151,9 @@ def read_direction(
         EvaluationError: If the expression has a base, and is a model.
     """
     from taskvec.editing.edit import Editing
+    from taskvec.editing.scope.over_store import ground_of
 
-    editing = Editing.of_store(store, expression, basis=basis, addition=addition)
+    editing = Editing.of(ground_of(store, basis, addition), expression)
     editing = replace(editing, options=_with_room(store.options, store.base.checkpoint))
     if editing.edited.target is not None:
         raise EvaluationError(f"expression {expression!r} is a model, not a direction; leave base out")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from taskvec.errors import ExpressionError
+from taskvec.expressions.leaves import BASE, THE_BASE, Leaf, Named, Weights
 from taskvec.expressions.mistakes import mistake, quoted, unknown
 from taskvec.expressions.nodes import (
     Add,
@@ -20,43 +22,66 @@ from taskvec.expressions.nodes import (
     OptionValue,
     Subtract,
 )
-from taskvec.expressions.parser import BASE, parse
+from taskvec.expressions.parser import parse
 
-_Vector = dict[str, float]
+_Vector = dict[Leaf, float]
 _Value = float | _Vector
 
-VectorFunction = Callable[[Sequence[Mapping[str, float]]], Mapping[str, float]]
+VectorFunction = Callable[[Sequence[Weights]], Weights]
 """From the coefficients of task vectors to those of one; raises an ``ExpressionError`` that says what it needs."""
 
-MergeFunction = Callable[[Sequence[Mapping[str, float]], Mapping[str, OptionValue]], Mapping[str, float]]
-"""From the coefficients of task vectors, and options, to those of one, which may have a key that is new.
-
-An argument may hold the base, under ``BASE``; a function that cannot take it raises an ``ExpressionError``.
-"""
-
-
-Definition = float | Mapping[str, float]
+Definition = float | Weights
 """What a defined name stands for: a number, or the coefficients of task vectors."""
+
+
+class MergeFunctions(Protocol):
+    """Functions that make new vectors, such as ``ties``; these alone take options."""
+
+    def names(self) -> Collection[str]:
+        """Return what they are called; asked for when an expression calls what is no other function."""
+        ...
+
+    def call(self, name: str, vectors: Sequence[Weights], options: Mapping[str, OptionValue]) -> Weights:
+        """Return the coefficients of the vector that a function makes, which may have a leaf that is new.
+
+        An argument may hold the base; a function that cannot take it raises an ``ExpressionError``.
+        """
+        ...
+
+
+class _NoMerges:
+    """Where an expression has sums alone."""
+
+    def names(self) -> Collection[str]:
+        return ()
+
+    def call(self, name: str, vectors: Sequence[Weights], options: Mapping[str, OptionValue]) -> Weights:  # noqa: ARG002
+        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
 class LinearForm:
-    """``base·θ₀ + Σ coefficients[key]·τ_key``.
+    """``base·θ₀ + Σ coefficients[leaf]·τ_leaf``.
 
     Attributes:
         base: How many times the base model occurs; 1 for a checkpoint, 0 for a task vector.
-        coefficients: A number for each ``NAME``, ``NAME.part`` or merge, by first appearance; 0 where they cancel.
+        coefficients: A number for each leaf, by first appearance; 0 where they cancel.
     """
 
     base: float
-    coefficients: Mapping[str, float]
+    coefficients: Weights
+
+    @property
+    def used(self) -> list[Leaf]:
+        """The leaves that do not cancel."""
+        return [leaf for leaf, coefficient in self.coefficients.items() if coefficient]
 
 
 def linear_form(
     expression: Node | str,
     names: Collection[str],
     functions: Mapping[str, VectorFunction] | None = None,
-    merges: Mapping[str, MergeFunction] | None = None,
+    merges: MergeFunctions | None = None,
     definitions: Mapping[str, Definition] | None = None,
     part_remedy: str = "decompose it first",
 ) -> LinearForm:
@@ -66,15 +91,14 @@ def linear_form(
         expression: The text, or a parsed tree.
         names: Every ``NAME`` and ``NAME.part`` that exists; ``base`` always does.
         functions: Functions of task vectors beside ``sum`` and ``mean``, such as those that must know a store.
-        merges: Functions that make a new vector, such as ``ties``; these alone take options.
+        merges: Functions that make new vectors.
         definitions: Further names, and what they stand for.
         part_remedy: What helps where a vector is known and a part of it is not.
 
     An unknown name, a product of vectors, and whatever else is no sum of scaled vectors is an ``ExpressionError``.
     """
     text, root = (expression, parse(expression)) if isinstance(expression, str) else (None, expression)
-    known = {} if merges is None else merges  # which may not be there before a call asks for it
-    return _Evaluation(text, names, functions or {}, known, definitions or {}, part_remedy).form(root)
+    return _Evaluation(text, names, functions or {}, merges or _NoMerges(), definitions or {}, part_remedy).form(root)
 
 
 class _Evaluation:
@@ -85,7 +109,7 @@ class _Evaluation:
         text: str | None,
         names: Collection[str],
         functions: Mapping[str, VectorFunction],
-        merges: Mapping[str, MergeFunction],
+        merges: MergeFunctions,
         definitions: Mapping[str, Definition],
         part_remedy: str,
     ) -> None:
@@ -100,8 +124,8 @@ class _Evaluation:
         value = self._evaluate(root)
         if isinstance(value, float):
             raise self._error(root, "this is a number, not a task vector; name one, as in base + 0.4*math")
-        base = value.pop(BASE, 0.0)
-        return LinearForm(base + 0.0, {key: coefficient + 0.0 for key, coefficient in value.items()})
+        base = value.pop(THE_BASE, 0.0)
+        return LinearForm(base + 0.0, {leaf: coefficient + 0.0 for leaf, coefficient in value.items()})
 
     def _evaluate(self, root: Node) -> _Value:
         values: list[_Value] = []
@@ -142,9 +166,9 @@ class _Evaluation:
             return {self._known(node): 1.0}
         return definition if isinstance(definition, float) else dict(definition)
 
-    def _known(self, node: Name) -> str:
+    def _known(self, node: Name) -> Named:
         if node.key == BASE or node.key in self._names:
-            return node.key
+            return Named(node.name, node.part)
         if node.part and node.name in self._names:
             raise self._error(node, f"{quoted(node.name)} has no {node.part} part; {self._part_remedy}")
         raise self._error(node, unknown("name", node.key, {*self._names, *self._definitions}, also=[BASE]))
@@ -187,10 +211,11 @@ class _Evaluation:
         return {key: self._finite(node, coefficient / right) for key, coefficient in left.items()}
 
     def _call(self, node: Call, arguments: list[_Value]) -> _Value:
-        if not any(node.function in some for some in (_FUNCTIONS, self._functions, self._merges)):
-            known = {*_FUNCTIONS, *self._functions, *self._merges}
-            raise self._error(node, unknown("function", node.function, known))
-        if node.options and node.function not in self._merges:
+        is_plain = node.function in _FUNCTIONS or node.function in self._functions
+        merges = () if is_plain else self._merges.names()
+        if not is_plain and node.function not in merges:
+            raise self._error(node, unknown("function", node.function, {*_FUNCTIONS, *self._functions, *merges}))
+        if node.options and is_plain:
             option = node.options[0]
             raise mistake(
                 self._text, option.column, f"{node.function} takes no option {quoted(option.name)}; remove it"
@@ -199,20 +224,17 @@ class _Evaluation:
             raise self._error(node, f"{node.function} needs at least one argument, as in {node.function}(math, code)")
         if node.function in _FUNCTIONS:
             return _FUNCTIONS[node.function](self, node, arguments)
-        return self._apply(node, self._functions.get(node.function) or self._merge(node), arguments)
+        return self._apply(node, arguments)
 
-    def _merge(self, node: Call) -> VectorFunction:
-        merge = self._merges[node.function]
-        options = {option.name: option.value for option in node.options}
-        return lambda vectors: merge(vectors, options)
-
-    def _apply(self, node: Call, function: VectorFunction, arguments: list[_Value]) -> _Value:
+    def _apply(self, node: Call, arguments: list[_Value]) -> _Value:
         vectors = [argument for argument in arguments if not isinstance(argument, float)]
-        has_base = any(BASE in vector for vector in vectors)
-        if len(vectors) < len(arguments) or (has_base and node.function not in self._merges):
+        function = self._functions.get(node.function)
+        has_base = any(THE_BASE in vector for vector in vectors)
+        if len(vectors) < len(arguments) or (has_base and function is not None):
             raise self._error(node, f"{node.function} takes task vectors alone: no numbers, and no base")
+        options = {option.name: option.value for option in node.options}
         try:
-            return dict(function(vectors))
+            return dict(function(vectors) if function else self._merges.call(node.function, vectors, options))
         except ExpressionError as error:
             raise self._error(node, str(error)) from None
 

@@ -5,14 +5,13 @@ Sums may be hundreds of thousands of terms deep on their left side, so nothing h
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from taskvec.expressions.leaves import value_text
+
 Pieces = tuple["str | Node", ...]
 OptionValue = float | bool | str | tuple[float, ...]
-
-_BARE = re.compile(r"(?!(?:true|false)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -81,7 +80,7 @@ class Number(Node):
     @property
     def pieces(self) -> Pieces:
         """The shortest digits that give the value back."""
-        return (_digits(self.value),)
+        return (value_text(self.value),)
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -192,7 +191,7 @@ class Option:
     column: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name}={_value_text(self.value)}"
+        return f"{self.name}={value_text(self.value)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -228,18 +227,3 @@ def _structure(root: Node) -> list[tuple[object, ...]]:
 
 def _enclosed(node: Node, precedence: int) -> Pieces:
     return (node,) if node.precedence >= precedence else ("(", node, ")")
-
-
-def _digits(value: float) -> str:
-    return repr(value).removesuffix(".0")
-
-
-def _value_text(value: OptionValue) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        quote = "'" if '"' in value else '"'
-        return value if _BARE.match(value) else f"{quote}{value}{quote}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_digits, value))}]"
-    return _digits(value)

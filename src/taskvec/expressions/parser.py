@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from taskvec.errors import ExpressionError
+from taskvec.expressions.leaves import BASE, PARTS, Named
 from taskvec.expressions.mistakes import mistake, quoted, unknown
 from taskvec.expressions.nodes import (
     Add,
@@ -27,8 +28,6 @@ from taskvec.expressions.nodes import (
 )
 from taskvec.expressions.tokens import Kind, Token, tokenize
 
-BASE = "base"
-PARTS = ("shared", "unique")
 MAX_DEPTH = 100
 
 _OPERATIONS: dict[str, type[Add | Subtract | Multiply | Divide]] = {
@@ -133,14 +132,12 @@ class _Parser:
         return value
 
     def _name(self, token: Token) -> Name:
-        name, dot, part = token.text.partition(".")
-        if not dot:
-            return Name(name, column=token.column)
-        if name == BASE:
-            raise self._error(token, f"the base has no part {quoted(part)}; only task vectors have parts")
-        if part not in PARTS:
-            raise self._error(token, unknown("part", part, PARTS))
-        return Name(name, part, column=token.column)
+        named = Named.of(token.text)
+        if named.part is not None and named.name == BASE:
+            raise self._error(token, f"the base has no part {quoted(named.part)}; only task vectors have parts")
+        if named.part not in {None, *PARTS}:
+            raise self._error(token, unknown("part", str(named.part), PARTS))
+        return Name(named.name, named.part, column=token.column)
 
     def _call(self, token: Token) -> Call:
         if "." in token.text:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from taskvec.errors import StoreError
+from taskvec.expressions.leaves import PARTS, Named
 from taskvec.store.document import AnyDocument, SourceDocument, StoreDocument, TaskDocument, load_document
 from taskvec.store.kind import Kind
 from taskvec.store.kinds import KINDS
 from taskvec.store.kinds.decompositions import DECOMPOSITIONS, DecompositionDocument, identities, newest_of
 from taskvec.store.kinds.vectors import VECTORS, VectorDocument
-from taskvec.store.parts import PARTS, part_document
+from taskvec.store.parts import part_document
 from taskvec.store.shelf import Shelf
 
 FOLDERS = (*(kind.folder for kind in KINDS if kind.is_named), "gram", "objects")
@@ -67,12 +68,12 @@ class Documents:
         Raises:
             StoreError: If there is no such vector, or it was not decomposed.
         """
-        whole, _, part = name.partition(".")
-        if not part:
+        named = Named.of(name)
+        if not named.part:
             return self.of(VECTORS).load(name)
+        whole, part, group = named.name, named.part_text, named.group
         vector = self.vector(whole)
-        kind, _, group = part.partition(".")
-        if kind not in PARTS or (group and kind != "shared"):
+        if named.part not in PARTS or (group and named.part != "shared"):
             raise StoreError(f"there is no part {part!r} of task vector {whole!r}: use one of {', '.join(PARTS)}")
         decomposition = self.decomposition_of(vector)
         if decomposition is None:
@@ -81,13 +82,13 @@ class Documents:
             )
         if group and group not in {member.name for member in decomposition.groups}:
             raise StoreError(f"task vector {whole!r} was not decomposed with a group {group!r}")
-        return part_document(vector, part, decomposition)
+        return part_document(vector, named, decomposition)
 
     def part_names(self) -> tuple[str, ...]:
         """Return the names of all parts of vectors: ``NAME.shared`` and ``NAME.unique`` of all that were split."""
         split = frozenset[str]().union(*map(identities, self.of(DECOMPOSITIONS).all()))
         names = [name for name in self.vector_names() if split and self.vector(name).identity in split]
-        return tuple(f"{name}.{part}" for name in names for part in PARTS)
+        return tuple(str(Named(name, part)) for name in names for part in PARTS)
 
     def decomposition_of(self, vector: VectorDocument) -> DecompositionDocument | None:
         """Return the newest decomposition of a vector; None if it was never decomposed."""
@@ -172,8 +173,8 @@ class Documents:
             StoreError: If the document has another task of the new name.
         """
         tasks = shelf.kind.tasks(holder)
-        own = [task.name for task in tasks if task.name.partition(".")[0] == name and self._is_there(task)]
-        names = {task: new + task[len(name) :] for task in own}
+        own = [task.name for task in tasks if Named.of(task.name).name == name and self._is_there(task)]
+        names = {task: str(Named.of(task)._replace(name=new)) for task in own}
         taken = next((task.name for task in tasks if task.name in names.values()), None)
         if taken is not None:
             without = shelf.kind.without.format(name=holder.name, task=taken)

@@ -17,15 +17,13 @@ from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.derived import Remainder, derived
 from taskvec.checkpoints.products import Product, Stored, SumOfProducts
 from taskvec.checkpoints.table import TensorSource
+from taskvec.expressions.leaves import Named
 from taskvec.store.document import SourceDocument
 from taskvec.store.kinds.decompositions import DecompositionDocument, SharingDocument
 from taskvec.store.kinds.vectors import VectorDocument
 from taskvec.streaming import AlignedTensor
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, LowRank, Source
-
-PARTS = ("shared", "unique")
-"""What follows a name and a dot in expressions; ``shared.GROUP`` is what one group alone gives a task."""
 
 
 def subspace_name(group: str, tensor: str) -> str:
@@ -43,23 +41,23 @@ def task_in(decomposition: DecompositionDocument, vector: VectorDocument) -> str
     return next(task.name for task in decomposition.tasks if task.fingerprint == vector.identity)
 
 
-def part_document(vector: VectorDocument, part: str, decomposition: DecompositionDocument) -> VectorDocument:
+def part_document(vector: VectorDocument, named: Named, decomposition: DecompositionDocument) -> VectorDocument:
     """Describe a part as if it were a vector of the store.
 
     Args:
         vector: The whole.
-        part: ``shared``, ``unique``, or ``shared.GROUP``.
+        named: The part: ``shared``, of all groups or of one; or ``unique``.
         decomposition: Its decomposition.
 
     Returns:
         The document, with an identity of its own; its ``source`` is that of the factors.
     """
     task, factors = task_in(decomposition, vector), decomposition.factors
-    kind, _, group = part.partition(".")
+    kind, group = str(named.part), named.group
     found = list(_sharing(decomposition, task, group))
     shared = sum(sharing.energy[task] for _, _, sharing in found)
     square = shared if kind == "shared" else max(vector.norm**2 - shared, 0.0)
-    name = f"{vector.name}.{part}"
+    name = str(named)
     digests = {name: factors.digests[name] for name in _factor_names(found, task)} if factors else {}
     return VectorDocument(
         name=name,
@@ -97,8 +95,7 @@ def shared_part(
     Returns:
         The form; tensors of which nothing is shared are zero.
     """
-    group = document.name.partition(".")[2].partition(".")[2]
-    products = _products(decomposition, task, group, factors)
+    products = _products(decomposition, task, Named.of(document.name).group, factors)
     sources = {TensorInfo(name, DType.F32, tensors[name].shape): product for name, product in products.items()}
     computed = derived(document.name, sources, [factors] if factors else [])
     return LowRank(Source(document.source.fingerprint, computed, is_hashed=True))
@@ -157,7 +154,7 @@ def low_rank_unique_part(document: VectorDocument, whole: LowRank, shared: LowRa
 
 
 def _products(
-    decomposition: DecompositionDocument, task: str, group: str, factors: Checkpoint | None
+    decomposition: DecompositionDocument, task: str, group: str | None, factors: Checkpoint | None
 ) -> dict[str, SumOfProducts]:
     terms: dict[str, tuple[Product, ...]] = {}
     for tensor, name, _ in _sharing(decomposition, task, group) if factors else ():
@@ -167,11 +164,13 @@ def _products(
     return {tensor: SumOfProducts(products) for tensor, products in terms.items()}
 
 
-def _sharing(decomposition: DecompositionDocument, task: str, group: str) -> Iterator[tuple[str, str, SharingDocument]]:
+def _sharing(
+    decomposition: DecompositionDocument, task: str, group: str | None
+) -> Iterator[tuple[str, str, SharingDocument]]:
     """Yield tensor, group and sharing wherever a task shares something: in one group, or in all if none is named."""
     for matrix in decomposition.matrices:
         for name, sharing in matrix.groups.items():
-            if sharing.rank and task in sharing.energy and group in {"", name}:
+            if sharing.rank and task in sharing.energy and (not group or group == name):
                 yield matrix.name, name, sharing
 
 

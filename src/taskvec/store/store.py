@@ -19,6 +19,7 @@ from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
+from taskvec.expressions.leaves import PARTS, Named
 from taskvec.store.adapter_intake import AdapterIntake, sorted_out
 from taskvec.store.document import SourceDocument, StoreDocument, document_data
 from taskvec.store.documents import FOLDERS, Documents
@@ -29,7 +30,7 @@ from taskvec.store.kinds import KINDS
 from taskvec.store.kinds.decompositions import decomposition_owner
 from taskvec.store.kinds.vectors import VECTORS, RuleDocument, VectorDocument, vector_owner
 from taskvec.store.linked import check_content, describe_source, is_same_source, keep_copy, open_document, open_source
-from taskvec.store.parts import PARTS, low_rank_unique_part, shared_part, task_in, unique_part
+from taskvec.store.parts import low_rank_unique_part, shared_part, task_in, unique_part
 from taskvec.store.pass_journal import pass_journal
 from taskvec.store.store_gram import StoreGram
 from taskvec.streaming import Journal, Plan, RunOptions, job_key, make_plan
@@ -312,7 +313,7 @@ class Store(Displayed):
         return as_form(document.form, source, self.base)
 
     def _part(self, document: VectorDocument) -> Dense | LowRank:
-        name = document.name.partition(".")[0]
+        name = Named.of(document.name).name
         vector = self.documents.vector(name)
         decomposition = self.documents.decomposition_of(vector)
         if decomposition is None:

@@ -23,7 +23,9 @@ MODEL = ""
 """The name under which a pass returns what it reduced the whole model to."""
 
 
-def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[str, Arrays]:
+def run(
+    job: Job, options: RunOptions, journal: Journal | None = None, planned: PlannedPass | None = None
+) -> dict[str, Arrays]:
     """Run one pass.
 
     Args:
@@ -31,12 +33,14 @@ def run(job: Job, options: RunOptions, journal: Journal | None = None) -> dict[s
         options: The limits and the listener.
         journal: Where to note what is finished; the pass goes on from there. If not given, in the folder of
             ``options.notes``, if there is one.
+        planned: The pass as it was planned under the same limits; planned now if not given.
 
     Returns:
         For each tensor that the kernel reduces, its small arrays; or one set of arrays for the whole model, under
         :data:`MODEL`. Sums are taken per piece and then in order.
     """
-    planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
+    if planned is None:
+        planned = plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(job.writers))
     units, started = job.units(), time.perf_counter()
     options.listener(PassStarted(job.label, sum(map(job.unit_bytes, units))))
     before = source_states(job)

@@ -18,7 +18,18 @@ from taskvec.checkpoints import CheckpointWriter, StagedOutput
 from taskvec.checkpoints.pipeline_writer import writer_like
 from taskvec.errors import AlignmentError, OutputError
 from taskvec.numerics import warm_up
-from taskvec.streaming import Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run, warm_up_reading
+from taskvec.streaming import (
+    Job,
+    Journal,
+    Plan,
+    PlannedPass,
+    RunOptions,
+    job_key,
+    make_plan,
+    plan_pass,
+    run,
+    warm_up_reading,
+)
 from taskvec.types import TensorInfo
 from taskvec.vectors.alignment import Alignment, align
 from taskvec.vectors.coefficients import CoefficientTable
@@ -72,13 +83,20 @@ class Edited:
         num_bytes = CheckpointWriter.plan_bytes(tensors, shard_size=output.shard_size)
         return make_plan([planned], options, target=out, output_bytes=num_bytes)
 
-    def save(self, out: Ref, output: OutputOptions | None = None, options: RunOptions | None = None) -> EditResult:
+    def save(
+        self,
+        out: Ref,
+        output: OutputOptions | None = None,
+        options: RunOptions | None = None,
+        planned: PlannedPass | None = None,
+    ) -> EditResult:
         """Compute and write the model in HF layout; the target appears whole or not at all.
 
         Args:
             out: The folder to make.
             output: Dtype, shards, record.
             options: The limits.
+            planned: The pass, where :meth:`plan` has planned it already.
 
         Returns:
             What was written.
@@ -88,7 +106,8 @@ class Edited:
             NonFiniteError: If a result is not finite.
         """
         target, output, options = Path(out), output or OutputOptions(), options or RunOptions()
-        self.plan(target, output, options)
+        if planned is None:
+            (planned,) = self.plan(target, output, options).passes
         alignment = self._alignment(output)
         job = Job(self._label, alignment.tensors, self._kernel(options))
         metadata = self._metadata(alignment, output, options)
@@ -104,7 +123,7 @@ class Edited:
                 resume=staged.is_resumed,
             )
             with writer, Journal(staged.journal_path, key) as journal:
-                run(replace(job, writers=(OnlySink(writer, written),)), options, journal)
+                run(replace(job, writers=(OnlySink(writer, written),)), options, journal, planned)
             origin = self.target.checkpoint if self.target else None
             files = (*writer.files, *write_sidecars(staged.directory, origin, output.documents))
             staged.publish()

@@ -116,6 +116,14 @@ class TaskVector:
         return Edited(self * scaling, target)
 
 
+def combined(base: Source, weighted: Iterable[tuple[TaskVector, float]]) -> TaskVector:
+    """Return Σ weight · vector over a base; of no vectors the zero vector."""
+    total = TaskVector.from_terms(base, {})
+    for vector, weight in weighted:
+        total += weight * vector
+    return total
+
+
 def summed(pairs: Iterable[tuple[Form, Coefficient]]) -> dict[Form, Coefficient]:
     """Add up the coefficients of each form; equal content is one form, however often it occurs."""
     terms: dict[Form, Coefficient] = {}

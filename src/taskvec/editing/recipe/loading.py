@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from taskvec.checkpoints.quoting import quoted
+from taskvec.editing.recipe.file import RecipeFile
 from taskvec.editing.recipe.mistakes import one_line
 from taskvec.editing.recipe.references import resolved
 from taskvec.editing.recipe.schema import Recipe, refs_of
-from taskvec.editing.recipe.yaml_text import Document, dump, parse_documents
+from taskvec.editing.recipe.yaml_text import Document, parse_documents
 from taskvec.errors import RecipeError
 
 _MOST_BYTES = 10_000_000
 
 Schema = TypeVar("Schema", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class RecipeFile:
-    """The recipes of a file.
-
-    Attributes:
-        recipes: In the order in which they are made; all but the last have names, by which later ones refer to them.
-        given: The references as they were written, by what they were resolved to.
-    """
-
-    recipes: tuple[Recipe, ...]
-    given: Mapping[str, str]
-
-    @property
-    def last(self) -> Recipe:
-        """The recipe whose result is the output."""
-        return self.recipes[-1]
 
 
 def load_recipe(path: str | os.PathLike[str]) -> RecipeFile:
@@ -92,11 +74,6 @@ def parse_recipe(text: str, name: str, folder: Path) -> RecipeFile:
         return found
 
     return RecipeFile(tuple(recipe.with_refs(change) for recipe in recipes), given)
-
-
-def dump_recipes(recipes: Iterable[Recipe]) -> str:
-    """Return the text of recipes, which reads back as the same."""
-    return "---\n".join(dump(recipe.to_data()) for recipe in recipes)
 
 
 def _is_mergekit(document: Document) -> bool:

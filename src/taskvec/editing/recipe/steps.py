@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taskvec.editing.recipe.layers import LayerNames
 from taskvec.editing.recipe.schema import Recipe, SearchedParameter, Step
 from taskvec.editing.recipe.settings import Scalar, Setting, is_constant, value_at
 from taskvec.editing.scope.names import Scope
-from taskvec.editing.scope.storeless import PART_REMEDY, STORELESS
+from taskvec.editing.scope.over_checkpoints import PART_REMEDY, STORELESS
 from taskvec.errors import ExpressionError, RecipeError, TaskvecError
+from taskvec.expressions import Weights
+from taskvec.expressions.leaves import names_in
 
 if TYPE_CHECKING:
     from taskvec.methods import Method
@@ -63,29 +65,21 @@ def used_vectors(recipe: Recipe, names: LayerNames) -> list[str]:
     """Return the names of the vectors that the result of a recipe without a store is made of."""
     scope = Scope(recipe.vectors, STORELESS, tensors=names.names, part_remedy=PART_REMEDY)
     define_steps(recipe, names, scope)
-    form = scope.form(recipe.result)
-    return scope.merges.names(name for name, coefficient in form.coefficients.items() if coefficient)
+    return list(map(str, names_in(scope.form(recipe.result).used)))
 
 
 def _define(name: str, step: Step, names: LayerNames, scope: Scope, semantics: str) -> None:
     from taskvec.methods import METHODS
 
     is_scaled = step.coefficients != 1
-    if step.method is None:
-        expression = str(step.expression)
-        if not is_scaled:
-            scope.define(name, expression)
-            return
-        inner: Any = expression
-    else:
-        method = METHODS.find(step.method)
-        given = _given(step, names, semantics)
-        inner = f"{name} before its coefficients" if is_scaled else name
-        scope.define_merge(inner, method, list(step.vectors), given)
-        inner = {inner: 1.0}
+    vector: str | Weights = str(step.expression)
+    if step.method is not None:
+        own = f"{name} before its coefficients" if is_scaled else name
+        vector = scope.merge(own, METHODS.find(step.method), list(step.vectors), _given(step, names, semantics))
     if is_scaled:
         weight = _of_tensor(step.coefficients, names, f"coefficients of {name}")
-        scope.define_merge(name, METHODS["task_arithmetic"], [inner], {"weight": weight})
+        vector = scope.merge(name, METHODS["task_arithmetic"], [vector], {"weight": weight})
+    scope.define(name, vector)
 
 
 def _given(step: Step, names: LayerNames, semantics: str) -> dict[str, Given]:
@@ -146,8 +140,3 @@ def _of_tensor(setting: Setting, names: LayerNames, what: str) -> Given:
 
 def _value(setting: Setting, names: LayerNames, what: str, tensor: str) -> Scalar:
     return value_at(setting, tensor, names, what)
-
-
-def defaults_of(recipe: Recipe) -> Mapping[str, float | str]:
-    """Return the options that every method of a recipe is given, where it has them."""
-    return {"semantics": recipe.semantics, "seed": float(recipe.seed)}

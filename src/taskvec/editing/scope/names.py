@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from taskvec.editing.scope.block_presets import block_weights
-from taskvec.editing.scope.blocks import ModelBlocks
-from taskvec.errors import CompositionError, ExpressionError
+from taskvec.editing.scope.ground import Ground
+from taskvec.errors import ExpressionError
 from taskvec.expressions import (
-    BASE,
+    THE_BASE,
     Definition,
     LinearForm,
-    MergeFunction,
     OptionValue,
     VectorFunction,
+    Weights,
     linear_form,
 )
-from taskvec.merging.merges import Merges, Weights, text_of
 from taskvec.vectors.forms import Source
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an expression without a merge needs none of them
     from taskvec.methods import Method
     from taskvec.methods.settings import Given
 
 
-class _WhenCalled(Mapping[str, MergeFunction]):
-    """Functions that are made when an expression first calls one: most call none, and need no method."""
+@dataclass(frozen=True)
+class _Merges:
+    """The merges that an expression may call; no method is loaded before the first is called.
 
-    def __init__(self, make: Callable[[], Mapping[str, MergeFunction]]) -> None:
-        self._make = make
+    Attributes:
+        defaults: Options for every method that has them, where a call does not give others.
+        tensors: The base's, for weights by block.
+    """
 
-    @cached_property
-    def _made(self) -> Mapping[str, MergeFunction]:
-        return self._make()
+    defaults: Mapping[str, OptionValue]
+    tensors: Collection[str]
 
-    def __getitem__(self, name: str) -> MergeFunction:
-        return self._made[name]
+    def names(self) -> Collection[str]:
+        from taskvec.methods import METHODS
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
+        return {*METHODS, "blocks"}
 
-    def __len__(self) -> int:
-        return len(self._made)
+    def call(self, name: str, vectors: Sequence[Weights], options: Mapping[str, OptionValue]) -> Weights:
+        from taskvec.merging.calls import called
+        from taskvec.methods import METHODS
+
+        if name == "blocks":
+            from taskvec.editing.scope.by_block import by_block
+
+            return by_block(vectors, options, self.tensors)
+        method = METHODS.find(name)
+        return called(method, vectors, self.completed(method, options))
+
+    def completed(self, method: Method, given: Mapping[str, Given]) -> Mapping[str, Given]:
+        """Return options with the defaults that a method has."""
+        known = {parameter.name for parameter in method.parameters}
+        return {**{name: value for name, value in self.defaults.items() if name in known}, **given}
 
 
 class Scope:
@@ -52,9 +63,6 @@ class Scope:
 
     A defined sum of vectors is taken apart where it is used, so that functions of inner products see the vectors; a
     defined merge is a vector of its own.
-
-    Attributes:
-        merges: The merges that were asked for.
     """
 
     def __init__(
@@ -65,74 +73,57 @@ class Scope:
         tensors: Collection[str] = (),
         part_remedy: str = "decompose it first",
     ) -> None:
-        self.merges = Merges(defaults)
         self._names = frozenset(names)
         self._functions = functions or {}
-        self._tensors = tensors
+        self._merges = _Merges(defaults or {}, tensors)
         self._part_remedy = part_remedy
         self._definitions: dict[str, Definition] = {}
 
     def form(self, expression: str) -> LinearForm:
-        """Reduce an expression to one coefficient a vector or merge."""
-        merges = _WhenCalled(lambda: {**self.merges.functions, "blocks": self._by_block})
-        return linear_form(expression, self._names, self._functions, merges, self._definitions, self._part_remedy)
+        """Reduce an expression to one coefficient a leaf."""
+        return linear_form(expression, self._names, self._functions, self._merges, self._definitions, self._part_remedy)
 
     def define_number(self, name: str, value: float) -> None:
         """Let a name stand for a number."""
         self._define(name, float(value))
 
-    def define(self, name: str, expression: str) -> None:
+    def define(self, name: str, vector: str | Weights) -> None:
         """Let a name stand for a sum of vectors.
+
+        Args:
+            name: The name.
+            vector: An expression, or coefficients.
 
         Raises:
             ExpressionError: If the sum holds the base, or the name is taken.
         """
-        form = self.form(expression)
-        if form.base:
+        weights = self._weights(vector)
+        if weights.get(THE_BASE):
             raise ExpressionError(f"{name}: a step is a task vector; leave base out, and add it in the result")
-        self._define(name, form.coefficients)
+        self._define(name, weights)
 
-    def define_merge(
-        self, name: str, method: Method, vectors: Sequence[str | Weights], given: Mapping[str, Given]
-    ) -> None:
-        """Let a name stand for a merge.
+    def merge(self, name: str, method: Method, vectors: Sequence[str | Weights], given: Mapping[str, Given]) -> Weights:
+        """Merge vectors under a name, for messages and records.
 
         Args:
-            name: The name.
+            name: What the merge is called.
             method: How it is merged.
             vectors: What is merged: expressions, or coefficients.
             given: The method's options; each a value, or a function from a tensor's name to one.
+
+        Returns:
+            The coefficients: 1 of the merge.
         """
-        weights = [self._weights(vector) if isinstance(vector, str) else vector for vector in vectors]
-        self._define(name, {name: 1.0})
-        self.merges.add(name, method, weights, given)
+        from taskvec.merging.calls import named_merge
 
-    def _by_block(self, vectors: Sequence[Weights], given: Mapping[str, OptionValue]) -> Weights:
-        """Scale a vector by weights that differ from block to block of a diffusion model.
+        weights = [self._weights(vector) for vector in vectors]
+        return {named_merge(name, method, weights, self._merges.completed(method, given)): 1.0}
 
-        Raises:
-            ExpressionError: If it is not one vector, or the weights mean nothing for this base.
-        """
-        from taskvec.methods import METHODS
-
-        weights, others = given.get("weights"), given.get("others")
-        is_one = len(vectors) == 1 and BASE not in vectors[0]
-        if not is_one or not isinstance(weights, str | tuple) or not set(given) <= {"weights", "others"}:
-            raise ExpressionError("blocks takes one task vector, weights and others, as in blocks(ink, weights=GRAD_V)")
-        if others is not None and not isinstance(others, float):
-            raise ExpressionError(f"blocks: others is {others!r}, expected a number")
-        try:
-            chosen, blocks = block_weights(weights, others), ModelBlocks.of(self._tensors)
-        except CompositionError as error:
-            raise ExpressionError(str(error)) from error
-        said = ", ".join(f"{name}={value}" for name, value in given.items())
-        key = f"blocks({text_of(vectors[0])}, {said})"
-        self.merges.add(key, METHODS["task_arithmetic"], vectors, {"weight": lambda name: chosen.at(name, blocks)})
-        return {key: 1.0}
-
-    def _weights(self, expression: str) -> Weights:
-        form = self.form(expression)
-        return {BASE: form.base, **form.coefficients} if form.base else form.coefficients
+    def _weights(self, vector: str | Weights) -> Weights:
+        if not isinstance(vector, str):
+            return vector
+        form = self.form(vector)
+        return {THE_BASE: form.base, **form.coefficients} if form.base else form.coefficients
 
     def _define(self, name: str, definition: Definition) -> None:
         if name in self._names or name in self._definitions:
@@ -154,14 +145,9 @@ class Preamble:
     defaults: Mapping[str, OptionValue] = field(default_factory=dict)
     onto: Source | None = None
 
-    def scope(
-        self,
-        names: Collection[str],
-        tensors: Collection[str],
-        functions: Mapping[str, VectorFunction] | None = None,
-        part_remedy: str = "decompose it first",
-    ) -> Scope:
-        """Return a scope over the names of vectors, and of the base's tensors, with what is defined."""
-        scope = Scope(names, functions, self.defaults, tensors, part_remedy)
+    def scope(self, ground: Ground) -> Scope:
+        """Return the names of a ground, with what is defined."""
+        tensors = ground.base.checkpoint.tensors
+        scope = Scope(ground.names, ground.functions, self.defaults, tensors, ground.part_remedy)
         self.define(scope)
         return scope

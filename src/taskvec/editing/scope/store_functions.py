@@ -10,53 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import DecompositionError, ExpressionError
-from taskvec.expressions import VectorFunction
+from taskvec.expressions import Leaf, Merged, Named, VectorFunction, Weights
 from taskvec.store.store import Store
-from taskvec.streaming import PlannedPass
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
     from taskvec.store.kinds.decompositions import DecompositionDocument
 
 Matrix = NDArray[np.float64]
-Vector = Mapping[str, float]
 
 _DEPENDENT = 1e-10  # relative size below which a direction of the Gram matrix counts as none
-
-
-class Products:
-    """The inner products that functions ask a store for: computed, or for a plan only noted.
-
-    Attributes:
-        passes: What computing those that the store does not know takes; nothing where they were computed.
-    """
-
-    def __init__(self, store: Store, *, is_plan: bool = False) -> None:
-        self.passes: tuple[PlannedPass, ...] = ()
-        self._store = store
-        self._is_plan = is_plan
-
-    def __call__(self, names: Sequence[str]) -> Matrix:
-        """Return inner products; for a plan, of unknown ones some that make every name count."""
-        unknown = self._store.plan_gram(names).passes if self._is_plan else ()
-        self.passes += unknown
-        return np.eye(len(names)) + 1.0 if unknown else self._store.gram(names).total
-
-
-def store_functions(store: Store, products: Products) -> Mapping[str, VectorFunction]:
-    """Return the functions for expressions over a store.
-
-    Args:
-        store: The store.
-        products: Where inner products come from.
-
-    Returns:
-        Name → function.
-    """
-    return {
-        "orthogonal": partial(orthogonal, products),
-        "shared_once": partial(shared_once, store),
-    }
 
 
 def basis_functions(basis: Basis) -> Mapping[str, VectorFunction]:
@@ -84,7 +47,7 @@ def basis_functions(basis: Basis) -> Mapping[str, VectorFunction]:
     return {"orthogonal": partial(orthogonal, products), "shared_once": partial(_shared_once_over, basis)}
 
 
-def _shared_once_over(basis: Basis, vectors: Sequence[Vector]) -> Vector:
+def _shared_once_over(basis: Basis, vectors: Sequence[Weights]) -> Weights:
     """Return ``shared_once`` where a basis holds the shared components of its tasks beside these.
 
     Raises:
@@ -92,22 +55,23 @@ def _shared_once_over(basis: Basis, vectors: Sequence[Vector]) -> Vector:
     """
     names_now = basis.store.documents.names_of_tasks(basis.document.tasks)
     now = dict(zip(basis.tasks, names_now, strict=True))
-    gone = [name for vector in vectors for name in vector if now.get(name, name) is None]
+    gone = [str(leaf) for vector in vectors for leaf in vector if now.get(str(leaf), "") is None]
     if gone:
         left = f"{', '.join(gone)} left {basis.store.path}"
         raise ExpressionError(f"shared_once asks the store what is shared, and {left}: add what is gone again")
-    then = {name: task for task, name in now.items() if name is not None}
-    found = shared_once(basis.store, [{now.get(name) or name: w for name, w in vector.items()} for vector in vectors])
-    missing = [name for name in found if name not in then]
+    then: dict[Leaf, Leaf] = {Named.of(name): Named.of(task) for task, name in now.items() if name is not None}
+    back = {task: name for name, task in then.items()}
+    found = shared_once(basis.store, [{back.get(leaf, leaf): w for leaf, w in vector.items()} for vector in vectors])
+    missing = [str(leaf) for leaf in found if leaf not in then]
     if missing:
         raise ExpressionError(
             f"basis {basis.name!r} does not hold {', '.join(missing)}, which shared_once needs: leave --basis out, or "
             f"compress them beside the tasks (--tasks {','.join([*filter(None, names_now), *missing])})"
         )
-    return {then[name]: weight for name, weight in found.items()}
+    return {then[leaf]: weight for leaf, weight in found.items()}
 
 
-def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vector]) -> Vector:
+def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Weights]) -> Weights:
     """Return a − Σ cᵢ bᵢ, orthogonal to every bᵢ: a without its projection on the span of the others.
 
     Only the Gram matrix is needed: with G the products of the bᵢ and g those with a, c = G⁺g. Ours; it protected other
@@ -125,16 +89,16 @@ def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Vec
     """
     if len(vectors) < 2:
         raise ExpressionError("orthogonal needs what to be orthogonal to, as in orthogonal(toxic, general)")
-    names = list(dict.fromkeys(name for vector in vectors for name in vector))
-    if any("(" in name for name in names):
+    leaves = list(dict.fromkeys(leaf for vector in vectors for leaf in vector))
+    if any(isinstance(leaf, Merged) for leaf in leaves):
         raise ExpressionError("orthogonal takes stored vectors and their sums, whose inner products are known")
-    mixing = np.array([[vector.get(name, 0.0) for name in names] for vector in vectors])
-    gram = mixing @ gram_of(names) @ mixing.T
+    mixing = np.array([[vector.get(leaf, 0.0) for leaf in leaves] for vector in vectors])
+    gram = mixing @ gram_of(list(map(str, leaves))) @ mixing.T
     weights = -np.linalg.pinv(gram[1:, 1:], rcond=_DEPENDENT, hermitian=True) @ gram[1:, 0]
-    return dict(zip(names, (np.array([1.0, *weights]) @ mixing).tolist(), strict=True))
+    return dict(zip(leaves, (np.array([1.0, *weights]) @ mixing).tolist(), strict=True))
 
 
-def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
+def shared_once(store: Store, vectors: Sequence[Weights]) -> Weights:
     """Return Σ uniqueᵢ + mean sharedᵢ: the sum of task vectors with what they share counted once, not k times.
 
     Where groups of tasks share more among themselves, that is counted once for each group. Ours; the paper adds the
@@ -152,10 +116,9 @@ def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
     """
     from taskvec.components.decompose import load_decomposition  # only this function needs
 
-    names = [name for vector in vectors for name in vector]
-    is_plain = all(list(vector.values()) == [1.0] for vector in vectors) and not any(
-        {".", "("} & set(name) for name in names
-    )
+    leaves = [leaf for vector in vectors for leaf in vector]
+    names = [leaf.name for leaf in leaves if isinstance(leaf, Named) and leaf.part is None]
+    is_plain = len(names) == len(leaves) and all(list(vector.values()) == [1.0] for vector in vectors)
     if not is_plain or len(set(names)) < len(vectors):
         raise ExpressionError("shared_once takes names of task vectors, each once, as in shared_once(math, code)")
     try:
@@ -163,15 +126,16 @@ def shared_once(store: Store, vectors: Sequence[Vector]) -> Vector:
     except DecompositionError as error:
         raise ExpressionError(str(error)) from error
     own = dict(zip(found.tasks, (task.name for task in found.document.tasks), strict=True))
-    return {**dict.fromkeys(names, 1.0), **_less_shared({name: own[name] for name in names}, found.document)}
+    whole: Weights = {Named(name): 1.0 for name in names}
+    return {**whole, **_less_shared({name: own[name] for name in names}, found.document)}
 
 
-def _less_shared(tasks: Mapping[str, str], document: DecompositionDocument) -> dict[str, float]:
+def _less_shared(tasks: Mapping[str, str], document: DecompositionDocument) -> Weights:
     """Return what to take away of each group's shared component: all but one of as many as there are members."""
-    less: dict[str, float] = {}
+    less: dict[Leaf, float] = {}
     for group in document.groups:
         members = [name for name, task in tasks.items() if task in group.tasks]
         if len(members) > 1:
-            part = f"shared.{group.name}" if len(document.groups) > 1 else "shared"
-            less |= {f"{name}.{part}": 1 / len(members) - 1 for name in members}
+            own = group.name if len(document.groups) > 1 else None
+            less |= {Named(name, "shared", own): 1 / len(members) - 1 for name in members}
     return less
