@@ -27,7 +27,7 @@ def test_a_merge_that_was_sent_is_the_same(
     case: Case, saved: SavedFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     travelling = TravellingExecutor()
-    monkeypatch.setitem(EXECUTORS, travelling.name, travelling)
+    monkeypatch.setitem(EXECUTORS._records, travelling.name, travelling)
     options = RunOptions(memory=4 << 30, executor=travelling.name)
     vector = _merge(case, saved, options).vector
     Edited(vector, vector.base).save(tmp_path / "out", OutputOptions(), options)

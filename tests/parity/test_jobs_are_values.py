@@ -114,7 +114,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> SavedFamily:
 @pytest.fixture
 def travelling(monkeypatch: pytest.MonkeyPatch) -> Iterator[TravellingExecutor]:
     executor = TravellingExecutor()
-    monkeypatch.setitem(EXECUTORS, executor.name, executor)
+    monkeypatch.setitem(EXECUTORS._records, executor.name, executor)
     return executor
 
 
