@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from taskvec.errors import ExpressionError
-from taskvec.expressions.linear import linear_form
+from taskvec.expressions import Named, OptionValue, Weights, linear_form
 from taskvec.expressions.mistakes import caret, quoted, unknown
 from taskvec.expressions.parser import MAX_DEPTH, parse
 from taskvec.expressions.tokens import MAX_LENGTH, tokenize
 
-Vectors = Sequence[Mapping[str, float]]
+Vectors = Sequence[Weights]
 
 
-def first(vectors: Vectors) -> Mapping[str, float]:
+def first(vectors: Vectors) -> Weights:
     return dict(vectors[0])
 
 
-def fails(vectors: Vectors) -> Mapping[str, float]:
+def fails(vectors: Vectors) -> Weights:
     raise ExpressionError("it needs a store")
 
 
-class Merge:
+class Ties:
+    """The only merge that there is, which notes what it is called with."""
+
     def __init__(self) -> None:
         self.calls: list[tuple[list[dict[str, float]], dict[str, Any]]] = []
 
-    def __call__(self, vectors: Vectors, options: Mapping[str, Any]) -> Mapping[str, float]:
-        self.calls.append(([dict(vector) for vector in vectors], dict(options)))
-        return {"merged": 2.0}
+    def names(self) -> Collection[str]:
+        return {"ties"}
+
+    def call(self, name: str, vectors: Vectors, options: Mapping[str, OptionValue]) -> Weights:
+        assert name == "ties"
+        self.calls.append(([by_name(vector) for vector in vectors], dict(options)))
+        return {Named("merged"): 2.0}
 
 
-def form(text: str, merge: Merge | None = None, **more: Any) -> tuple[float, dict[str, float]]:
-    merges = {"ties": merge or Merge()}
-    found = linear_form(text, ["a", "b", "a.shared"], {"first": first, "fails": fails}, merges, **more)
-    return found.base, dict(found.coefficients)
+def by_name(weights: Weights) -> dict[str, float]:
+    return {str(leaf): weight for leaf, weight in weights.items()}
+
+
+def form(text: str, merges: Ties | None = None, **more: Any) -> tuple[float, dict[str, float]]:
+    functions = {"first": first, "fails": fails}
+    found = linear_form(text, ["a", "b", "a.shared"], functions, merges or Ties(), **more)
+    return found.base, by_name(found.coefficients)
 
 
 def test_a_merge_takes_vectors_and_the_base_and_options_and_makes_one_vector() -> None:
-    merge = Merge()
+    merge = Ties()
     assert form("base + 3*ties(2*a - b, base + a, density=[0.5, -1], trim=model, on=true, off=false)", merge) == (
         1.0,
         {"merged": 6.0},
@@ -111,13 +121,13 @@ def test_what_means_nothing_is_refused_in_its_place(text: str, message: str) -> 
     ],
 )
 def test_coefficients_by_hand(text: str, base: float, coefficients: dict[str, float]) -> None:
-    assert form(text, definitions={"half": 0.5, "both": {"a": 1.0, "b": 3.0}}) == (base, coefficients)
+    assert form(text, definitions={"half": 0.5, "both": {Named("a"): 1.0, Named("b"): 3.0}}) == (base, coefficients)
 
 
 def test_a_definition_is_not_changed_by_what_is_made_of_it() -> None:
-    both = {"a": 1.0}
+    both = {Named("a"): 1.0}
     assert form("both + b + both", definitions={"both": both}) == (0, {"a": 2, "b": 1})
-    assert both == {"a": 1.0}
+    assert both == {Named("a"): 1.0}
 
 
 def test_no_zero_is_negative() -> None:
