@@ -23,7 +23,7 @@ from taskvec.adapters.whole_tensors import WholeTensors, check_memory, whole_ten
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.rank_rule import RankRule
-from taskvec.numerics import rounding
+from taskvec.numerics import load
 from taskvec.streaming import AlignedTensor, Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import align
@@ -57,8 +57,7 @@ class Extraction:
     def plan(self, out: Ref) -> Plan:
         """Return what writing would cost, without reading a weight."""
         if self.with_rest:
-            self.vector.apply_to().warm_up()
-            rounding.warm_up("widen")
+            load(("widen", *self.vector.apply_to().calls))
         job = self._job(Path(out))
         planned = plan_pass(job.label, job.tensors, job.kernel, self.options)
         if self.with_rest:

@@ -19,8 +19,6 @@ from taskvec.linalg.subspaces.precise import WIDENED_BYTES
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.singular import search_bytes
 from taskvec.linalg.truncation import Truncated, truncated_matrix, truncated_products
-from taskvec.numerics import rounding, warm_up
-from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.streaming import AlignedTensor, Arrays, TensorKernel, TensorSink
 from taskvec.vectors.coefficients import Coefficient, coefficient_at
 from taskvec.vectors.factored_products import factors_of, is_factored, num_columns
@@ -42,18 +40,13 @@ class TruncateKernel(TensorKernel):
         files: Matrix → the file of its factors.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("deltas", "gram", "round_into", "linear_algebra")
     remedy: ClassVar[str] = "leave the tensor out with --exclude"
     terms: tuple[tuple[Form, Coefficient], ...]
     rule: RankRule
     layout: PeftLayout
     device: str
     files: Mapping[str, Path]
-
-    def warm_up(self) -> None:
-        """Load what is called: of what is read, rounded, and measured afterwards."""
-        warm_up("deltas", "gram")
-        rounding.warm_up("round_into")
-        warm_up_linear_algebra()
 
     def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
         """Write the factors of one matrix."""

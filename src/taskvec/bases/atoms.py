@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import CheckpointWriter
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import backend_for, warm_up
+from taskvec.numerics import backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, RunOptions, TensorSink, run
@@ -136,6 +137,7 @@ class AtomKernel(ChunkKernel):
         encoders: Tensor → its group's Bᵀ, float32 ``(K_g, T)``.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("project",)
     device: str
     centered: NDArray[np.bool_]
     encoders: Mapping[str, NDArray[np.float32]]
@@ -147,10 +149,6 @@ class AtomKernel(ChunkKernel):
     def num_atoms(self) -> int:
         """M, of the group that has most."""
         return max((len(encoder) for encoder in self.encoders.values()), default=0)
-
-    def warm_up(self) -> None:
-        """Load the kernel."""
-        warm_up("project")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
         """Open the hashes and sums of a piece."""

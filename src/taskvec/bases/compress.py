@@ -19,7 +19,7 @@ from taskvec.bases.basis import Basis
 from taskvec.bases.building import build, discard
 from taskvec.bases.design import Designer, error_of
 from taskvec.bases.fitting import divided
-from taskvec.bases.planning import plan_request, warm_up_request
+from taskvec.bases.planning import load_all, plan_request
 from taskvec.bases.projection import projected
 from taskvec.bases.request import Request, Wanted
 from taskvec.errors import BasisError, TaskvecError
@@ -92,7 +92,7 @@ def built_as_asked(request: Request) -> Basis:
     Raises:
         BasisError: If rounding takes every design over the allowed error.
     """
-    warm_up_request(request)
+    load_all(request)
     designer, rounding, least = Designer.of(request), 0.0, np.inf
     for design in designer.designs():
         if request.max_error is None:

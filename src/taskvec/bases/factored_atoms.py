@@ -23,9 +23,7 @@ from taskvec.bases.atoms import atom_filename
 from taskvec.checkpoints import CheckpointWriter
 from taskvec.checkpoints.factored import LEFT, RIGHT, factored_layout
 from taskvec.linalg.subspaces.rank_rule import RankRule
-from taskvec.numerics import rounding, warm_up
 from taskvec.numerics.codes import dtype_code
-from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.numerics.rounding import round_into
 from taskvec.streaming import (
     AlignedTensor,
@@ -82,17 +80,12 @@ class FactorKernel(TensorKernel):
         dtype: The dtype of the factors.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("gram", "round_into", "linear_algebra")
     remedy: ClassVar[str] = "compress fewer adapters at once (--tasks)"
     forms: tuple[Form, ...]
     encoders: Mapping[str, Matrix]
     ranks: Mapping[str, int]
     dtype: DType
-
-    def warm_up(self) -> None:
-        """Load what is called: here, and to measure what was written."""
-        warm_up("gram")
-        rounding.warm_up("round_into")
-        warm_up_linear_algebra()
 
     def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
         """Write one tensor of every atom that has it."""

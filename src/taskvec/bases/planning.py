@@ -15,26 +15,24 @@ from taskvec.bases.measured import atom_products
 from taskvec.bases.request import Request
 from taskvec.bases.writing import factored_atoms
 from taskvec.checkpoints import CheckpointWriter, quantized_layout, zeros_like
-from taskvec.numerics import int8, rounding, warm_up
-from taskvec.streaming import Plan, PlannedPass, make_plan, plan_pass, warm_up_reading
+from taskvec.numerics import load
+from taskvec.streaming import Plan, PlannedPass, calls_of_reading, make_plan, plan_pass
 from taskvec.vectors.alignment import Rule
 from taskvec.vectors.forms import Dense, Form, Source
 
 Matrix = NDArray[np.float64]
 
 
-def warm_up_request(request: Request) -> None:
-    """Load the compiled code that all passes of a request call before the first of them is planned."""
-    warm_up("gram")
-    warm_up_reading(request.alignment.tensors)
+def load_all(request: Request) -> None:
+    """Load the compiled kernels that all passes of a request call before the first of them is planned."""
+    calls = ["gram", *calls_of_reading(request.alignment.tensors)]
     if request.ranks is not None:
-        rounding.warm_up("round_into")
-        rounding.warm_up("widen")
+        calls += ["round_into", "widen"]
     elif request.method.name != "random":
-        warm_up("project")
+        calls.append("project")
     if request.is_quantized:
-        int8.warm_up_writing()
-        int8.warm_up_reading()
+        calls += ["quantize", "dequantize"]
+    load(calls)
 
 
 def plan_request(request: Request, joining: Sequence[str] = ()) -> Plan:
@@ -50,7 +48,7 @@ def plan_request(request: Request, joining: Sequence[str] = ()) -> Plan:
     Returns:
         The plan.
     """
-    warm_up_request(request)
+    load_all(request)
     store = request.store
     passes: list[PlannedPass] = list(store.plan_gram(request.tasks).passes)
     encoders = _encoders(request, is_gram_known=not passes)

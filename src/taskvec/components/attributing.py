@@ -14,8 +14,6 @@ from taskvec.components.splitting import TaskMatrices
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.attribution import shares_of
 from taskvec.linalg.subspaces.sides import Side
-from taskvec.numerics import warm_up
-from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor, Arrays, Job, Plan, TensorKernel, TensorSink, make_plan, plan_pass, run
 from taskvec.vectors.alignment import align
@@ -69,14 +67,10 @@ class ShareKernel(TensorKernel):
         is_centered: Whether the unknown delta is its difference from the base.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("deltas", "gram", "linear_algebra")
     remedy: ClassVar[str] = "use --rank with less"
     splitting: Splitting
     is_centered: bool
-
-    def warm_up(self) -> None:
-        """Load what is called."""
-        warm_up("deltas", "gram")
-        warm_up_linear_algebra()
 
     def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
         """Read the tasks one after another, and then the unknown; the base is let go between the two."""

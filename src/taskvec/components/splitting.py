@@ -17,8 +17,6 @@ from taskvec.linalg.subspaces.nested import ROOT, share_in_tree
 from taskvec.linalg.subspaces.sides import Projection, Side
 from taskvec.linalg.subspaces.singular import SingularFactors, singular_factors
 from taskvec.linalg.subspaces.subspaces import Shared
-from taskvec.numerics import warm_up
-from taskvec.numerics.one_thread import warm_up_linear_algebra
 from taskvec.store.kinds.decompositions import MatrixDocument, SharingDocument
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.streaming import AlignedTensor, Arrays, Job, TensorKernel, TensorSink
@@ -62,15 +60,11 @@ class SplitKernel(TensorKernel):
         files: Matrix → its file, made only where something is shared.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("deltas", "gram", "linear_algebra")
     remedy: ClassVar[str] = "use --rank with less"
     splitting: Splitting
     folder: Path
     files: Mapping[str, str]
-
-    def warm_up(self) -> None:
-        """Load what is called: of what is read, and of what is hashed afterwards."""
-        warm_up("deltas", "gram")
-        warm_up_linear_algebra()
 
     def whole(self, tensor: AlignedTensor, writers: Sequence[TensorSink], threads: int) -> Arrays:  # noqa: ARG002
         """Split one matrix."""

@@ -20,7 +20,7 @@ from taskvec.expressions import Leaf
 from taskvec.expressions.leaves import merges_in
 from taskvec.linalg.certificate import relative_size
 from taskvec.merging.fitting import fitted, limits_before, reading_limits
-from taskvec.numerics import warm_up
+from taskvec.numerics import load
 from taskvec.streaming import Plan, PlannedPass, RunOptions
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.output import EditResult, OutputOptions
@@ -128,7 +128,7 @@ class Editing:
         return self._fitted(out)[1]
 
     def _fitted(self, out: Ref) -> tuple[RunOptions, Plan]:
-        self.warm_up()
+        load(self.calls)
         return fitted(self._all_merges, self.options, partial(self._planned, out))
 
     def _planned(self, out: Ref, limits: RunOptions) -> Plan:
@@ -140,14 +140,11 @@ class Editing:
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
 
-    def warm_up(self) -> None:
-        """Load the compiled code that all passes call before the first of them is planned."""
-        for merge in self._all_merges:
-            merge.warm_up()
-        self.edited.warm_up()
-        if self.truth is not None:
-            warm_up("gram")
-            self.truth.edited.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that all passes call; they are loaded before the first pass is planned."""
+        own = (*self.edited.calls, *(name for merge in self._all_merges for name in merge.calls))
+        return own if self.truth is None else (*own, "gram", *self.truth.edited.calls)
 
     @property
     def limits(self) -> RunOptions:
@@ -221,7 +218,7 @@ class Editing:
         Yields:
             Name and values of a tensor, float32 and shaped, rounded as :meth:`save` would.
         """
-        self.warm_up()
+        load(self.calls)
         limits = self.limits
         self.prepare(limits)
         yield from self.edited.deltas(limits)

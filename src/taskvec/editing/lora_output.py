@@ -10,6 +10,7 @@ from typing import Any
 from taskvec.adapters import Extraction, LoraResult, Targets
 from taskvec.editing.edit import Editing, notes_beside
 from taskvec.linalg.subspaces.rank_rule import RankRule
+from taskvec.numerics import load
 from taskvec.streaming import Plan
 from taskvec.types import DType
 from taskvec.vectors.task_vector import Ref
@@ -43,7 +44,7 @@ def save_as_lora(
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets, *, with_rest: bool) -> Extraction:
-    editing.warm_up()
+    load(editing.calls)
     record: Mapping[str, Any] = editing.output.record
     dtype = editing.output.dtype or DType.F32
     return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record), with_rest)

@@ -16,8 +16,7 @@ from taskvec.merging.inputs import MergeInputs
 from taskvec.methods.part import Doubles
 from taskvec.methods.rule import Combination
 from taskvec.methods.settings import Settings
-from taskvec.numerics import warm_up
-from taskvec.streaming import PlannedPass, RunOptions, warm_up_reading
+from taskvec.streaming import PlannedPass, RunOptions, calls_of_reading
 from taskvec.vectors.alignment import align
 from taskvec.vectors.coefficients import Coefficient, Deferred, PerTensor, coefficient_at
 from taskvec.vectors.forms import Dense, Form
@@ -66,11 +65,10 @@ class CombinedVectors:
         self._weights: Mapping[str, Doubles] | None = None
         self._lock = threading.Lock()
 
-    def warm_up(self) -> None:
-        """Load the compiled code that inner products call, where they are needed."""
-        if self.rule.gram is not None:
-            warm_up("gram")
-            warm_up_reading(self.inputs.alignment.combinable)
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that inner products call, where they are needed."""
+        return () if self.rule.gram is None else ("gram", *calls_of_reading(self.inputs.alignment.combinable))
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the pass of the inner products, where they are needed."""

@@ -30,7 +30,6 @@ from taskvec.numerics.trimming import (
     count_high,
     count_low,
     occurring,
-    warm_up,
 )
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Notes
 from taskvec.streaming.units import BLOCK
@@ -60,13 +59,10 @@ class CountingKernel(ChunkKernel):
         inputs: The task vectors.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("trimming",)
     notes: ClassVar[Notes] = Notes.TENSORS
     bins: ClassVar[int]
     inputs: MergeInputs
-
-    def warm_up(self) -> None:
-        """Load the kernels."""
-        warm_up()
 
     def begin(self, tensor: AlignedTensor) -> State | None:
         """Open the counts of a piece."""

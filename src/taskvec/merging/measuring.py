@@ -24,7 +24,6 @@ from taskvec.methods.part import Array
 from taskvec.methods.rule import Formula
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cut, Cuts, Statistic, Sums, Ties, magnitudes
-from taskvec.numerics.trimming import warm_up
 from taskvec.streaming import AlignedTensor, Job, PlannedPass, RunOptions, plan_pass, run
 from taskvec.vectors.task_vector import TaskVector
 
@@ -68,10 +67,10 @@ class Measuring:
         """What the merge computes."""
         return formula_of(self.method, self.inputs, self.settings)
 
-    def warm_up(self) -> None:
-        """Load the compiled code that these passes call beside what reading a merge does."""
-        if any(isinstance(statistic, Cuts) for statistic in self._wanted):
-            warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that these passes call beside what reading a merge does."""
+        return ("trimming",) if any(isinstance(statistic, Cuts) for statistic in self._wanted) else ()
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes that come before the first element."""

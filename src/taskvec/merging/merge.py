@@ -12,7 +12,6 @@ from taskvec.merging.measuring import Measured, Measuring
 from taskvec.methods import METHODS, Method
 from taskvec.methods.rule import Combination
 from taskvec.methods.settings import Given, Settings
-from taskvec.numerics import load
 from taskvec.streaming import PlannedPass, RunOptions
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector, check_same_base
@@ -60,9 +59,10 @@ class Merge:
     def __repr__(self) -> str:
         return f"<Merge {self.name}>"
 
-    def warm_up(self) -> None:
-        """Load the compiled code that these passes and reading the merge call: a plan then knows what it takes."""
-        self._work.warm_up()
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that its passes and reading the merge call."""
+        return self._work.calls
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes that come before the first element; reads no weight."""
@@ -112,10 +112,10 @@ class ComputedVectors:
         self._found = Measured(self._measuring, options)
         self._computed = Computed(name, method, inputs, settings, self._found)
 
-    def warm_up(self) -> None:
-        """Load the compiled code that the statistics and the formula call."""
-        self._measuring.warm_up()
-        load(self._computed.calls)
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that the statistics and the formula call."""
+        return (*self._measuring.calls, *self._computed.calls)
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return the passes of the statistics."""

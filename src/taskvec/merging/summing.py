@@ -17,7 +17,6 @@ from taskvec.methods.part import Array, Doubles, Grain, Part, row_length
 from taskvec.methods.rule import Formula
 from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Sums
-from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import AlignedTensor, Chunk, ChunkKernel, Job
 
@@ -63,9 +62,10 @@ class SumsKernel(ChunkKernel):
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def warm_up(self) -> None:
-        """Load what reading parts and the terms call."""
-        load([*CALLS, *self._rule.calls])
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """What reading parts and the terms call."""
+        return (*CALLS, *self._rule.calls)
 
     def begin(self, tensor: AlignedTensor) -> _Running:  # noqa: ARG002
         """Open the sums of a piece."""

@@ -18,6 +18,7 @@ _LOADERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "selection": ("selection", "warm_up", ()),
     "ranking": ("ranking", "warm_up", ()),
     "divergence": ("divergence", "warm_up", ()),
+    "linear_algebra": ("one_thread", "warm_up_linear_algebra", ()),
 }
 """Name → the module, its function that loads the kernel, and what that is told."""
 

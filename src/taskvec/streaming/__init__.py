@@ -1,6 +1,6 @@
 """How work is run: units, plan, memory, events, executors."""
 
-from taskvec.streaming.aligned import AlignedTensor, Arrays, Chunk, Located, calls_of_reading, warm_up_reading
+from taskvec.streaming.aligned import AlignedTensor, Arrays, Chunk, Located, calls_of_reading
 from taskvec.streaming.engine import MODEL, run
 from taskvec.streaming.identity import job_key
 from taskvec.streaming.job import Job
@@ -30,5 +30,4 @@ __all__ = [
     "make_plan",
     "plan_pass",
     "run",
-    "warm_up_reading",
 ]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.table import TensorSource, calls_of
-from taskvec.numerics import load
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
 from taskvec.numerics.rows import Rows
 from taskvec.types import DType, Grain, Shape, TensorInfo
@@ -180,8 +179,3 @@ class Chunk:
 def calls_of_reading(tensors: Iterable[AlignedTensor]) -> tuple[str, ...]:
     """Return the compiled kernels that reading tensors calls, each once."""
     return calls_of(source for tensor in tensors for source in tensor.read_from)
-
-
-def warm_up_reading(tensors: Iterable[AlignedTensor]) -> None:
-    """Load the compiled code that reading tensors calls, so that the memory that it takes is known to a plan."""
-    load(calls_of_reading(tensors))

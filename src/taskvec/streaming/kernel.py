@@ -42,8 +42,10 @@ class Kernel(ABC):
     notes: ClassVar[Notes] = Notes.PIECES
     remedy: ClassVar[str] = ""
 
-    def warm_up(self) -> None:
-        """Load the compiled code that is called, so that the memory that it takes is known to a plan."""
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that it calls, by the names that `taskvec.numerics.loading` knows."""
+        return ()
 
     def fold(self, tensor: AlignedTensor, total: Arrays, part: Arrays) -> Arrays:  # noqa: ARG002
         """Join the arrays of a tensor's next piece to those before it; sums unless a kernel says otherwise."""

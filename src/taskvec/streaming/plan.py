@@ -10,8 +10,9 @@ from typing import Any
 
 from taskvec.checkpoints.local_files import files_in_use
 from taskvec.errors import MemoryLimitError, OutputError, TaskvecError
+from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
-from taskvec.streaming.aligned import AlignedTensor, warm_up_reading
+from taskvec.streaming.aligned import AlignedTensor, calls_of_reading
 from taskvec.streaming.events import Listener, ignore
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.kernel import Kernel, grain_of
@@ -151,8 +152,7 @@ def plan_pass(
         MemoryLimitError: If even one worker with the smallest chunk needs more; the message says the least that would
             do.
     """
-    kernel.warm_up()
-    warm_up_reading(tensors)
+    load((*kernel.calls, *calls_of_reading(tensors)))
     units = make_units([tensor.num_params for tensor in tensors], grain_of(kernel, tensors))
     room = _Room.of(tensors, kernel, options, num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)

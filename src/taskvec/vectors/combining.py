@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.numerics import backend_for, warm_up
+from taskvec.numerics import backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.rounding import widen
@@ -29,6 +30,7 @@ class CombineKernel(ChunkKernel):
         allow: The rules that may cover what is otherwise an error.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("combine",)
     device: str
     centered: NDArray[np.bool_]
     coefficients: CoefficientTable
@@ -37,10 +39,6 @@ class CombineKernel(ChunkKernel):
 
     def __post_init__(self) -> None:
         backend_for(self.device)  # a device that is not there is refused before anything is done
-
-    def warm_up(self) -> None:
-        """Load the kernel."""
-        warm_up("combine")
 
     def process(self, chunk: Chunk, state: None) -> None:  # noqa: ARG002
         """Compute one chunk."""

@@ -17,18 +17,17 @@ from taskvec._version import __version__
 from taskvec.checkpoints import CheckpointWriter, StagedOutput
 from taskvec.checkpoints.pipeline_writer import writer_like
 from taskvec.errors import AlignmentError, OutputError
-from taskvec.numerics import warm_up
 from taskvec.streaming import (
     Job,
     Journal,
     Plan,
     PlannedPass,
     RunOptions,
+    calls_of_reading,
     job_key,
     make_plan,
     plan_pass,
     run,
-    warm_up_reading,
 )
 from taskvec.types import TensorInfo
 from taskvec.vectors.alignment import Alignment, align
@@ -63,10 +62,10 @@ class Edited:
     def __repr__(self) -> str:
         return f"<Edited {self.target or 'no base'} with {self.vector}>"
 
-    def warm_up(self) -> None:
-        """Load the compiled code that saving calls, so that the memory that it takes is known to a plan."""
-        warm_up("combine")
-        warm_up_reading(self._aligned.tensors)
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The compiled kernels that computing it calls."""
+        return ("combine", *calls_of_reading(self._aligned.tensors))
 
     def plan(self, out: Path, output: OutputOptions, options: RunOptions) -> Plan:
         """Return what saving would cost, without reading a weight.

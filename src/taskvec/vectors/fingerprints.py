@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.numerics import backend_for, warm_up
+from taskvec.numerics import backend_for
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, Located, RunOptions, run
 from taskvec.types import TensorInfo
@@ -137,15 +138,12 @@ class ScanKernel(ChunkKernel):
         centered: Whether each delta is a difference from the base, ``(S,)``.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("gram",)
     device: str
     centered: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         backend_for(self.device)  # a device that is not there is refused before anything is done
-
-    def warm_up(self) -> None:
-        """Load the kernel."""
-        warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> HashedProducts:
         """Open the hashes and sums of a piece."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import NonFiniteError
-from taskvec.numerics import backend_for, warm_up
+from taskvec.numerics import backend_for, load
 from taskvec.numerics.kernels import TILE, padded
 from taskvec.streaming import (
     AlignedTensor,
@@ -25,9 +26,9 @@ from taskvec.streaming import (
     Journal,
     PlannedPass,
     RunOptions,
+    calls_of_reading,
     plan_pass,
     run,
-    warm_up_reading,
 )
 from taskvec.vectors.factored_products import factored_products, is_factored
 from taskvec.vectors.forms import Form
@@ -86,7 +87,7 @@ class MissingProducts:
 
     def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
         """Return what computing would cost; nothing where all is known from factors, which are thin."""
-        warm_up_reading(self.tensors)
+        load(calls_of_reading(self.tensors))
         if not self.streamed:
             return ()
         job = self.job(options)
@@ -128,16 +129,13 @@ class GramKernel(ChunkKernel):
         num_rows: R.
     """
 
+    calls: ClassVar[tuple[str, ...]] = ("gram",)
     device: str
     centered: NDArray[np.bool_]
     num_rows: int
 
     def __post_init__(self) -> None:
         backend_for(self.device)  # a device that is not there is refused before anything is done
-
-    def warm_up(self) -> None:
-        """Load the kernel."""
-        warm_up("gram")
 
     def begin(self, tensor: AlignedTensor) -> Gram:
         """Open the sums of a piece."""
