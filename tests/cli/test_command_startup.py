@@ -81,7 +81,7 @@ def test_every_command_takes_the_shared_options() -> None:
             continue
         options = {option for parameter in command.params for option in parameter.opts}
         assert options >= {"--json", "-v", "-q"}, path
-        assert (options >= {"--memory", "-j", "--device", "--dry-run"}) == (path not in weightless), path
+        assert (options >= {"--memory", "-j", "--executor", "--device", "--dry-run"}) == (path not in weightless), path
 
 
 @pytest.mark.usefixtures("models")

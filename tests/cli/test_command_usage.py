@@ -18,6 +18,8 @@ USAGES: dict[str, tuple[tuple[str, ...], str]] = {
     "no shard size": (("edit", "s", "base", "-o", "o", "--out-shard-size", "0"), "'0' is no size"),
     "no dtype": (("edit", "s", "base", "-o", "o", "--dtype", "f8"), "unknown dtype 'f8'"),
     "no threads": (("similarity", "s", "-j", "0"), "-j"),
+    "no executor": (("similarity", "s", "--executor", "cluster"), "use serial, threads, processes"),
+    "no device for processes": (("similarity", "s", "--executor", "processes", "--device", "cuda"), "on cpu alone"),
     "verbose and quiet": (("similarity", "s", "-v", "-q"), "-v or -q"),
     "no number of atoms": (("compress", "s", "--basis", "b"), "either --atoms M or --max-error E"),
     "two sizes": (("compress", "s", "--basis", "b", "--atoms", "2", "--max-error", "0.1"), "either --atoms"),

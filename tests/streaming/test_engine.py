@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from passes import CopyAndCount, HeldCheckpoint, HeldSink, aligned
 
 from taskvec.errors import CheckpointError
 from taskvec.numerics.kernels import TILE
-from taskvec.streaming import Chunk, Job, RunOptions, run
+from taskvec.streaming import AlignedTensor, Chunk, Job, RunOptions, run
 from taskvec.streaming.events import BytesDone, Event, PassFinished, PassStarted
 from taskvec.streaming.units import BLOCK
+from taskvec.types import DType
 
 ARRAYS = {
     "long": np.arange(BLOCK + 3 * TILE + 5, dtype=np.float32),
@@ -93,3 +97,26 @@ def test_workers_have_a_buffer_each() -> None:
 
 def test_no_tensors_are_no_work() -> None:
     assert run(Job("nothing", [], CopyAndCount()), RunOptions()) == {}
+
+
+@dataclass(eq=False)
+class Running(HeldCheckpoint):
+    """Runs a pass of its own, of the same shape, when its second unit is read, as a merge may that measures late."""
+
+    inner: Job | None = None
+
+    def read_into(self, name: str, start: int, out: NDArray[Any]) -> None:
+        if start >= BLOCK and self.inner is not None:
+            run(self.inner, RunOptions(executor="serial"))
+        super().read_into(name, start, out)
+
+
+@pytest.mark.parametrize("executor", ["serial", "threads"])
+def test_a_pass_within_a_pass_has_buffers_of_its_own(executor: str) -> None:
+    ones, twos = (np.full(BLOCK + 10, value, np.float32) for value in (1, 2))
+    other = HeldCheckpoint({"w": twos})
+    inner = Job("inner", [aligned(other, "w", sources=1)], CopyAndCount(), (HeldSink(),))
+    base, source, sink = HeldCheckpoint({"w": ones}), Running({"w": ones}, inner=inner), HeldSink()
+    read = AlignedTensor("w", ones.shape, base.located("w"), (source.located("w"),), DType.F32)
+    run(Job("outer", [read], CopyAndCount(), (sink,)), RunOptions(executor=executor, workers=1))
+    assert sink.whole("w") == ones.tobytes()

@@ -273,13 +273,18 @@ class Running(Reporting):
 
         options = RunOptions(device=self.device, listener=listener)
         if self.executor is not None:
-            options = _with_executor(options, self.executor)
+            options = _on(self.executor, options)
         if self.memory is not None:
             options = replace(options, memory=size_option(self.memory, "--memory"))
         return options if self.workers is None else replace(options, workers=self.workers)
 
 
-def _with_executor(options: RunOptions, executor: str) -> RunOptions:
+def _on(executor: str, options: RunOptions) -> RunOptions:
+    """Return options with another executor.
+
+    Raises:
+        typer.BadParameter: If there is no such executor, or it does not go with the device.
+    """
     from taskvec.errors import TaskvecError
 
     try:

@@ -95,6 +95,11 @@ def apart(keys: Counts, packed: Counts) -> tuple[Counts, Counts]:
     return keys, np.stack([coarse(packed), fine_ones(packed)])
 
 
+def compact(keys: Counts, counts: Counts) -> Arrays:
+    """Return keys and counts in as few bytes as they fit in, for notes: of a model there is one for every tensor."""
+    return tuple(array.astype(np.uint32) if array.max(initial=0) < 1 << 32 else array for array in (keys, counts))
+
+
 def joined(keys: Counts, counts: Counts, more_keys: Counts, more_counts: Counts) -> tuple[Counts, Counts]:
     """Return two sorted lists of keys as one, the counts of those in both, ``(2, n)``, added up."""
     if not keys.size:

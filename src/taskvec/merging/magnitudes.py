@@ -19,7 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.errors import AlignmentError, NonFiniteError
-from taskvec.merging.counts import Counts, apart, coarse, counts_at, fine_ones, joined, pairs, select, tied_ends
+from taskvec.merging.counts import (
+    Counts,
+    apart,
+    coarse,
+    compact,
+    counts_at,
+    fine_ones,
+    joined,
+    pairs,
+    select,
+    tied_ends,
+)
 from taskvec.merging.inputs import MergeInputs
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.trimming import (
@@ -172,7 +183,7 @@ class HighKernel(CountingKernel):
         keys, (counts, fine), _, *pieces = total
         self._check_finite(tensor, keys)
         if self.kept is None:
-            return keys, counts
+            return compact(keys, counts)
         bins, ranks = select(keys, counts, self.kept[tensor.name], self.bins)
         wanted = np.arange(len(bins)) * self.bins + bins
         larger = counts_at(keys, fine, wanted)
@@ -255,7 +266,7 @@ class LowKernel(CountingKernel):
             Each int64 ``(T,)``; or keys and their counts.
         """
         if self.ranks is None:
-            return total[0], total[1][0]
+            return compact(total[0], total[1][0])
         keys, counts = _NO_KEYS, _NO_COUNTS
         for piece in pairs(total):
             keys, counts = joined(keys, counts, *apart(*piece))

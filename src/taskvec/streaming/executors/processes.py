@@ -12,19 +12,19 @@ import pickle  # noqa: S403  # of our own process, sent to its children
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from taskvec.errors import TaskvecError
 from taskvec.numerics.one_thread import one_thread_from_now_on
 from taskvec.streaming.executors.executor import Executor, Item, Outcome, in_order
+
+if TYPE_CHECKING:  # commands that start no process begin without what starts them
+    from concurrent.futures import ProcessPoolExecutor
 
 
 class ProcessExecutor(Executor):
@@ -52,7 +52,7 @@ class ProcessExecutor(Executor):
             pool = self._taken(workers)
             try:
                 yield from in_order(lambda item: pool.processes.submit(_do, place, item), items, workers)
-            except BrokenProcessPool as error:
+            except BrokenExecutor as error:
                 pool.is_broken = True
                 raise TaskvecError(
                     "a worker process was killed, perhaps for want of memory: use fewer workers (-j), or --executor "
@@ -75,7 +75,7 @@ class ProcessExecutor(Executor):
             return idle
         if idle is not None:
             idle.close()
-        return _Pool(workers, ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin))
+        return _Pool.of(workers)
 
     def _put_back(self, pool: _Pool) -> None:
         with self._lock:
@@ -91,6 +91,13 @@ class _Pool:
     workers: int
     processes: ProcessPoolExecutor
     is_broken: bool = False
+
+    @classmethod
+    def of(cls, workers: int) -> _Pool:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        return cls(workers, ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin))
 
     def close(self) -> None:
         self.processes.shutdown(wait=True, cancel_futures=True)
@@ -115,6 +122,9 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
