@@ -14,11 +14,11 @@ from recovery import recovered_matrix, recovered_tensors
 
 import oracles
 from taskvec import Basis, Store, compress
-from taskvec.bases.compress import plan_compress
+from taskvec.bases.compress import compressing
 from taskvec.errors import BasisError, SourceChangedError
 from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.store.kinds.bases import BASES
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, plan_steps
 from taskvec.streaming.memory import resident_bytes
 from taskvec.testing.families import Family, make_family
 from taskvec.types import DType
@@ -126,7 +126,7 @@ def test_the_order_of_tasks_does_not_matter(store: Store, wanted: Mapping[str, A
 
 @every_request
 def test_the_plan_reads_nothing_and_fits(store: Store, wanted: Mapping[str, Any]) -> None:
-    plan = plan_compress(store, "basis", **wanted)
+    plan = plan_steps(compressing(store, "basis", **wanted), store.options)
     assert plan.projected_bytes <= plan.allowed_bytes
     assert plan.passes
     assert not list((store.path / "objects").iterdir())
@@ -136,7 +136,7 @@ def test_the_plan_reads_nothing_and_fits(store: Store, wanted: Mapping[str, Any]
 @every_request
 def test_the_plan_counts_what_is_written(store: Store, wanted: Mapping[str, Any]) -> None:
     store.gram()
-    plan = plan_compress(store, "basis", **wanted)
+    plan = plan_steps(compressing(store, "basis", **wanted), store.options)
     basis = compress(store, "basis", **wanted)
     written = sum(state.size for atom in basis.document.atoms for state in atom.files)
     if wanted.get("dtype") is DType.I8:  # exact atoms are there too, until they are rounded
@@ -148,9 +148,9 @@ def test_the_plan_counts_what_is_written(store: Store, wanted: Mapping[str, Any]
 def test_a_plan_without_inner_products_is_for_the_most_atoms(store: Store) -> None:
     for path in (store.path / "gram").iterdir():
         path.unlink()
-    unknown = plan_compress(store, "basis", max_error=0.3, group="tensor")
+    unknown = plan_steps(compressing(store, "basis", max_error=0.3, group="tensor"), store.options)
     basis = compress(store, "basis", max_error=0.3, group="tensor")
-    known = plan_compress(store, "again", max_error=0.3, group="tensor")
+    known = plan_steps(compressing(store, "again", max_error=0.3, group="tensor"), store.options)
     written = sum(atom.nbytes for atom in basis.document.atoms)
     assert [each.label[:5] for each in unknown.passes] == ["inner", "write"]
     assert known.passes[0].written_bytes == written < unknown.passes[1].written_bytes
@@ -159,7 +159,7 @@ def test_a_plan_without_inner_products_is_for_the_most_atoms(store: Store) -> No
 def test_an_error_that_cannot_be_reached_is_refused_by_the_plan_too(store: Store) -> None:
     store.gram()
     with pytest.raises(BasisError, match="the least, with 5 atoms"):
-        plan_compress(store, "basis", max_error=0.001, dtype=DType.F32)
+        plan_steps(compressing(store, "basis", max_error=0.001, dtype=DType.F32), store.options)
 
 
 @pytest.mark.parametrize("worst_task", [False, True])
@@ -343,5 +343,5 @@ def test_two_hundred_vectors_fit_in_memory(tmp_path: Path) -> None:
     store.add(saved.finetuned)
     basis = compress(store, "basis", num_atoms=100)
     assert basis.certificate.relative_error == pytest.approx(basis.certificate.optimal_error, rel=1e-3)
-    plan = plan_compress(store, "again", num_atoms=100)
+    plan = plan_steps(compressing(store, "again", num_atoms=100), store.options)
     assert plan.projected_bytes <= allowed

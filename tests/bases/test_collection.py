@@ -13,14 +13,14 @@ from recovery import recovered_matrix
 
 import oracles
 from taskvec import Basis, Store, compress, edit
-from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refit, refit_advice, remove_task
+from taskvec.bases.collection import add_tasks, joining, refit, refit_advice, refitting, remove_task
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import StagedOutput
 from taskvec.errors import BasisError, SourceChangedError, StoreError
 from taskvec.store.garbage import collect_garbage
 from taskvec.store.kinds.bases import BASES, BasisDocument
 from taskvec.store.shelf import Shelf
-from taskvec.streaming import Journal
+from taskvec.streaming import Journal, plan_steps
 from taskvec.testing.families import Family
 from taskvec.types import DType
 
@@ -49,7 +49,7 @@ def assert_true(basis: Basis, family: Family) -> None:
 @kinds
 def test_a_task_is_added_by_projection(store: Store, family: Family, wanted: dict[str, object]) -> None:
     before = compress(store, "basis", tasks=FIVE, **wanted)  # type: ignore[arg-type]
-    plan = plan_add_tasks(before, ["f"])
+    plan = plan_steps(joining(before, ["f"]), store.options)
     assert plan.projected_bytes <= plan.allowed_bytes
     add_tasks(before, ["f"])
     after = Basis.load(Store(store.path), "basis")
@@ -88,7 +88,7 @@ def test_refitting_is_advised_past_a_stated_error(store: Store) -> None:
 def test_refitting_is_compressing_anew(store: Store, family: Family, wanted: dict[str, object]) -> None:
     small = compress(store, "basis", tasks=FIVE, **wanted)  # type: ignore[arg-type]
     fresh = compress(store, "fresh", tasks=(*FIVE, "f"), **wanted)  # type: ignore[arg-type]
-    assert plan_refit(small, (*FIVE, "f")).passes
+    assert plan_steps(refitting(small, (*FIVE, "f")), store.options).passes
     grown = refit(small, (*FIVE, "f"))
     assert Basis.load(store, "basis").tasks == (*FIVE, "f")
     assert grown.certificate.task_errors == fresh.certificate.task_errors

@@ -14,11 +14,12 @@ from recovery import recovered_matrix
 import oracles
 from taskvec import Basis, Store, edit
 from taskvec.bases.official.files import read_official
-from taskvec.bases.official.importing import import_official, plan_official
+from taskvec.bases.official.importing import import_official, importing_official
 from taskvec.bases.sharing import export_basis
 from taskvec.cli.certificate_text import basis_text
 from taskvec.errors import AlignmentError, BasisError
 from taskvec.store.kinds.bases import BASES
+from taskvec.streaming import plan_steps
 from taskvec.testing.families import Family
 
 torch = pytest.importorskip("torch")
@@ -118,7 +119,7 @@ def test_a_plan_says_what_it_takes_and_takes_nothing(
 ) -> None:
     save_pca(tmp_path / "run", family)
     target = store if has_vectors else Store.init(tmp_path / "bare", store.base.checkpoint.path)
-    plan = plan_official(target, tmp_path / "run")
+    plan = plan_steps(importing_official(target, tmp_path / "run"), target.options)
     assert not list((target.path / "objects").iterdir())
     assert [one.label for one in plan.passes][:1] == [f"inner products of {9 if has_vectors else 3} task vectors"]
     basis = import_official(target, tmp_path / "run", "theirs")
@@ -175,7 +176,9 @@ def test_atoms_that_do_not_fit_the_base_leave_nothing(store: Store, family: Fami
         (lambda atom: atom.update(head=torch.zeros(2)), r"head is in atom 0 of .*run and not in the base .*: "),
     ],
 )
-@pytest.mark.parametrize("take", [import_official, lambda store, run, _: plan_official(store, run)])
+@pytest.mark.parametrize(
+    "take", [import_official, lambda store, run, _: plan_steps(importing_official(store, run), store.options)]
+)
 def test_atoms_of_another_base_are_no_matter_of_rules(
     store: Store, family: Family, tmp_path: Path, change: Any, says: str, take: Any
 ) -> None:

@@ -13,13 +13,13 @@ from recovery import recovered_matrix
 
 import oracles
 from taskvec import Basis, Store, compress
-from taskvec.bases.collection import add_tasks, plan_add_tasks, refit_advice
-from taskvec.bases.compress import plan_compress
+from taskvec.bases.collection import add_tasks, joining, refit_advice
+from taskvec.bases.compress import compressing
 from taskvec.bases.fitting import fitted_tasks
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.errors import BasisError, NonFiniteError, StoreError
 from taskvec.store.kinds.bases import BASES
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, plan_steps
 from taskvec.streaming.events import Event, PassStarted
 from taskvec.streaming.memory import resident_bytes
 from taskvec.testing.families import Family, make_family
@@ -51,13 +51,13 @@ def strangers(store: Store, tmp_path: Path) -> Store:
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many inner products each pass takes."""
     counts: list[int] = []
-    compute = MissingProducts.compute
+    run = MissingProducts.run
 
     def counted(self: MissingProducts, *given: Any) -> Any:
         counts.append(self.num_rows * len(self.forms))
-        return compute(self, *given)
+        return run(self, *given)
 
-    monkeypatch.setattr(MissingProducts, "compute", counted)
+    monkeypatch.setattr(MissingProducts, "run", counted)
     return counts
 
 
@@ -114,7 +114,7 @@ def test_base_atoms_and_new_vectors_are_read_once(strangers: Store) -> None:
     compress(strangers, "basis", tasks=OLD, num_atoms=2)
     events: list[Event] = []
     watched = Basis.load(Store(strangers.path, replace(strangers.options, listener=events.append)), "basis")
-    (planned,) = plan_add_tasks(watched, NEW).passes
+    (planned,) = plan_steps(joining(watched, NEW), watched.store.options).passes
     atoms = sum(atom.nbytes for atom in watched.document.atoms)
     models = [strangers.documents.store().base, *(strangers.documents.vector(name).source for name in NEW)]
     add_tasks(watched, NEW)
@@ -147,7 +147,7 @@ def test_fitting_on_some_is_compressing_these_and_adding_the_others(strangers: S
 def test_the_plan_of_fitting_on_some_is_what_is_read(strangers: Store, wanted: Mapping[str, Any]) -> None:
     strangers.gram(OLD)
     asked: Any = {**wanted, "fit_on": OLD}
-    plan = plan_compress(strangers, "basis", **asked)
+    plan = plan_steps(compressing(strangers, "basis", **asked), strangers.options)
     assert strangers.documents.of(BASES).names() == ()
     events: list[Event] = []
     basis = compress(Store(strangers.path, replace(strangers.options, listener=events.append)), "basis", **asked)
@@ -188,7 +188,7 @@ def test_a_projection_that_fails_leaves_no_atoms(store: Store, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise NonFiniteError("broken")
 
-    monkeypatch.setattr(MissingProducts, "compute", fail)
+    monkeypatch.setattr(MissingProducts, "run", fail)
     with pytest.raises(NonFiniteError, match="broken"):
         compress(store, "basis", num_atoms=1, fit_on=["a", "b"])
     assert store.documents.of(BASES).names() == ()
@@ -245,7 +245,7 @@ def test_a_square_that_is_not_known_is_taken_alone(strangers: Store, taken: list
     again = compress(strangers, "again", tasks=OLD, num_atoms=2)
     for path in files(strangers.path / "gram"):
         path.unlink()
-    assert len(plan_add_tasks(again, NEW).passes) == 4
+    assert len(plan_steps(joining(again, NEW), strangers.options).passes) == 4
     taken.clear()
     found = known_of(add_tasks(again, NEW))
     assert taken == [10, 1, 1, 1]
@@ -259,7 +259,7 @@ def test_two_hundred_tasks_join_in_bounded_memory(tmp_path: Path, taken: list[in
     allowed = resident_bytes() + (1 << 29)  # whatever other tests have imported
     store = Store.init(tmp_path / "store", saved.base, RunOptions(memory=allowed, workers=2))
     store.add(saved.finetuned)
-    plan = plan_compress(store, "basis", num_atoms=16, fit_on=32)
+    plan = plan_steps(compressing(store, "basis", num_atoms=16, fit_on=32), store.options)
     assert plan.projected_bytes <= allowed
     taken.clear()
     basis = compress(store, "basis", num_atoms=16, fit_on=32)

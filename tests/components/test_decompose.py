@@ -19,7 +19,7 @@ from taskvec.components.splitting import split_job
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
 from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.store.garbage import collect_garbage
-from taskvec.streaming import plan_pass
+from taskvec.streaming import plan_pass, plan_steps
 from taskvec.streaming.events import BytesDone, Event, Resumed
 from taskvec.streaming.work import Task
 from taskvec.testing.checkpoints import save_folder
@@ -232,7 +232,7 @@ def test_products_of_parts_outlive_the_collection_of_garbage(store: Store) -> No
     decompose(store, rank=8)
     store.gram(["a.shared", "b.unique"])
     assert collect_garbage(store.documents).paths == ()
-    assert store.plan_gram(["a.shared", "b.unique"]).passes == ()
+    assert plan_steps(store.gramming(["a.shared", "b.unique"]), store.options).passes == ()
 
 
 def test_a_decomposition_of_some_tasks_leaves_the_others(store: Store) -> None:

@@ -10,9 +10,10 @@ import pytest
 from example_edits import edit_of_checkpoints
 from taskvec import Store, TaskVector, compress, edit
 from taskvec.components.decompose import decompose
-from taskvec.editing.edit import Editing
+from taskvec.editing.edit import Editing, plan_editing
 from taskvec.editing.scope.over_store import OverStore, ground_of
 from taskvec.errors import ExpressionError
+from taskvec.streaming.steps import foresee_steps
 
 
 def _vector(store: Store, expression: str) -> TaskVector:
@@ -40,19 +41,20 @@ def test_a_plan_takes_no_inner_products(store: Store, tmp_path: Path) -> None:
     for path in (store.path / "gram").iterdir():
         path.unlink()
     expression = "base + orthogonal(a, b, c)"
-    planned = Editing.of(OverStore(store, is_plan=True), expression)
-    assert [one.label for one in planned.plan(tmp_path / "out").passes] == [
+    plan = plan_editing(Editing.understanding(OverStore(store), expression), tmp_path / "out", store.options)
+    planned = foresee_steps(Editing.understanding(OverStore(store), expression), store.options).result
+    assert [one.label for one in plan.passes] == [
         "inner products of 3 task vectors",
         "combine 3 sources",
     ]
     assert len(planned.edited.vector.terms) == 3
     assert not list((store.path / "gram").iterdir())
-    with pytest.raises(ValueError, match="made to be planned"):
+    with pytest.raises(ValueError, match="can only be planned"):
         planned.save(tmp_path / "out")
     Editing.of(ground_of(store), expression).save(tmp_path / "out")
-    again = Editing.of(OverStore(store, is_plan=True), expression)
-    assert again.missing == ()
-    assert again.edited.vector.terms == Editing.of(ground_of(store), expression).edited.vector.terms
+    again = foresee_steps(Editing.understanding(OverStore(store), expression), store.options)
+    assert again.passes == ()
+    assert again.result.edited.vector.terms == Editing.of(ground_of(store), expression).edited.vector.terms
 
 
 def test_shared_once_counts_the_shared_part_once(store: Store) -> None:

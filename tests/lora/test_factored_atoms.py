@@ -11,7 +11,7 @@ from adapter_sets import SHAPES, Arrays, factors, save_peft
 from taskvec import Basis, RunOptions, Store, TaskvecError, compress, edit
 from taskvec.adapters import Targets
 from taskvec.bases.collection import add_tasks
-from taskvec.bases.compress import plan_compress
+from taskvec.bases.compress import compressing
 from taskvec.bases.factored_atoms import FactorKernel
 from taskvec.bases.sharing import export_basis, import_basis
 from taskvec.checkpoints import open_checkpoint
@@ -19,7 +19,7 @@ from taskvec.editing.edit import Editing
 from taskvec.editing.lora_output import save_as_lora
 from taskvec.editing.scope.over_store import ground_of
 from taskvec.linalg.subspaces.rank_rule import RankRule
-from taskvec.streaming import AlignedTensor
+from taskvec.streaming import AlignedTensor, plan_steps
 from taskvec.streaming.events import Event, Resumed
 from taskvec.testing.checkpoints import save_folder
 from taskvec.vectors.forms import LowRank
@@ -127,7 +127,7 @@ def test_edits_exports_and_new_tasks(wide: Store, tmp_path: Path) -> None:
 
 
 def test_the_plan_and_the_bits(wide: Store, tmp_path: Path) -> None:
-    plan = plan_compress(wide, "few", num_atoms=2)
+    plan = plan_steps(compressing(wide, "few", num_atoms=2), wide.options)
     found = compress(wide, "few", num_atoms=2)
     assert plan.output_bytes == sum(state.size for atom in found.document.atoms for state in atom.files)
     with pytest.raises(TaskvecError, match="compress fewer adapters at once"):

@@ -13,6 +13,7 @@ from adapter_sets import SETS, Arrays, dense, inner, save_peft
 
 from taskvec import RunOptions, Store, TaskvecError, TaskVector, decompose, edit, similarity
 from taskvec.checkpoints import open_checkpoint
+from taskvec.streaming import plan_steps
 from taskvec.testing.checkpoints import save_folder, save_safetensors
 from taskvec.vectors import factored_products
 from taskvec.vectors.forms import LowRank
@@ -30,7 +31,7 @@ def test_the_gram_matrix_is_the_dense_one(store: Store, monkeypatch: pytest.Monk
 
 def test_nothing_is_multiplied_out_for_products_of_adapters(store: Store) -> None:
     assert {store.documents.vector(name).form for name in SETS} == {"low-rank"}
-    assert store.plan_gram(list(SETS)).passes == ()
+    assert plan_steps(store.gramming(list(SETS)), store.options).passes == ()
     np.testing.assert_allclose(similarity(store, list(SETS)).gram, TRUTH, rtol=1e-6, atol=1e-5)
 
 
@@ -83,7 +84,7 @@ def test_parts_of_adapters_keep_their_factors(store: Store) -> None:
     gram = similarity(store, ["a", "a.shared", "a.unique"]).gram
     np.testing.assert_allclose(gram[0, 0], gram[0, 1] + gram[0, 2], rtol=1e-5)
     assert isinstance(store.form(store.documents.vector("a.unique")), LowRank)
-    assert store.plan_gram(["b", "a.shared", "b.unique"]).passes == ()
+    assert plan_steps(store.gramming(["b", "a.shared", "b.unique"]), store.options).passes == ()
 
 
 def test_an_adapter_is_known_by_its_scale_too(tmp_path: Path, store: Store, adapters: dict[str, Path]) -> None:

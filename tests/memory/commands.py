@@ -13,8 +13,8 @@ import numpy as np
 
 from taskvec import Basis, Store, TaskVector, compress, decompose, similarity
 from taskvec.adapters import Extraction
-from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refit
-from taskvec.bases.compress import plan_compress
+from taskvec.bases.collection import add_tasks, joining, refit, refitting
+from taskvec.bases.compress import compressing
 from taskvec.components.attributing import attribute, plan_attribute
 from taskvec.components.decompose import plan_decompose
 from taskvec.editing.recipe.file import RecipeFile
@@ -25,7 +25,8 @@ from taskvec.linalg.subspaces.controls import Control
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
 from taskvec.methods import METHODS
-from taskvec.store.similarity import plan_similarity
+from taskvec.store.similarity import comparing
+from taskvec.streaming import plan_steps
 from taskvec.testing.checkpoints import save_folder, save_safetensors
 from taskvec.types import DType
 
@@ -100,7 +101,7 @@ def _editing(expression: str, *, measure: bool = False, **over: Any) -> Kind:
 
 def _compressing(**wanted: Any) -> Kind:
     return lambda store, _: Command(
-        lambda: plan_compress(store, "new", **wanted), lambda: compress(store, "new", **wanted)
+        lambda: plan_steps(compressing(store, "new", **wanted), store.options), lambda: compress(store, "new", **wanted)
     )
 
 
@@ -120,13 +121,13 @@ def _split_then(expression: str) -> Kind:
 def _comparing(store: Store, _: Path) -> Command:
     for file in (store.path / "gram").iterdir():
         file.unlink()
-    return Command(lambda: plan_similarity(store), lambda: similarity(store))
+    return Command(lambda: plan_steps(comparing(store), store.options), lambda: similarity(store))
 
 
 def _adding(*names: str) -> Kind:
     def kind(store: Store, folder: Path) -> Command:
         refs = {f"new_{name}": folder / name for name in names}
-        return Command(lambda: store.plan_add(refs), lambda: store.add(refs))
+        return Command(lambda: plan_steps(store.adding(refs), store.options), lambda: store.add(refs))
 
     return kind
 
@@ -134,14 +135,16 @@ def _adding(*names: str) -> Kind:
 def _joining(**wanted: object) -> Kind:
     def kind(store: Store, _: Path) -> Command:
         basis = compress(store, "joined", num_atoms=1, tasks=["a", "b"], **wanted)
-        return Command(lambda: plan_add_tasks(basis, ["c", "p"]), lambda: add_tasks(basis, ["c", "p"]))
+        return Command(
+            lambda: plan_steps(joining(basis, ["c", "p"]), store.options), lambda: add_tasks(basis, ["c", "p"])
+        )
 
     return kind
 
 
 def _refitting(store: Store, _: Path) -> Command:
     basis = Basis.load(store, "pair")
-    return Command(lambda: plan_refit(basis, TASKS), lambda: refit(basis, TASKS))
+    return Command(lambda: plan_steps(refitting(basis, TASKS), store.options), lambda: refit(basis, TASKS))
 
 
 def _attributing(store: Store, folder: Path) -> Command:

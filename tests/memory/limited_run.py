@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from taskvec import RunOptions, Store, compress, decompose, edit, similarity
-from taskvec.bases.compress import plan_compress
+from taskvec.bases.compress import compressing
 from taskvec.components.decompose import plan_decompose
 from taskvec.editing.edit import Editing
 from taskvec.editing.scope.over_store import ground_of
 from taskvec.errors import MemoryLimitError
-from taskvec.store.similarity import plan_similarity
-from taskvec.streaming import Plan
+from taskvec.store.similarity import comparing
+from taskvec.streaming import Plan, plan_steps
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.memory import resident_bytes
 from taskvec.vectors.output import OutputOptions
@@ -29,12 +29,12 @@ Task = tuple[Callable[[], Plan], Callable[[], object]]
 def _similarity(store: Store, folder: Path) -> Task:
     for file in (store.path / "gram").iterdir():
         file.unlink()
-    return lambda: plan_similarity(store), lambda: similarity(store)
+    return lambda: plan_steps(comparing(store), store.options), lambda: similarity(store)
 
 
 def _add(store: Store, folder: Path) -> Task:
     refs = {f"new_{name}": folder / "models" / name for name in "abc"}
-    return lambda: store.plan_add(refs), lambda: store.add(refs)
+    return lambda: plan_steps(store.adding(refs), store.options), lambda: store.add(refs)
 
 
 def _edit(store: Store, folder: Path) -> Task:
@@ -43,7 +43,9 @@ def _edit(store: Store, folder: Path) -> Task:
 
 
 def _compress(store: Store, folder: Path) -> Task:
-    return lambda: plan_compress(store, "two", num_atoms=2), lambda: compress(store, "two", num_atoms=2)
+    return lambda: plan_steps(compressing(store, "two", num_atoms=2), store.options), lambda: compress(
+        store, "two", num_atoms=2
+    )
 
 
 def _merge(call: str) -> Callable[[Store, Path], Task]:

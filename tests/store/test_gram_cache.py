@@ -13,7 +13,7 @@ from tampering import flip_byte
 from taskvec import Store
 from taskvec.errors import StoreError
 from taskvec.store.gram_cache import GramCache, covering_rows
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, plan_steps
 from taskvec.streaming.events import BytesDone, Event
 from taskvec.testing.families import make_family
 
@@ -100,11 +100,11 @@ def test_the_total_is_the_sum_over_tensors(store: Store) -> None:
 def test_a_plan_says_what_completing_reads(store: Store, events: list[Event]) -> None:
     store.add({"t8": store.path.parent / "models" / "t8"})
     taken(events)
-    planned = store.plan_gram().passes
+    planned = plan_steps(store.gramming(), store.options).passes
     assert taken(events) == 0
     store.gram()
     assert [step.read_bytes for step in planned] == [taken(events)]
-    assert not store.plan_gram().passes
+    assert not plan_steps(store.gramming(), store.options).passes
 
 
 @pytest.mark.parametrize("damage", ["flipped", "torn", "emptied", "renamed"])

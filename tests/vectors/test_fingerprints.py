@@ -9,11 +9,11 @@ import pytest
 from blake3 import blake3
 
 from taskvec import open_checkpoint
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, run_steps
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.checkpoints import Array, save_folder, save_safetensors
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint, tensor_digest
+from taskvec.vectors.fingerprints import fingerprint, hashing, tensor_digest
 
 LONG = np.random.default_rng(0).integers(0, 255, BLOCK + 5).astype(np.float16)
 ARRAYS: dict[str, Array] = {
@@ -28,7 +28,7 @@ ARRAYS: dict[str, Array] = {
 
 def print_of(ref: Path, options: RunOptions | None = None) -> str:
     with open_checkpoint(ref) as checkpoint:
-        return fingerprint(digest_checkpoint(checkpoint, options or RunOptions()))
+        return fingerprint(run_steps(hashing(checkpoint), options or RunOptions()))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_nan_is_content_like_any_other(tmp_path: Path) -> None:
 
 def test_the_digest_is_the_documented_tree_of_blocks(tmp_path: Path) -> None:
     with open_checkpoint(save_folder(tmp_path, {"long": LONG})) as checkpoint:
-        (digest,) = digest_checkpoint(checkpoint, RunOptions()).values()
+        (digest,) = run_steps(hashing(checkpoint), RunOptions()).values()
     blocks = b"".join(blake3(part.tobytes()).digest() for part in (LONG[:BLOCK], LONG[BLOCK:]))
     assert digest == blake3(f"F16[{BLOCK + 5}]".encode() + blocks).hexdigest()
     info = TensorInfo("any name", DType.F16, (BLOCK + 5,))

@@ -62,7 +62,7 @@ class Extraction:
         planned = plan_pass(job.label, job.tensors, job.kernel, self.options)
         if self.with_rest:
             check_memory(self.vector.base.checkpoint, self._infos, self.options)
-        passes = (planned, *self._rest.plan(self.options))
+        passes = (planned, *self._rest.foresee(self.options).passes)
         return make_plan(passes, self.options, target=Path(out), output_bytes=planned.written_bytes)
 
     def save(self, out: Ref) -> LoraResult:

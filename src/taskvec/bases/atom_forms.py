@@ -13,26 +13,40 @@ from taskvec.store.document import SourceDocument
 from taskvec.store.kinds.bases import BasisDocument, RandomDocument, atom_owner
 from taskvec.store.linked import describe_source, open_source
 from taskvec.streaming import RunOptions
-from taskvec.vectors.fingerprints import Digests
+from taskvec.vectors.fingerprints import Digests, fingerprint
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
 
 
-def describe_atoms(folder: Path, digests: Sequence[Digests], root: Path) -> tuple[SourceDocument, ...]:
-    """Write down atoms that are in place.
+def described_by_content(digests: Digests) -> SourceDocument:
+    """Write down an atom that has no place yet."""
+    return SourceDocument(
+        ref="", path="", fingerprint=fingerprint(digests), digests=dict(digests), num_params=0, nbytes=0, files=()
+    )
+
+
+def described_in_place(atoms: Sequence[SourceDocument], folder: Path, root: Path) -> tuple[SourceDocument, ...]:
+    """Write down where atoms of known content are now.
 
     Args:
+        atoms: What is known of them.
         folder: Where their files are.
-        digests: The digests of each.
         root: The store.
 
     Returns:
         The documents.
     """
     documents = []
-    for index, digest in enumerate(digests):
-        with open_checkpoint(folder / atom_filename(index)) as atom:
-            documents.append(describe_source(atom, digest, atom_filename(index), root))
+    for index, atom in enumerate(atoms):
+        with open_checkpoint(folder / atom_filename(index)) as opened:
+            documents.append(describe_source(opened, atom.digests, atom_filename(index), root))
     return tuple(documents)
+
+
+def with_files(document: BasisDocument, folder: Path, root: Path) -> BasisDocument:
+    """Return a basis with what its atoms take and where they are, once they are there."""
+    atoms = described_in_place(document.atoms, folder, root)
+    size = sum(state.size for atom in atoms for state in atom.files)
+    return document.model_copy(update={"atoms": atoms, "nbytes": document.nbytes + size})
 
 
 def open_atoms(document: BasisDocument, base: Source, root: Path, options: RunOptions) -> tuple[Form, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
@@ -12,15 +12,30 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import CheckpointWriter
+from taskvec.bases.measured import AtomProducts
+from taskvec.checkpoints import Checkpoint, CheckpointWriter, expected_checkpoint, open_checkpoint
 from taskvec.errors import NonFiniteError
 from taskvec.numerics import backend_for
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, RunOptions, TensorSink, run
+from taskvec.streaming import (
+    AlignedTensor,
+    Arrays,
+    Chunk,
+    ChunkKernel,
+    Foreseen,
+    Job,
+    NotesOf,
+    Pass,
+    RunOptions,
+    Steps,
+    in_turn,
+    plan_pass,
+    run,
+)
 from taskvec.types import DType, TensorInfo
-from taskvec.vectors.fingerprints import Digests, tensor_digest
-from taskvec.vectors.forms import Form
+from taskvec.vectors.fingerprints import UNKNOWN, Digests, hashing, tensor_digest
+from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.sinks import OnlySink
 
@@ -29,85 +44,90 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class WrittenAtoms:
-    """What the pass learned.
+    """What is known of atoms that are on the disk.
 
     Attributes:
+        forms: The K atoms, to be read.
         digests: For each atom, the digest of every tensor.
-        atom_gram: H = ŜᵀŜ per tensor, of the atoms as rounded, ``(M, M)`` each.
-        cross: C = ŜᵀV per tensor, ``(M, T)`` each.
+        products: Their inner products as written, with each other and with the task vectors.
     """
 
+    forms: tuple[Form, ...]
     digests: tuple[Digests, ...]
-    atom_gram: Mapping[str, Matrix]
-    cross: Mapping[str, Matrix]
+    products: AtomProducts
 
 
-def atom_job(
-    tensors: Sequence[AlignedTensor],
-    forms: Sequence[Form],
-    encoders: Mapping[str, Matrix],
-    options: RunOptions,
-    writers: tuple[TensorSink, ...] = (),
-) -> Job:
-    """Describe the pass, for running or for planning.
+@dataclass(frozen=True)
+class WholeAtoms(Pass[WrittenAtoms]):
+    """Writing every atom to its own file, ``atom_000.safetensors`` and on; what is there of a killed run is kept.
 
-    Args:
-        tensors: Combinable tensors, aligned over the forms, with their output dtypes.
-        forms: The T forms.
-        encoders: Tensor → its group's B, ``(T, K_g)``; tensors that are not named have no atoms.
-        options: The limits.
-        writers: One for each atom.
-
-    Returns:
-        The job.
-    """
-    centered = np.array([form.is_centered for form in forms], np.bool_)
-    shared = {id(encoder): np.ascontiguousarray(encoder.T, np.float32) for encoder in encoders.values()}
-    kernel = AtomKernel(options.device, centered, {name: shared[id(encoder)] for name, encoder in encoders.items()})
-    label = f"write {kernel.num_atoms} atoms of {len(forms)} task vectors"
-    return Job(label, [tensor for tensor in tensors if tensor.name in encoders], kernel, writers)
-
-
-def write_atoms(
-    tensors: Sequence[AlignedTensor],
-    forms: Sequence[Form],
-    encoders: Mapping[str, Matrix],
-    folder: Path,
-    options: RunOptions,
-    journal: Journal,
-    *,
-    resume: bool = False,
-) -> WrittenAtoms:
-    """Write every atom to its own file, ``atom_000.safetensors`` and on.
-
-    Args:
+    Attributes:
         tensors: Combinable tensors, aligned over the forms, with their output dtypes.
         forms: The T forms.
         encoders: Tensor → its group's B, ``(T, K_g)``; an atom holds the tensors that have so many atoms.
+        is_partial: Whether an atom may lack a tensor, which is zero then.
         folder: Where to write.
-        options: The limits.
-        journal: Where to note what is finished.
-        resume: Keep the files that a killed run of the same job left there.
-
-    Returns:
-        Digests and inner products of the atoms as written.
+        is_resumed: Whether a killed run of the same pass left files there.
+        notes: Where to note what is finished.
     """
-    held = tensors_of_atoms(tensors, encoders)
-    writers = tuple(
-        CheckpointWriter(folder, infos, filename=atom_filename(m), resume=resume) for m, infos in enumerate(held)
-    )
-    sinks = tuple(starmap(OnlySink, zip(writers, held, strict=True)))
-    parts = run(atom_job(tensors, forms, encoders, options, sinks), options, journal)
-    for writer in writers:
-        writer.close()
-    digests = tuple(
-        {info.name: tensor_digest(info, digests_of(parts[info.name], m)) for info in infos}
-        for m, infos in enumerate(held)
-    )
-    products = {name: arrays[1] for name, arrays in parts.items()}
-    counts = {name: len(product) for name, product in products.items()}
-    atom_gram = {name: product[:, : counts[name]] for name, product in products.items()}
-    return WrittenAtoms(digests, atom_gram, {name: product[:, counts[name] :] for name, product in products.items()})
+
+    tensors: Sequence[AlignedTensor]
+    forms: Sequence[Form]
+    encoders: Mapping[str, Matrix]
+    is_partial: bool
+    folder: Path
+    is_resumed: bool
+    notes: NotesOf
+
+    def foresee(self, options: RunOptions) -> Foreseen[WrittenAtoms]:
+        """Return what it costs."""
+        job, held = self.job(options), tensors_of_atoms(self.tensors, self.encoders)
+        unknown = {count: np.full((count, count + len(self.forms)), np.nan) for count in range(len(held) + 1)}
+        products = {name: unknown[encoder.shape[1]] for name, encoder in self.encoders.items()}
+        atoms = [expected_checkpoint(atom_filename(m), infos) for m, infos in enumerate(held)]
+        digests = [dict.fromkeys((info.name for info in infos), UNKNOWN) for infos in held]
+        return Foreseen(
+            self._written(atoms, digests, products),
+            (plan_pass(job.label, job.tensors, job.kernel, options, num_outputs=len(held)),),
+            sum(CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(held)),
+        )
+
+    def run(self, options: RunOptions) -> WrittenAtoms:
+        """Write them."""
+        self.folder.mkdir(exist_ok=True)
+        held = tensors_of_atoms(self.tensors, self.encoders)
+        writers = tuple(
+            CheckpointWriter(self.folder, infos, filename=atom_filename(m), resume=self.is_resumed)
+            for m, infos in enumerate(held)
+        )
+        job = replace(self.job(options), writers=tuple(starmap(OnlySink, zip(writers, held, strict=True))))
+        with self.notes(job) as journal:
+            parts = run(job, options, journal)
+        for writer in writers:
+            writer.close()
+        digests = [
+            {info.name: tensor_digest(info, digests_of(parts[info.name], m)) for info in infos}
+            for m, infos in enumerate(held)
+        ]
+        atoms = [open_checkpoint(self.folder / atom_filename(m)) for m in range(len(held))]
+        return self._written(atoms, digests, {name: arrays[1] for name, arrays in parts.items()})
+
+    def job(self, options: RunOptions) -> Job:
+        """Describe the pass, its writers left out."""
+        centered = np.array([form.is_centered for form in self.forms], np.bool_)
+        shared = {id(encoder): np.ascontiguousarray(encoder.T, np.float32) for encoder in self.encoders.values()}
+        encoders = {name: shared[id(encoder)] for name, encoder in self.encoders.items()}
+        kernel = AtomKernel(options.device, centered, encoders)
+        label = f"write {kernel.num_atoms} atoms of {len(self.forms)} task vectors"
+        return Job(label, [tensor for tensor in self.tensors if tensor.name in self.encoders], kernel)
+
+    def _written(
+        self, atoms: Sequence[Checkpoint], digests: Sequence[Digests], products: Mapping[str, Matrix]
+    ) -> WrittenAtoms:
+        forms = [Dense(Source(atom.ref, atom), is_partial=self.is_partial) for atom in atoms]
+        atom_gram = {name: product[:, : len(product)] for name, product in products.items()}
+        cross = {name: product[:, len(product) :] for name, product in products.items()}
+        return WrittenAtoms(tuple(forms), tuple(digests), AtomProducts(atom_gram, cross))
 
 
 def tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Matrix]) -> list[list[TensorInfo]]:
@@ -115,6 +135,11 @@ def tensors_of_atoms(tensors: Sequence[AlignedTensor], encoders: Mapping[str, Ma
     counts = {name: encoder.shape[1] for name, encoder in encoders.items()}
     infos = [TensorInfo(tensor.name, atom_dtype(tensor), tensor.shape) for tensor in tensors]
     return [[info for info in infos if counts.get(info.name, 0) > m] for m in range(max(counts.values(), default=0))]
+
+
+def hashing_atoms(files: Sequence[Checkpoint]) -> Steps[tuple[Digests, ...]]:
+    """Hash the files of atoms, one after another."""
+    return in_turn(hashing(file, label=f"hash {atom_filename(index)}") for index, file in enumerate(files))
 
 
 def atom_filename(index: int) -> str:

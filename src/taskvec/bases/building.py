@@ -1,94 +1,145 @@
-"""From a design to a basis on disk: atoms are written, measured as they are, and described."""
+"""From a request to a basis: inner products, a design, atoms that are written, measured as they are, and described."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.bases.atom_forms import describe_atoms, random_forms
+from taskvec.bases.atom_forms import described_by_content, random_forms, with_files
+from taskvec.bases.atoms import WrittenAtoms
 from taskvec.bases.basis import Basis
-from taskvec.bases.design import Design
-from taskvec.bases.measured import AtomProducts, measure_atoms
+from taskvec.bases.design import Design, Designer, Designing, error_of
+from taskvec.bases.measured import AtomProducts
+from taskvec.bases.projection import projecting
 from taskvec.bases.request import Request
-from taskvec.bases.writing import design_key, write_measured
+from taskvec.bases.writing import design_key, load_all, measuring, tidy, writing
 from taskvec.checkpoints import StagedOutput
-from taskvec.linalg.certificate import best_decoder, residual_gram
+from taskvec.errors import BasisError
+from taskvec.linalg.certificate import best_decoder, enough, residual_gram
 from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.groups import Group
-from taskvec.store.document import SourceDocument, TaskDocument
+from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.bases import BasisDocument, GroupDocument, RandomDocument
+from taskvec.store.pass_journal import pass_journal
+from taskvec.streaming import Folder, Staged, Steps
 
 Matrix = NDArray[np.float64]
 
 
-def build(request: Request, design: Design, gram: Matrix) -> Basis:
-    """Write the atoms of a design; the basis is not published yet.
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A basis that is not published yet.
+
+    Attributes:
+        document: The basis.
+        error: Of the tasks that its atoms are made from, as a limit speaks of it.
+    """
+
+    document: BasisDocument
+    error: float
+
+    def does(self, request: Request) -> bool:
+        """Say whether it is as asked; an error that is not known yet refuses nothing."""
+        return request.max_error is None or not self.error > request.max_error
+
+
+def building(request: Request, joining: Sequence[str] = ()) -> Steps[BasisDocument]:
+    """Build the first design that does, rounding included; the basis is not published yet.
 
     Args:
-        request: What was asked for.
-        design: The atoms.
-        gram: G over all tensors, ``(T, T)``.
+        request: What is asked.
+        joining: The names of more tasks, to be projected on the atoms.
 
     Returns:
-        The basis, with the certificate of the atoms as written.
+        The basis.
+
+    Raises:
+        BasisError: If rounding takes every design over the allowed error.
     """
-    generated = design.generated
+    load_all(request)
+    gram = yield from request.store.gramming(request.tasks)
+    designer, limit, rounding, least = Designer.of(request, gram), request.max_error, 0.0, np.inf
+    for design in (yield from Designing(designer)):
+        predicted = 0.0 if limit is None else designer.predicted_error(design)
+        if limit is not None and predicted**2 + rounding > limit**2:
+            continue
+        built = yield from _with_atoms(request, design, designer.gram, joining)
+        if built.does(request):
+            return built.document
+        rounding, least = max(rounding, built.error**2 - predicted**2), min(least, built.error)
+    raise BasisError(
+        f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
+        f"{request.max_error:g}: the least that was found is {enough(least)}; allow that much or write atoms in f32 "
+        "(--dtype f32)"
+    )
+
+
+def _with_atoms(request: Request, design: Design, gram: Matrix, joining: Sequence[str]) -> Steps[_Built]:
+    """Write the atoms of a design, unless they are made from a seed; they stay where the basis is as asked."""
+    store, generated = request.store, design.generated
     if generated is not None:
         random = RandomDocument(seed=generated.seed, count=generated.num_stored)
-        base = request.store.base.checkpoint
-        atoms = random_forms(base, random)
-        products = measure_atoms(base, atoms, request.forms, request.allow, request.store.options)
-        return _described(request, design, gram, products, (), random)
-    folder = request.store.documents.free_object(_object_name(request, design))
-    with StagedOutput(folder, resume_key=design_key(request, design)) as staged:
-        measured = write_measured(request, design, staged)
+        atoms = random_forms(store.base.checkpoint, random)
+        written = WrittenAtoms(atoms, (), (yield from measuring(request, atoms, partial(pass_journal, store.path))))
+        return (yield from _fitted(request, design, gram, joining, written))
+
+    def begun() -> StagedOutput:
+        folder = store.documents.free_object(_object_name(request, design))
+        return StagedOutput(folder, resume_key=design_key(request, design))
+
+    def within(folder: Folder) -> Steps[_Built]:
+        return (yield from _fitted(request, design, gram, joining, (yield from writing(request, design, folder))))
+
+    def published(staged: StagedOutput, built: _Built) -> _Built:
+        if not built.does(request):
+            return built
+        tidy(staged.directory)
         staged.publish()
-    sources = describe_atoms(folder, measured.digests, request.store.path)
-    return _described(request, design, gram, measured.products, sources, None)
+        return replace(built, document=with_files(built.document, staged.target, store.path))
+
+    return (yield from Staged(store.path, begun, within, published))
 
 
-def discard(basis: Basis) -> None:
-    """Remove the atoms of a basis that was not published."""
-    for atom in basis.document.atoms:
-        shutil.rmtree((basis.store.path / atom.path).parent, ignore_errors=True)
+def _fitted(
+    request: Request, design: Design, gram: Matrix, joining: Sequence[str], written: WrittenAtoms
+) -> Steps[_Built]:
+    """Describe what the atoms are to the tasks, and project others on them where the basis is as asked."""
+    basis = Basis(request.store, _described(request, design, gram, written))
+    built = _Built(basis.document, error_of(basis.certificate, worst_task=request.worst_task))
+    if joining and built.does(request):
+        return replace(built, document=(yield from projecting(basis, written.forms, joining)))
+    return built
 
 
-def _described(
-    request: Request,
-    design: Design,
-    gram: Matrix,
-    products: AtomProducts,
-    atoms: Sequence[SourceDocument],
-    random: RandomDocument | None,
-) -> Basis:
+def _described(request: Request, design: Design, gram: Matrix, written: WrittenAtoms) -> BasisDocument:
     groups, residual = [], np.zeros_like(gram)
     for group, atoms_of_group in zip(design.groups, design.atoms, strict=True):
-        described, lost = _described_group(group, atoms_of_group, products)
+        described, lost = _described_group(group, atoms_of_group, written.products)
         groups.append(described)
         residual += lost
-    numbers = sum(np.size(group.decoder) for group in groups)
-    document = BasisDocument(
+    generated = design.generated
+    return BasisDocument(
         name=request.basis,
         method=request.method.name,
         wanted=dict(request.wanted),
         grouping=request.grouping.value,
         tasks=tuple(_task(request, name) for name in request.tasks),
         groups=tuple(groups),
-        atoms=tuple(atoms),
-        is_quantized=request.is_quantized and random is None,
+        atoms=tuple(map(described_by_content, written.digests)),
+        is_quantized=request.is_quantized and generated is None,
         is_factored=request.ranks is not None,
-        random=random,
+        random=RandomDocument(seed=generated.seed, count=generated.num_stored) if generated else None,
         has_mean=design.has_mean,
         optimal_error=design.optimum(),
         gram=gram.tolist(),
         residual=residual.tolist(),
-        nbytes=sum(state.size for atom in atoms for state in atom.files) + 8 * numbers,
+        nbytes=8 * sum(np.size(group.decoder) for group in groups),
     )
-    return Basis(request.store, document)
 
 
 def _described_group(

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from taskvec.bases.basis import Basis
-from taskvec.bases.compress import built_as_asked
-from taskvec.bases.planning import plan_request
-from taskvec.bases.projection import plan_projection, projected
+from taskvec.bases.building import building
+from taskvec.bases.projection import projecting
 from taskvec.bases.request import Request, Wanted
 from taskvec.errors import BasisError
 from taskvec.store.kinds.bases import BASES, BasisDocument, GroupDocument
 from taskvec.store.store import Store
-from taskvec.streaming import Plan, make_plan
+from taskvec.streaming import Steps, run_steps
 from taskvec.types import DType
 
 
@@ -35,20 +34,12 @@ def add_tasks(basis: Basis, tasks: Sequence[str]) -> Basis:
     Raises:
         BasisError: If the basis has a task of such a name.
     """
-    return _replaced(basis.store, projected(basis, tasks))
+    return _replaced(basis.store, run_steps(joining(basis, tasks), basis.store.options))
 
 
-def plan_add_tasks(basis: Basis, tasks: Sequence[str]) -> Plan:
-    """Return what adding would cost, without reading a weight.
-
-    Args:
-        basis: The basis.
-        tasks: The names of the vectors.
-
-    Returns:
-        The plan.
-    """
-    return make_plan(plan_projection(basis, tasks), basis.store.options)
+def joining(basis: Basis, tasks: Sequence[str]) -> Steps[BasisDocument]:
+    """Take the steps of :func:`add_tasks`, which publishes what they return."""
+    return projecting(basis, basis.atoms, tasks)
 
 
 def remove_task(basis: Basis, task: str) -> Basis:
@@ -97,22 +88,12 @@ def refit(basis: Basis, tasks: tuple[str, ...], **changes: object) -> Basis:
     Returns:
         The new basis.
     """
-    built = built_as_asked(_asked_again(basis, tasks, changes))
-    return _replaced(basis.store, built.document)
+    return _replaced(basis.store, run_steps(refitting(basis, tasks, **changes), basis.store.options))
 
 
-def plan_refit(basis: Basis, tasks: tuple[str, ...], **changes: object) -> Plan:
-    """Return what refitting would cost, without reading a weight.
-
-    Args:
-        basis: The basis.
-        tasks: The tasks.
-        **changes: Keywords of ``compress`` that are to differ.
-
-    Returns:
-        The plan.
-    """
-    return plan_request(_asked_again(basis, tasks, changes))
+def refitting(basis: Basis, tasks: tuple[str, ...], **changes: object) -> Steps[BasisDocument]:
+    """Take the steps of :func:`refit`, which publishes what they return."""
+    return building(_asked_again(basis, tasks, changes))
 
 
 def _asked_again(basis: Basis, tasks: tuple[str, ...], changes: Mapping[str, object]) -> Request:

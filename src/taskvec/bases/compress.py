@@ -16,18 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.bases.basis import Basis
-from taskvec.bases.building import build, discard
-from taskvec.bases.design import Designer, error_of
+from taskvec.bases.building import building
 from taskvec.bases.fitting import divided
-from taskvec.bases.planning import load_all, plan_request
-from taskvec.bases.projection import projected
 from taskvec.bases.request import Request, Wanted
-from taskvec.errors import BasisError, TaskvecError
-from taskvec.linalg.certificate import enough
 from taskvec.linalg.spectrum import Spectrum
-from taskvec.store.kinds.bases import BASES
+from taskvec.store.kinds.bases import BASES, BasisDocument
 from taskvec.store.store import Store
-from taskvec.streaming import Plan
+from taskvec.streaming import Steps, run_steps
 
 Matrix = NDArray[np.float64]
 
@@ -58,63 +53,16 @@ def compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Basis:
     Returns:
         The basis, with its certificate.
     """
-    store.documents.of(BASES).check_new(basis)
-    request, joining = divided(store, wanted)
-    built = built_as_asked(Request.of(store, basis, **request))
-    if joining:
-        built = _joined(built, joining)
-    store.documents.of(BASES).publish(built.document)
-    return built
+    document = run_steps(compressing(store, basis, **wanted), store.options)
+    store.documents.of(BASES).publish(document)
+    return Basis(store, document)
 
 
-def _joined(built: Basis, tasks: Sequence[str]) -> Basis:
-    """Project tasks on atoms that are not published yet.
+def compressing(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Steps[BasisDocument]:
+    """Take the steps of :func:`compress`, which publishes what they return.
 
-    Raises:
-        TaskvecError: As the projection did; the atoms are removed.
-    """
-    try:
-        return Basis(built.store, projected(built, tasks))
-    except TaskvecError:
-        discard(built)
-        raise
-
-
-def built_as_asked(request: Request) -> Basis:
-    """Build the first design that does, rounding included; it is not published yet.
-
-    Args:
-        request: What is asked.
-
-    Returns:
-        The basis.
-
-    Raises:
-        BasisError: If rounding takes every design over the allowed error.
-    """
-    load_all(request)
-    designer, rounding, least = Designer.of(request), 0.0, np.inf
-    for design in designer.designs():
-        if request.max_error is None:
-            return build(request, design, designer.gram)
-        predicted = designer.predicted_error(design)
-        if predicted**2 + rounding > request.max_error**2:
-            continue
-        built = build(request, design, designer.gram)
-        found = error_of(built.certificate, worst_task=request.worst_task)
-        if found <= request.max_error:
-            return built
-        rounding, least = max(rounding, found**2 - predicted**2), min(least, found)
-        discard(built)
-    raise BasisError(
-        f"with the atoms' rounding, no basis of fewer than {len(request.tasks)} atoms has an error of "
-        f"{request.max_error:g}: the least that was found is {enough(least)}; allow that much or write atoms in f32 "
-        "(--dtype f32)"
-    )
-
-
-def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
-    """Return what compressing would cost.
+    Where an error is given, the number of atoms follows from the Gram matrix: a plan is for the most atoms that there
+    can be if the store does not know it yet; if it does, for as many as do before rounding.
 
     Args:
         store: The store.
@@ -122,11 +70,11 @@ def plan_compress(store: Store, basis: str, **wanted: Unpack[Wanted]) -> Plan:
         **wanted: As for ``compress``.
 
     Returns:
-        The plan.
+        The basis.
     """
     store.documents.of(BASES).check_new(basis)
     request, joining = divided(store, wanted)
-    return plan_request(Request.of(store, basis, **request), joining)
+    return (yield from building(Request.of(store, basis, **request), joining))
 
 
 def error_curve(store: Store, tasks: Sequence[str] | None = None) -> ErrorCurve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 
@@ -18,6 +18,8 @@ from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.encoders.equalized import encode_equalized, equalized_gram, norms_of
 from taskvec.linalg.groups import Group, make_groups
 from taskvec.linalg.spectrum import Spectrum
+from taskvec.store.store_gram import StoreGram
+from taskvec.streaming import Foreseen, Pass, RunOptions
 
 Matrix = NDArray[np.float64]
 
@@ -75,6 +77,8 @@ class Design:
         """Return the least relative error that so many atoms in each group can have; None for a single group."""
         if len(self.groups) == 1:
             return None
+        if any(np.isnan(group.gram).any() for group in self.groups):
+            return float("nan")
         spectra = [Spectrum.of(group.gram).values for group in self.groups]
         counts = [atoms.num_stored if atoms else 0 for atoms in self.atoms]
         total = lost_energy(spectra, [0] * len(spectra))
@@ -105,9 +109,8 @@ class Designer:
         self._atoms = functools.cache(self._encode)
 
     @classmethod
-    def of(cls, request: Request) -> Designer:
-        """Return what finds designs for a request; inner products that are not known yet are computed."""
-        gram = request.store.gram(request.tasks)
+    def of(cls, request: Request, gram: StoreGram) -> Designer:
+        """Return what finds designs for a request, from the inner products of its tasks."""
         sizes = [request.atom_bytes[name] for name in gram.tensors]
         return cls(request, make_groups(request.grouping, gram.tensors, gram.per_tensor, sizes))
 
@@ -136,6 +139,23 @@ class Designer:
                 f"has an error of {self.request.max_error:g}: the least, with {design.num_stored} atoms, is "
                 f"{enough(least)}{where}; allow that much or keep the vectors as they are"
             )
+
+    def foreseen(self) -> Iterable[Design]:
+        """Return the designs as far as they are known before anything is encoded, which can take long.
+
+        Where a number of atoms is given that is one of this size, of unknown weights. Where an error is, so is one of
+        the most atoms that there can be, unless all inner products are known.
+        """
+        if self.request.num_atoms is not None:
+            return [self._unknown(self.request.num_atoms + self.request.method.extra_atoms)]
+        return [self._unknown(len(self.gram) - 1)] if np.isnan(self.gram).any() else self.designs()
+
+    def _unknown(self, count: int) -> Design:
+        """Return a design with so many atoms in every group that has any elements."""
+        if self.request.method.name == "random":
+            return self._design([count] * len(self.groups))
+        encoding = Encoding(np.full((len(self.gram), count), np.nan))
+        return Design(self.groups, tuple(encoding if group.num_bytes else None for group in self.groups))
 
     def predicted_error(self, design: Design) -> float:
         """Return the error of a design before rounding, of the kind that the request limits."""
@@ -189,3 +209,22 @@ class Designer:
         if request.normalize:
             return encode_equalized(request.method, group.gram, num_atoms, request.options, self._norms)
         return request.method.encode(group.gram, num_atoms, request.options)
+
+
+@dataclass(frozen=True)
+class Designing(Pass[Iterable[Design]]):
+    """Finding the designs of a request, which reads nothing; but an encoder that is trained takes its time.
+
+    Attributes:
+        designer: What finds them.
+    """
+
+    designer: Designer
+
+    def foresee(self, options: RunOptions) -> Foreseen[Iterable[Design]]:  # noqa: ARG002
+        """Return the designs as far as they are known without it."""
+        return Foreseen(self.designer.foreseen())
+
+    def run(self, options: RunOptions) -> Iterable[Design]:  # noqa: ARG002
+        """Return the designs, each found when it is asked for."""
+        return self.designer.designs()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from taskvec.adapters.truncating import factor_bytes, recompressed, recompressing_bytes
 from taskvec.bases.atoms import atom_filename
-from taskvec.checkpoints import CheckpointWriter
+from taskvec.checkpoints import Checkpoint, CheckpointWriter, expected_checkpoint, open_checkpoint
 from taskvec.checkpoints.factored import LEFT, RIGHT, factored_layout
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics.codes import dtype_code
@@ -28,9 +28,10 @@ from taskvec.numerics.rounding import round_into
 from taskvec.streaming import (
     AlignedTensor,
     Arrays,
+    Foreseen,
     Job,
-    Journal,
-    PlannedPass,
+    NotesOf,
+    Pass,
     RunOptions,
     TensorKernel,
     TensorSink,
@@ -134,8 +135,8 @@ class FactorKernel(TensorKernel):
 
 
 @dataclass(frozen=True)
-class FactoredAtoms:
-    """The low-rank atoms of one design, to be planned or written.
+class FactoredAtoms(Pass[tuple[Checkpoint, ...]]):
+    """Writing the low-rank atoms of one design, each to its own file; what is there of a killed run is kept.
 
     Attributes:
         tensors: The combinable tensors, aligned over the forms.
@@ -143,6 +144,9 @@ class FactoredAtoms:
         encoders: Tensor → its group's B, ``(T, K_g)``.
         ranks: Tensor → the rank of atoms in it; those of rank 0 are in no atom.
         dtype: The dtype of the factors.
+        folder: Where to write.
+        is_resumed: Whether a killed run of the same pass left files there.
+        notes: Where to note what is finished.
     """
 
     tensors: Sequence[AlignedTensor]
@@ -150,6 +154,9 @@ class FactoredAtoms:
     encoders: Mapping[str, Matrix]
     ranks: Mapping[TensorInfo, int]
     dtype: DType
+    folder: Path
+    is_resumed: bool
+    notes: NotesOf
 
     @property
     def count(self) -> int:
@@ -171,31 +178,26 @@ class FactoredAtoms:
         label = f"write {self.count} low-rank atoms of {len(self.forms)} task vectors"
         return Job(label, [tensor for tensor in self.tensors if tensor.name in ranks], kernel, writers)
 
-    def plan(self, options: RunOptions) -> PlannedPass:
+    def foresee(self, options: RunOptions) -> Foreseen[tuple[Checkpoint, ...]]:
         """Return what writing all atoms costs."""
-        job = self.job()
-        return plan_pass(job.label, job.tensors, job.kernel, options)
+        job, layouts = self.job(), [self.layout(atom) for atom in range(self.count)]
+        atoms = tuple(expected_checkpoint(atom_filename(m), infos) for m, infos in enumerate(layouts))
+        sizes = [CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(layouts)]
+        return Foreseen(atoms, (plan_pass(job.label, job.tensors, job.kernel, options),), sum(sizes))
 
-    def write(self, folder: Path, options: RunOptions, journal: Journal, *, resume: bool = False) -> list[Path]:
-        """Write every atom to its own file.
-
-        Args:
-            folder: Where to write.
-            options: The limits.
-            journal: Where to note what is finished.
-            resume: Keep the files that a killed run of the same job left there.
-
-        Returns:
-            The files.
-        """
+    def run(self, options: RunOptions) -> tuple[Checkpoint, ...]:
+        """Write them, and open the files."""
         names = [atom_filename(atom) for atom in range(self.count)]
         writers = tuple(
-            CheckpointWriter(folder, self.layout(atom), filename=name, resume=resume) for atom, name in enumerate(names)
+            CheckpointWriter(self.folder, self.layout(atom), filename=name, resume=self.is_resumed)
+            for atom, name in enumerate(names)
         )
-        run(self.job(writers), options, journal)
+        job = self.job(writers)
+        with self.notes(job) as journal:
+            run(job, options, journal)
         for writer in writers:
             writer.close()
-        return [folder / name for name in names]
+        return tuple(open_checkpoint(self.folder / name) for name in names)
 
 
 def _rounded(values: Matrix, dtype: DType) -> NDArray[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.streaming import RunOptions
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.forms import Form
 from taskvec.vectors.inner_products import MissingProducts
@@ -31,39 +30,26 @@ class AtomProducts:
 
 
 def atom_products(
-    base: Checkpoint, atoms: Sequence[Form], tasks: Sequence[Form], allow: Collection[Rule]
+    base: Checkpoint,
+    atoms: Sequence[Form],
+    tasks: Sequence[Form],
+    allow: Collection[Rule],
+    label: str | None = None,
 ) -> MissingProducts:
-    """Describe the pass, for running or for planning.
+    """Describe the pass over atoms and task vectors.
 
     Args:
         base: The base model.
         atoms: The K atoms.
         tasks: The T task vectors.
         allow: Rules for tensors that do not match the base.
+        label: What the pass is for.
 
     Returns:
         The products to be taken.
     """
     forms = (*atoms, *tasks)
-    return MissingProducts(align(base, forms, allow).combinable, forms, len(atoms))
-
-
-def measure_atoms(
-    base: Checkpoint, atoms: Sequence[Form], tasks: Sequence[Form], allow: Collection[Rule], options: RunOptions
-) -> AtomProducts:
-    """Read atoms and task vectors once.
-
-    Args:
-        base: The base model.
-        atoms: The K atoms.
-        tasks: The T task vectors.
-        allow: Rules for tensors that do not match the base.
-        options: The limits.
-
-    Returns:
-        H and C of each tensor.
-    """
-    return split_products(atom_products(base, atoms, tasks, allow).compute(options), len(atoms))
+    return MissingProducts(align(base, forms, allow).combinable, forms, len(atoms), label)
 
 
 def split_products(products: Mapping[str, Matrix], count: int) -> AtomProducts:

@@ -8,9 +8,9 @@ are unknown, until it does. The error of every single task is exact. All but the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import starmap
 
 import numpy as np
@@ -25,22 +25,24 @@ from taskvec.linalg.certificate import decoding
 from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.bases import BasisDocument, GroupDocument
 from taskvec.store.kinds.vectors import VectorDocument
-from taskvec.store.pass_journal import pass_journal
+from taskvec.store.pass_journal import NotedProducts, pass_journal
 from taskvec.store.store import Store
 from taskvec.store.store_gram import StoreGram
-from taskvec.streaming import PlannedPass
+from taskvec.streaming import Steps
 from taskvec.vectors.alignment import Rule
+from taskvec.vectors.forms import Form
 from taskvec.vectors.inner_products import MissingProducts
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 
-def projected(basis: Basis, tasks: Sequence[str]) -> BasisDocument:
-    """Return what a basis is with more tasks; the basis in the store is not touched.
+def projecting(basis: Basis, atoms: Sequence[Form], tasks: Sequence[str]) -> Steps[BasisDocument]:
+    """Find out what a basis is with more tasks; the basis in the store is not touched.
 
     Args:
         basis: The basis of T tasks.
+        atoms: Its atoms.
         tasks: The names of N vectors of the store; a name that is given twice counts once.
 
     Returns:
@@ -51,7 +53,7 @@ def projected(basis: Basis, tasks: Sequence[str]) -> BasisDocument:
     """
     names = _new_names(basis, tasks)
     store, vectors = basis.store, [basis.store.documents.vector(name) for name in names]
-    newcomers = _newcomers(basis, vectors)
+    newcomers = yield from _measuring(basis, atoms, vectors)
     known = known_products(store, [*store.documents.names_of_tasks(basis.document.tasks), *names])
     decoders = [decoding(group.atom_gram) for group in basis.groups]
     grown = _Grown(basis.groups, basis.certificate.gram, basis.certificate.residual)
@@ -67,23 +69,6 @@ def projected(basis: Basis, tasks: Sequence[str]) -> BasisDocument:
             "nbytes": basis.document.nbytes + 8 * len(names) * sum(len(group.decoder) for group in basis.groups),
         }
     )
-
-
-def plan_projection(basis: Basis, tasks: Sequence[str]) -> list[PlannedPass]:
-    """Return the passes of :func:`projected`, without reading a weight.
-
-    Args:
-        basis: The basis.
-        tasks: The names of the vectors.
-
-    Returns:
-        The passes.
-    """
-    store, names = basis.store, _new_names(basis, tasks)
-    vectors = [store.documents.vector(name) for name in names]
-    passes = [one for turn in _turns(basis, vectors) for one in _products(basis, turn).plan(store.options)]
-    unknown = _without_square(store.known_gram(names))
-    return [*passes, *(one for name in unknown for one in store.plan_gram([name]).passes)]
 
 
 def _new_names(basis: Basis, tasks: Sequence[str]) -> list[str]:
@@ -161,10 +146,14 @@ class _Grown:
         return _Grown(groups, _bordered(self.gram, row), _bordered(self.residual, off))
 
 
-def _newcomers(basis: Basis, vectors: Sequence[VectorDocument]) -> list[_Newcomer]:
-    crosses = [cross for turn in _turns(basis, vectors) for cross in _crosses(basis, turn)]
-    by_name = dict(crosses)
-    squares = _squares(basis.store, [vector.name for vector in vectors])
+def _measuring(basis: Basis, atoms: Sequence[Form], vectors: Sequence[VectorDocument]) -> Steps[list[_Newcomer]]:
+    """Take the inner products of vectors with the atoms, in as few passes as there can be, and their squared norms."""
+    store, by_name = basis.store, dict[str, Mapping[str, Vector]]()
+    for turn in _turns(basis, vectors):
+        found = yield from NotedProducts(_products(store, atoms, turn), partial(pass_journal, store.path))
+        for n, vector in enumerate(turn, len(atoms)):
+            by_name[vector.name] = {tensor: product[:, n] for tensor, product in found.items()}
+    squares = yield from _squaring(store, [vector.name for vector in vectors])
     energies = np.diagonal(squares.per_tensor, axis1=1, axis2=2)
     return [
         _Newcomer(name, by_name[name], dict(zip(squares.tensors, energies[:, n].tolist(), strict=True)))
@@ -180,35 +169,19 @@ def _turns(basis: Basis, vectors: Sequence[VectorDocument]) -> list[list[VectorD
     return [*thin, wide] if wide else thin
 
 
-def _products(basis: Basis, vectors: Sequence[VectorDocument]) -> MissingProducts:
-    store = basis.store
+def _products(store: Store, atoms: Sequence[Form], vectors: Sequence[VectorDocument]) -> MissingProducts:
     allow = {Rule(rule.rule) for vector in vectors for rule in vector.rules}
-    return atom_products(store.base.checkpoint, basis.atoms, [store.form(vector) for vector in vectors], allow)
+    forms = [store.form(vector) for vector in vectors]
+    return atom_products(store.base.checkpoint, atoms, forms, allow, f"measure {len(atoms)} atoms")
 
 
-def _crosses(basis: Basis, vectors: Sequence[VectorDocument]) -> Iterator[tuple[str, Mapping[str, Vector]]]:
-    """Take the inner products of some vectors with the atoms, in one pass."""
-    products, store, count = _products(basis, vectors), basis.store, len(basis.atoms)
-    with ExitStack() as notes:
-        journal = (
-            notes.enter_context(pass_journal(store.path, products.job(store.options))) if products.streamed else None
-        )
-        found = products.compute(store.options, journal)
-    for n, vector in enumerate(vectors):
-        yield vector.name, {tensor: product[:, count + n] for tensor, product in found.items()}
-
-
-def _squares(store: Store, names: Sequence[str]) -> StoreGram:
+def _squaring(store: Store, names: Sequence[str]) -> Steps[StoreGram]:
     """Return what is known of some vectors, their squared norms at least, which the store mostly knows."""
     gram = store.known_gram(names)
-    unknown = _without_square(gram)
+    unknown = [name for name, square in zip(gram.names, np.diag(gram.total), strict=True) if np.isnan(square)]
     for name in unknown:
-        store.gram([name])
+        yield from store.gramming([name])
     return store.known_gram(names) if unknown else gram
-
-
-def _without_square(gram: StoreGram) -> list[str]:
-    return [name for name, square in zip(gram.names, np.diag(gram.total), strict=True) if np.isnan(square)]
 
 
 def _bordered(matrix: Matrix, row: Vector) -> Matrix:

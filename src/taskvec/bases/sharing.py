@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from taskvec.bases.atom_forms import describe_atoms, open_atoms
+from taskvec.bases.atom_forms import described_in_place
 from taskvec.bases.atoms import atom_filename
 from taskvec.bases.basis import Basis
 from taskvec.bases.basis_group import without_nan
@@ -14,9 +17,12 @@ from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
 from taskvec.checkpoints.hub import public
 from taskvec.errors import BasisError, OutputError, SourceChangedError
 from taskvec.store.document import SourceDocument, document_data, load_document
-from taskvec.store.kinds.bases import BASES, BasisDocument, SharedBasisDocument
-from taskvec.store.linked import describe_changes
+from taskvec.store.kinds.bases import BASES, BasisDocument, SharedBasisDocument, atom_owner
+from taskvec.store.linked import finding_changes, opening
 from taskvec.store.store import Store
+from taskvec.streaming import Folder, Foreseen, Pass, PlannedPass, RunOptions, Staged, Steps, in_turn, run_steps
+from taskvec.streaming.events import BytesDone, PassFinished, PassStarted
+from taskvec.streaming.memory import resident_bytes
 from taskvec.vectors.task_vector import Ref
 
 DOCUMENT = "basis.json"
@@ -32,27 +38,40 @@ def export_basis(basis: Basis, out: Ref) -> Path:
 
     Returns:
         The folder.
+    """
+    return run_steps(exporting(basis, out), basis.store.options)
+
+
+def exporting(basis: Basis, out: Ref) -> Steps[Path]:
+    """Take the steps of :func:`export_basis`.
 
     Raises:
-        OutputError: If it exists.
+        OutputError: If the folder exists.
     """
     target, store = Path(out).expanduser().absolute(), basis.store
     if target.exists():
         raise OutputError(f"{target} exists already: choose another output or remove it")
-    open_atoms(basis.document, store.base, store.path, store.options)  # refuses atoms that were altered
+    owned = [(atom, atom_owner(basis.name, m)) for m, atom in enumerate(basis.document.atoms)]
+    yield from in_turn(opening(atom, store.path, owner) for atom, owner in owned)  # refuses atoms that were altered
     base = store.documents.store().base
     errors = basis.certificate
     known = {"gram": without_nan(errors.gram), "residual": without_nan(errors.residual)}
     document = SharedBasisDocument(
         base=base.fingerprint, base_ref=public(base.ref), basis=basis.document.model_copy(update=known)
     )
-    with StagedOutput(target) as staged:
+
+    def copied(folder: Folder) -> Steps[Path]:
         for index, atom in enumerate(basis.document.atoms):
-            shutil.copyfile(store.path / atom.path, staged.directory / atom_filename(index))
+            yield from _Copying(store.path / atom.path, folder.path / atom_filename(index))
+        return target
+
+    def published(staged: StagedOutput, made: Path) -> Path:
         write_json_atomic(staged.directory / DOCUMENT, document_data(document))
         (staged.directory / "README.md").write_text(readme_card(basis, base), encoding="utf-8")
         staged.publish()
-    return target
+        return made
+
+    return (yield from Staged(target, partial(StagedOutput, target), copied, published))
 
 
 def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
@@ -65,9 +84,17 @@ def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
 
     Returns:
         The basis.
+    """
+    document = run_steps(importing(store, folder, name), store.options)
+    store.documents.of(BASES).publish(document)
+    return Basis(store, document)
+
+
+def importing(store: Store, folder: Ref, name: str | None = None) -> Steps[BasisDocument]:
+    """Take the steps of :func:`import_basis`, which publishes what they return.
 
     Raises:
-        BasisError: If it is none, or belongs to another base.
+        BasisError: If the folder holds no basis, or one of another base.
     """
     source = Path(folder).expanduser().absolute()
     if not (source / DOCUMENT).is_file():
@@ -81,26 +108,52 @@ def import_basis(store: Store, folder: Ref, name: str | None = None) -> Basis:
         )
     document = shared.basis.model_copy(update={"name": name or shared.basis.name})
     store.documents.of(BASES).check_new(document.name)
-    atoms = _take_in_atoms(store, source, document)
-    kept = document.model_copy(update={"atoms": atoms})
-    store.documents.of(BASES).publish(kept)
-    return Basis(store, kept)
-
-
-def _take_in_atoms(store: Store, source: Path, document: BasisDocument) -> tuple[SourceDocument, ...]:
     if not document.atoms:
-        return ()
-    folder = store.documents.free_object(document.atoms[0].fingerprint[:32])
-    with StagedOutput(folder) as staged:
-        for index, atom in enumerate(document.atoms):
-            path = source / atom_filename(index)
-            with open_checkpoint(path) as checkpoint:
-                changed = describe_changes(checkpoint, atom.digests, store.options)
-                if changed is not None:
-                    raise SourceChangedError(
-                        f"{path}: atom {index} is not as {DOCUMENT} describes it ({changed}): fetch or export the "
-                        "folder again"
-                    )
-            shutil.copyfile(path, staged.directory / path.name)
+        return document
+
+    def begun() -> StagedOutput:
+        return StagedOutput(store.documents.free_object(document.atoms[0].fingerprint[:32]))
+
+    def published(staged: StagedOutput, atoms: tuple[SourceDocument, ...]) -> tuple[SourceDocument, ...]:
         staged.publish()
-    return describe_atoms(folder, [atom.digests for atom in document.atoms], store.path)
+        return described_in_place(atoms, staged.target, store.path)
+
+    atoms = yield from Staged(store.path, begun, partial(_taking_in, source, document.atoms), published)
+    return document.model_copy(update={"atoms": atoms})
+
+
+def _taking_in(source: Path, atoms: tuple[SourceDocument, ...], folder: Folder) -> Steps[tuple[SourceDocument, ...]]:
+    for index, atom in enumerate(atoms):
+        path = source / atom_filename(index)
+        with open_checkpoint(path) as checkpoint:
+            changed = yield from finding_changes(checkpoint, atom.digests)
+        if changed is not None:
+            raise SourceChangedError(
+                f"{path}: atom {index} is not as {DOCUMENT} describes it ({changed}): fetch or export the folder again"
+            )
+        yield from _Copying(path, folder.path / path.name)
+    return atoms
+
+
+@dataclass(frozen=True)
+class _Copying(Pass[None]):
+    """Copying a file."""
+
+    source: Path
+    target: Path
+
+    def foresee(self, options: RunOptions) -> Foreseen[None]:  # noqa: ARG002
+        size = self.source.stat().st_size
+        planned = PlannedPass(self._label, size, size, 1, 1, 0, resident_bytes(), forgets=False)
+        return Foreseen(None, (planned,), size)
+
+    def run(self, options: RunOptions) -> None:
+        size, began = self.source.stat().st_size, time.perf_counter()
+        options.listener(PassStarted(self._label, 2 * size))
+        shutil.copyfile(self.source, self.target)
+        options.listener(BytesDone(self._label, 2 * size))
+        options.listener(PassFinished(self._label, time.perf_counter() - began))
+
+    @property
+    def _label(self) -> str:
+        return f"copy {self.source}"

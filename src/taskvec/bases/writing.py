@@ -1,4 +1,4 @@
-"""The atoms of a design on disk, as they are, as factors or as int8 rows, and what is measured of them as written.
+"""The atoms of a design, as they are, as factors, as int8 rows or made from a seed, and what is measured of them.
 
 Each step can be taken up where a killed run left it: the pass that writes atoms has a journal; an atom's rounded file
 gets its name when it is whole; the pass that measures rounded atoms has a journal of its own.
@@ -7,49 +7,55 @@ gets its name when it is whole; the pass that measures rounded atoms has a journ
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from taskvec.bases.atoms import WrittenAtoms, atom_filename, atom_job, write_atoms
+from taskvec.bases.atoms import WholeAtoms, WrittenAtoms, atom_filename, hashing_atoms, tensors_of_atoms
 from taskvec.bases.design import Design
 from taskvec.bases.measured import AtomProducts, atom_products, split_products
 from taskvec.bases.request import Request
-from taskvec.checkpoints import StagedOutput, open_checkpoint, open_row_quantized, write_row_quantized
+from taskvec.checkpoints import (
+    Checkpoint,
+    CheckpointWriter,
+    expected_checkpoint,
+    open_checkpoint,
+    open_row_quantized,
+    quantized_layout,
+    write_row_quantized,
+)
 from taskvec.checkpoints.factored import open_factored
-from taskvec.streaming import Journal, job_key
-from taskvec.vectors.fingerprints import Digests, digest_checkpoint
+from taskvec.numerics import load
+from taskvec.store.pass_journal import NotedProducts
+from taskvec.streaming import Folder, Foreseen, Journal, NotesOf, Pass, RunOptions, Steps, calls_of_reading, job_key
+from taskvec.types import TensorInfo
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
-
-if TYPE_CHECKING:
-    from taskvec.bases.factored_atoms import FactoredAtoms
-
-Matrix = NDArray[np.float64]
 
 _EXACT = "exact"
 _MEASURED = ".measured"
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredAtoms:
-    """What is known of atoms that were written.
+def tidy(folder: Path) -> None:
+    """Remove what is beside atoms until they are published: those before rounding, and the notes of what was taken."""
+    shutil.rmtree(folder / _EXACT, ignore_errors=True)
+    (folder / _MEASURED).unlink(missing_ok=True)
 
-    Attributes:
-        digests: For each atom, the digest of every tensor.
-        products: Their inner products, with each other and with the task vectors.
-    """
 
-    digests: tuple[Digests, ...]
-    products: AtomProducts
+def load_all(request: Request) -> None:
+    """Load the compiled kernels that all passes of a request call before the first of them is planned."""
+    calls = ["gram", *calls_of_reading(request.alignment.tensors)]
+    if request.ranks is not None:
+        calls += ["round_into", "widen"]
+    elif request.method.name != "random":
+        calls.append("project")
+    if request.is_quantized:
+        calls += ["quantize", "dequantize"]
+    load(calls)
 
 
 def design_key(request: Request, design: Design) -> str:
     """Return what two runs share only if they write the same atoms from the same files."""
-    job = atom_job(request.alignment.tensors, request.forms, design.encoders(), request.store.options)
+    job = _whole_atoms(request, design, Folder(Path(), Path())).job(request.store.options)
     return job_key(job, "int8" if request.is_quantized else _kind_of_factors(request))
 
 
@@ -59,86 +65,120 @@ def _kind_of_factors(request: Request) -> str:
     return f"{request.factor_dtype} factors of ranks {[(info.name, rank) for info, rank in request.ranks.items()]}"
 
 
-def write_measured(request: Request, design: Design, staged: StagedOutput) -> MeasuredAtoms:
-    """Write every atom to its own file in a staged folder.
+def writing(request: Request, design: Design, folder: Folder) -> Steps[WrittenAtoms]:
+    """Write every atom to its own file.
 
     Args:
         request: What was asked for.
         design: The atoms.
-        staged: Where to write; what a killed run of the same key left there is taken up.
+        folder: Where to write; what a killed run of the same design left there is taken up.
 
     Returns:
         Digests and inner products of the atoms as written.
     """
     if request.ranks is not None:
-        return _write_factored(request, design, staged)
+        return (yield from _writing_factors(request, design, folder))
     if request.is_quantized:
-        return _write_quantized(request, design, staged)
-    written = _write_plain(request, design, staged, staged.directory)
-    return MeasuredAtoms(written.digests, AtomProducts(written.atom_gram, written.cross))
+        return (yield from _writing_int8(request, design, folder))
+    return (yield from _whole_atoms(request, design, folder))
 
 
-def _write_plain(request: Request, design: Design, staged: StagedOutput, folder: Path) -> WrittenAtoms:
-    tensors, encoders, options = request.alignment.tensors, design.encoders(), request.store.options
-    with Journal(staged.journal_path, design_key(request, design)) as journal:
-        return write_atoms(tensors, request.forms, encoders, folder, options, journal, resume=staged.is_resumed)
+def measuring(request: Request, atoms: Sequence[Form], notes: NotesOf) -> Steps[AtomProducts]:
+    """Take the inner products of atoms that are there, with each other and with the task vectors."""
+    store, label = request.store, f"measure {len(atoms)} atoms"
+    products = atom_products(store.base.checkpoint, atoms, request.forms, request.allow, label)
+    return split_products((yield from NotedProducts(products, notes)), len(atoms))
 
 
-def _write_quantized(request: Request, design: Design, staged: StagedOutput) -> MeasuredAtoms:
+def _notes_of_writing(request: Request, design: Design, folder: Folder) -> NotesOf:
+    return lambda _: Journal(folder.journal, design_key(request, design))
+
+
+def _notes(folder: Folder) -> NotesOf:
+    return lambda job: Journal(folder.path / _MEASURED, job_key(job))
+
+
+def _whole_atoms(request: Request, design: Design, folder: Folder, within: str = "") -> WholeAtoms:
+    return WholeAtoms(
+        request.alignment.tensors,
+        request.forms,
+        design.encoders(),
+        is_partial=len(design.groups) > 1,
+        folder=folder.path / within,
+        is_resumed=folder.is_resumed,
+        notes=_notes_of_writing(request, design, folder),
+    )
+
+
+def _writing_int8(request: Request, design: Design, folder: Folder) -> Steps[WrittenAtoms]:
     """Write exact atoms aside, round their rows to int8, and measure what came of it."""
-    exact = staged.directory / _EXACT
-    exact.mkdir(exist_ok=True)
-    _write_plain(request, design, staged, exact)
-    paths = [_rounded(exact / atom_filename(index), staged.directory) for index in range(design.num_stored)]
-    is_partial = len(design.groups) > 1
-    atoms = [Dense(Source(path.name, open_row_quantized(path)), is_partial=is_partial) for path in paths]
-    products = _measured(request, atoms, staged.directory / _MEASURED)
-    digests = _digests(request, paths)
-    shutil.rmtree(exact)
-    (staged.directory / _MEASURED).unlink()
-    return MeasuredAtoms(digests, products)
+    exact = _whole_atoms(request, design, folder, _EXACT)
+    yield from exact
+    held = tensors_of_atoms(request.alignment.tensors, design.encoders())
+    rounded = yield from _RoundedAtoms(held, exact.folder, folder.path)
+    forms = [Dense(Source(atom.ref, atom), is_partial=len(design.groups) > 1) for atom in rounded.atoms]
+    products = yield from measuring(request, forms, _notes(folder))
+    return WrittenAtoms(tuple(forms), (yield from hashing_atoms(rounded.files)), products)
 
 
-def factored_atoms(request: Request, encoders: Mapping[str, Matrix]) -> FactoredAtoms:
-    """Return the low-rank atoms of a request whose atoms are such."""
+def _writing_factors(request: Request, design: Design, folder: Folder) -> Steps[WrittenAtoms]:
+    """Write atoms as factors, and take inner products from these."""
     from taskvec.bases.factored_atoms import FactoredAtoms  # few are, and others start without
 
-    ranks = request.ranks or {}
-    return FactoredAtoms(request.alignment.tensors, request.forms, encoders, ranks, request.factor_dtype)
+    ranks, tensors = request.ranks or {}, request.store.base.checkpoint.tensors
+    files = yield from FactoredAtoms(
+        request.alignment.tensors,
+        request.forms,
+        design.encoders(),
+        ranks,
+        request.factor_dtype,
+        folder.path,
+        folder.is_resumed,
+        _notes_of_writing(request, design, folder),
+    )
+    forms = [LowRank(Source(file.ref, open_factored(file, tensors))) for file in files]
+    products = yield from measuring(request, forms, _notes(folder))
+    return WrittenAtoms(tuple(forms), (yield from hashing_atoms(files)), products)
 
 
-def _write_factored(request: Request, design: Design, staged: StagedOutput) -> MeasuredAtoms:
-    """Write atoms as factors, and take inner products from these."""
-    atoms, base = factored_atoms(request, design.encoders()), request.store.base.checkpoint
-    with Journal(staged.journal_path, design_key(request, design)) as journal:
-        paths = atoms.write(staged.directory, request.store.options, journal, resume=staged.is_resumed)
-    opened = [LowRank(Source(path.name, open_factored(open_checkpoint(path), base.tensors))) for path in paths]
-    products = atom_products(base, opened, request.forms, request.allow).compute(request.store.options)
-    return MeasuredAtoms(_digests(request, paths), split_products(products, len(paths)))
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """Int8 atoms: as the float32 that they stand for, and as they are in their files."""
+
+    atoms: tuple[Checkpoint, ...]
+    files: tuple[Checkpoint, ...]
 
 
-def _digests(request: Request, paths: Sequence[Path]) -> tuple[Digests, ...]:
-    digests = []
-    for path in paths:
-        with open_checkpoint(path) as atom:
-            digests.append(digest_checkpoint(atom, request.store.options))
-    return tuple(digests)
+@dataclass(frozen=True)
+class _RoundedAtoms(Pass[_Rounded]):
+    """Rounding the rows of atoms to int8, unless that was done.
 
+    Attributes:
+        tensors: What each atom holds.
+        exact: The folder with the atoms before rounding.
+        folder: Where to write.
+    """
 
-def _rounded(exact: Path, folder: Path) -> Path:
-    """Write an atom in int8 rows, unless that was done."""
-    target = folder / exact.name
-    if not target.exists():
-        unfinished = folder / f".{exact.name}"
-        unfinished.unlink(missing_ok=True)
-        with open_checkpoint(exact) as atom:
-            write_row_quantized(atom, folder, unfinished.name)
-        unfinished.rename(target)
-    return target
+    tensors: Sequence[Sequence[TensorInfo]]
+    exact: Path
+    folder: Path
 
+    def foresee(self, options: RunOptions) -> Foreseen[_Rounded]:  # noqa: ARG002
+        names = [atom_filename(index) for index in range(len(self.tensors))]
+        layouts = [quantized_layout(infos) for infos in self.tensors]
+        sizes = [CheckpointWriter.plan_bytes(infos, filename=name) for name, infos in zip(names, layouts, strict=True)]
+        atoms, files = (tuple(map(expected_checkpoint, names, kind)) for kind in (self.tensors, layouts))
+        return Foreseen(_Rounded(atoms, files), output_bytes=sum(sizes))
 
-def _measured(request: Request, atoms: Sequence[Form], notes: Path) -> AtomProducts:
-    store = request.store
-    products = atom_products(store.base.checkpoint, atoms, request.forms, request.allow)
-    with Journal(notes, job_key(products.job(store.options))) as journal:
-        return split_products(products.compute(store.options, journal), len(atoms))
+    def run(self, options: RunOptions) -> _Rounded:  # noqa: ARG002
+        paths = [self._rounded(atom_filename(index)) for index in range(len(self.tensors))]
+        return _Rounded(tuple(map(open_row_quantized, paths)), tuple(map(open_checkpoint, paths)))
+
+    def _rounded(self, name: str) -> Path:
+        target, unfinished = self.folder / name, self.folder / f".{name}"
+        if not target.exists():
+            unfinished.unlink(missing_ok=True)
+            with open_checkpoint(self.exact / name) as atom:
+                write_row_quantized(atom, self.folder, unfinished.name)
+            unfinished.rename(target)
+        return target

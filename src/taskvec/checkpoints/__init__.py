@@ -2,6 +2,7 @@
 
 from taskvec.checkpoints.abandoned import remove_abandoned
 from taskvec.checkpoints.checkpoint import Checkpoint
+from taskvec.checkpoints.expected import expected_checkpoint
 from taskvec.checkpoints.generated import random_checkpoint, zeros_like
 from taskvec.checkpoints.opening import open_checkpoint
 from taskvec.checkpoints.row_quantized import open_row_quantized, quantized_layout, write_row_quantized
@@ -13,6 +14,7 @@ __all__ = [
     "CheckpointWriter",
     "StagedOutput",
     "create_json_exclusive",
+    "expected_checkpoint",
     "open_checkpoint",
     "open_row_quantized",
     "quantized_layout",

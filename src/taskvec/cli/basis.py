@@ -14,8 +14,6 @@ from taskvec.cli.screen import Run, show
 
 if TYPE_CHECKING:
     from taskvec.bases.basis import Basis
-    from taskvec.store.store import Store
-    from taskvec.streaming.plan import Plan
 
 BasisArgument = Annotated[
     str, typer.Argument(metavar="BASIS", help="The name of a basis in the store.", show_default=False)
@@ -72,18 +70,16 @@ def add(
     With --json: what compress prints, and advice (or null).
     """
     from taskvec.bases.basis import Basis
-    from taskvec.bases.collection import add_tasks, plan_add_tasks, plan_refit, refit_advice
+    from taskvec.bases.collection import add_tasks, joining, refit_advice, refitting
     from taskvec.bases.collection import refit as make_anew
     from taskvec.cli.certificate_text import basis_text
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     _check_refit(refit_past, refit=refit)
     with Run(how) as run:
         old = Basis.load(Store(store, run.options), basis)
         grown = (*old.tasks, *tasks)
-
-        def plan() -> Plan:
-            return plan_refit(old, grown) if refit else plan_add_tasks(old, tasks)
 
         def advice(made: Basis) -> str | None:
             return None if refit else refit_advice(old, made, refit_past)
@@ -92,7 +88,7 @@ def add(
             return {**made.to_json(), "advice": advice(made)}
 
         run.carry_out(
-            plan=plan,
+            plan=lambda: plan_steps(refitting(old, grown) if refit else joining(old, tasks), run.options),
             work=lambda: make_anew(old, grown) if refit else add_tasks(old, tasks),
             data=data,
             text=basis_text,
@@ -129,13 +125,14 @@ def export(
     With --json: out, files.
     """
     from taskvec.bases.basis import Basis
-    from taskvec.bases.sharing import export_basis
+    from taskvec.bases.sharing import export_basis, exporting
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: _plan_reading(opened, basis),
+            plan=lambda: plan_steps(exporting(Basis.load(opened, basis), out), run.options),
             work=lambda: export_basis(Basis.load(opened, basis), out),
             data=lambda made: {"out": str(made), "files": sorted(path.name for path in made.iterdir())},
             text=lambda made: [f"wrote {made}"],
@@ -160,29 +157,21 @@ def import_(
     """
     from taskvec.bases.basis import Basis
     from taskvec.bases.official.files import ATOMS
-    from taskvec.bases.official.importing import import_official, plan_official
-    from taskvec.bases.sharing import import_basis
+    from taskvec.bases.official.importing import import_official, importing_official
+    from taskvec.bases.sharing import import_basis, importing
     from taskvec.cli.certificate_text import basis_text
-    from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     is_official = (folder / ATOMS).is_file()
 
-    def plan() -> Plan:
-        if is_official:
-            return plan_official(Store(store, run.options), folder)
-        return plan_hashing(sorted(folder.glob("*.safetensors")), run.options)
-
-    def work() -> Basis:
-        opened = Store(store, run.options)
-        if is_official:
-            return import_official(opened, folder, basis or "official")
-        return import_basis(opened, folder, basis)
-
     with Run(how) as run:
+        opened = Store(store, run.options)
         run.carry_out(
-            plan=plan,
-            work=work,
+            plan=lambda: plan_steps(
+                (importing_official if is_official else importing)(opened, folder, basis), run.options
+            ),
+            work=lambda: (import_official if is_official else import_basis)(opened, folder, basis),
             data=Basis.to_json,
             text=basis_text,
             notes=lambda made: made.notes,
@@ -197,11 +186,3 @@ def _check_refit(refit_past: float | None, *, refit: bool) -> None:
     """
     if refit and refit_past is not None:
         raise typer.BadParameter("--refit-past says when to advise refitting, and --refit refits: give one of them")
-
-
-def _plan_reading(store: Store, name: str) -> Plan:
-    from taskvec.cli.hashing_plan import plan_hashing
-    from taskvec.store.kinds.bases import BASES
-
-    atoms = store.documents.of(BASES).sources(name)
-    return plan_hashing([store.path / atom.path for _, atom in atoms], store.options)

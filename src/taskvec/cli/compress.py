@@ -155,9 +155,10 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     relative_error, task_errors).
     """
     from taskvec.bases.basis import Basis
-    from taskvec.bases.compress import compress, plan_compress
+    from taskvec.bases.compress import compress, compressing
     from taskvec.cli.certificate_text import basis_text
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     keywords = wanted.keywords()
     if plot is not None:
@@ -174,7 +175,7 @@ def compress_vectors(store: StoreArgument, how: Running, wanted: Wanted, plot: P
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_compress(opened, wanted.basis, **keywords),
+            plan=lambda: plan_steps(compressing(opened, wanted.basis, **keywords), run.options),
             work=work,
             data=Basis.to_json,
             text=basis_text,

@@ -214,7 +214,7 @@ def _save_lora(merging: Merging, out: Path, run: Run, kind: Kind) -> None:
     targets = Targets(tuple(kind.include or ()), tuple(kind.exclude or ()))
     rule = lora_rule(kind.rank, kind.max_error)
     run.carry_out(
-        plan=lambda: plan_as_lora(merging.planned_editing(), out, rule, targets, with_rest=kind.with_rest),
+        plan=lambda: plan_as_lora(merging.understanding(), out, rule, targets, run.options, with_rest=kind.with_rest),
         work=lambda: save_as_lora(merging.editing(), out, rule, targets, with_rest=kind.with_rest),
         data=LoraResult.to_json,
         text=lora_text,

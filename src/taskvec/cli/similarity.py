@@ -32,8 +32,9 @@ def compare(
     With --json: names (T), gram (T × T), cosine (T × T), norms (T); with --per-group also groups, the same by tensor.
     """
     from taskvec.cli.similarity_text import similarity_text
-    from taskvec.store.similarity import Similarity, plan_similarity, similarity
+    from taskvec.store.similarity import Similarity, comparing, similarity
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     if plot is not None:
         from taskvec.reports import check_figure
@@ -49,7 +50,7 @@ def compare(
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_similarity(opened, names or None),
+            plan=lambda: plan_steps(comparing(opened, names or None), run.options),
             work=work,
             data=Similarity.to_json,
             text=similarity_text,

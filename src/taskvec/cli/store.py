@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,13 +47,14 @@ def init(store: StoreArgument, base: BaseOption, how: Running) -> None:
 
     With --json: store, base.
     """
-    from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.cli.store_text import init_text
+    from taskvec.store.founding import founding
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     with Run(how) as run:
         run.carry_out(
-            plan=lambda: plan_hashing([base], run.options),
+            plan=lambda: plan_steps(founding(store, base, run.options), run.options),
             work=lambda: Store.init(store, base, run.options),
             data=lambda made: {"store": str(made.path), "base": _base_row(made)},
             text=init_text,
@@ -81,12 +81,13 @@ def add(
     """
     from taskvec.cli.store_text import vectors_table
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     refs, rules = named_refs(vectors), rules_option(allow)
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: opened.plan_add(refs, rules, rename or ()),
+            plan=lambda: plan_steps(opened.adding(refs, allow=rules, renames=rename or ()), run.options),
             work=lambda: [
                 _row(opened, document) for document in opened.add(refs, copy=copy, allow=rules, renames=rename or ())
             ],
@@ -142,13 +143,13 @@ def verify(store: StoreArgument, how: Running) -> None:
 
     With --json: ok, problems.
     """
-    from taskvec.cli.hashing_plan import plan_hashing
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     with Run(how) as run:
         opened = Store(store, run.options)
         problems = run.carry_out(
-            plan=lambda: plan_hashing(_linked_paths(opened), run.options),
+            plan=lambda: plan_steps(opened.verifying(), run.options),
             work=opened.verify,
             data=lambda found: {"ok": not found, "problems": found},
             text=lambda found: found or [f"{opened.path}: all is as it was added ({len(opened)} task vectors)"],
@@ -241,13 +242,14 @@ def report(
     """
     from taskvec.reports import check_page, store_page, write_page
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     check_page(out)
     names = names_option(tasks)
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: opened.plan_gram(names),
+            plan=lambda: plan_steps(opened.gramming(names), run.options),
             work=lambda: write_page(out, store_page(opened, names)),
             data=lambda size: {"out": str(out), "tasks": list(names or opened.names), "bytes": size},
             text=lambda _: [f"{len(names or opened.names)} task vectors of {opened.path}, written to {out}"],
@@ -284,7 +286,3 @@ def _row(store: Store, document: VectorDocument) -> dict[str, Any]:
 
 def _path(store: Store, source: SourceDocument) -> str:
     return str(store.path / source.path)
-
-
-def _linked_paths(store: Store) -> Sequence[Path]:
-    return [store.path / source.path for source in store.documents.sources()]

@@ -27,8 +27,8 @@ from taskvec.store.kinds.decompositions import (
 from taskvec.store.linked import describe_source
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.store.store import Store
-from taskvec.streaming import Journal, Plan, job_key, make_plan, plan_pass, run
-from taskvec.vectors.fingerprints import Digests, digest_checkpoint
+from taskvec.streaming import Journal, Plan, job_key, make_plan, plan_pass, run, run_steps
+from taskvec.vectors.fingerprints import Digests, hashing
 
 
 def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
@@ -142,7 +142,7 @@ def _indexed(store: Store, folder: Path, weight_map: Mapping[str, str]) -> Diges
     """Make one checkpoint of the files of all matrices, and hash it."""
     write_json_atomic(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": dict(weight_map)})
     with open_checkpoint(folder) as factors:
-        return digest_checkpoint(factors, store.options)
+        return run_steps(hashing(factors), store.options)
 
 
 def _factors(store: Store, folder: Path, digests: Digests) -> SourceDocument:

@@ -21,7 +21,8 @@ from taskvec.expressions.leaves import merges_in
 from taskvec.linalg.certificate import relative_size
 from taskvec.merging.fitting import fitted, limits_before, reading_limits
 from taskvec.numerics import load
-from taskvec.streaming import Plan, PlannedPass, RunOptions
+from taskvec.streaming import Plan, RunOptions, Steps, in_turn, run_steps
+from taskvec.streaming.steps import foresee_steps
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.output import EditResult, OutputOptions
 from taskvec.vectors.task_vector import Ref, TaskVector, combined, gram_matrix, products_among
@@ -44,7 +45,7 @@ class Editing:
         options: The limits.
         certificate: The errors, where the vectors come from a basis.
         merges: The merges within the expression, inner ones first, not yet computed.
-        missing: The passes for inner products that are not known yet; only of what is a plan.
+        is_known: Whether all of its coefficients are; one that is not can be planned alone.
         truth: The same over the task vectors themselves, where the error over a basis is to be measured.
     """
 
@@ -54,14 +55,14 @@ class Editing:
     options: RunOptions
     certificate: Mapping[str, Any] | None = None
     merges: tuple[Merge, ...] = ()
-    missing: tuple[PlannedPass, ...] = ()
+    is_known: bool = True
     truth: Editing | None = None
 
     @classmethod
     def of(
         cls, ground: Ground, expression: str, *, preamble: Preamble | None = None, output: OutputOptions | None = None
     ) -> Editing:
-        """Understand an expression.
+        """Understand an expression; inner products that its functions ask for are taken where nobody knows them yet.
 
         Args:
             ground: What it is over.
@@ -75,8 +76,28 @@ class Editing:
         Raises:
             ExpressionError: If it cannot be understood, or holds the base several times.
         """
+        steps = cls.understanding(ground, expression, preamble=preamble, output=output)
+        return run_steps(steps, ground.options)
+
+    @classmethod
+    def understanding(
+        cls, ground: Ground, expression: str, *, preamble: Preamble | None = None, output: OutputOptions | None = None
+    ) -> Steps[Editing]:
+        """Take the steps of :meth:`of`."""
         said, how = preamble or Preamble(), output or OutputOptions()
         inputs = ground.inputs(said.scope(ground).form(expression))
+        if inputs.missing:
+            yield from in_turn(take() for take in inputs.missing)
+            inputs = ground.inputs(said.scope(ground).form(expression))
+        return cls._of(ground, expression, inputs, said, how)
+
+    @classmethod
+    def _of(cls, ground: Ground, expression: str, inputs: Inputs, said: Preamble, how: OutputOptions) -> Editing:
+        """Put together what was understood.
+
+        Raises:
+            ExpressionError: If it holds the base several times.
+        """
         form, base = inputs.form, ground.base
         if form.base not in {0.0, 1.0}:
             raise ExpressionError(
@@ -101,7 +122,7 @@ class Editing:
             ground.options,
             inputs.certificate,
             tuple(merges.values()),
-            inputs.missing,
+            not inputs.missing,
         )
 
     def with_truth(self, truth: Editing) -> Editing:
@@ -133,9 +154,9 @@ class Editing:
 
     def _planned(self, out: Ref, limits: RunOptions) -> Plan:
         each = limits_before(self._all_merges, limits)
-        before = [*self.missing, *(planned for merge, own in each for planned in merge.plan(own))]
+        before = [planned for merge, own in each for planned in merge.plan(own)]
         beside = self._beside_truth
-        before += products_among(beside).plan(limits) if beside else ()
+        before += products_among(beside).foresee(limits).passes if beside else ()
         plan = self.edited.plan(Path(out), self.output, limits)
         projected = max([plan.projected_bytes, *(planned.projected_bytes for planned in before)])
         return replace(plan, passes=(*before, *plan.passes), projected_bytes=projected)
@@ -177,8 +198,8 @@ class Editing:
         Raises:
             ValueError: If this is a plan whose coefficients are not known yet.
         """
-        if self.missing:
-            raise ValueError("this editing was made to be planned: make it anew without is_plan")
+        if not self.is_known:
+            raise ValueError("the coefficients of this editing are not known yet: it can only be planned")
         chosen, plan = self._fitted(out)
         texts = self.output.documents if documents is None else documents()
         with notes_beside(out) if self._all_merges else nullcontext() as notes:
@@ -222,6 +243,21 @@ class Editing:
         limits = self.limits
         self.prepare(limits)
         yield from self.edited.deltas(limits)
+
+
+def plan_editing(understanding: Steps[Editing], out: Ref, options: RunOptions) -> Plan:
+    """Return what it costs to understand an expression, and to write what it makes; reads no weight.
+
+    Args:
+        understanding: From :meth:`Editing.understanding`.
+        out: The folder to make.
+        options: The limits.
+
+    Returns:
+        The plan.
+    """
+    seen = foresee_steps(understanding, options)
+    return seen.before(seen.result.plan(out))
 
 
 def _merges(ground: Ground, inputs: Inputs) -> Mapping[Leaf, Merge]:

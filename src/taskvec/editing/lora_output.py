@@ -11,14 +11,25 @@ from taskvec.adapters import Extraction, LoraResult, Targets
 from taskvec.editing.edit import Editing, notes_beside
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics import load
-from taskvec.streaming import Plan
+from taskvec.streaming import Plan, RunOptions, Steps
+from taskvec.streaming.steps import foresee_steps
 from taskvec.types import DType
 from taskvec.vectors.task_vector import Ref
 
 
-def plan_as_lora(editing: Editing, out: Ref, rule: RankRule, targets: Targets, *, with_rest: bool = False) -> Plan:
-    """Return what writing would cost, without reading a weight."""
-    return _extraction(editing, rule, targets, with_rest=with_rest).plan(out)
+def plan_as_lora(
+    understanding: Steps[Editing],
+    out: Ref,
+    rule: RankRule,
+    targets: Targets,
+    options: RunOptions,
+    *,
+    with_rest: bool = False,
+) -> Plan:
+    """Return what understanding an expression and writing it would cost, without reading a weight."""
+    seen = foresee_steps(understanding, options)
+    plan = _extraction(seen.result, rule, targets, with_rest=with_rest).plan(out)
+    return seen.before(plan)
 
 
 def save_as_lora(

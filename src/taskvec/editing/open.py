@@ -58,8 +58,6 @@ class Opened:
         given: Mapping[str, str],
         made: Mapping[str, Path],
         options: RunOptions,
-        *,
-        is_plan: bool = False,
     ) -> None:
         """Open nothing yet.
 
@@ -68,10 +66,8 @@ class Opened:
             given: The references as the user wrote them, by what they were resolved to; messages say these.
             made: Where the results of earlier recipes are.
             options: The limits.
-            is_plan: Read no weights, not even for inner products; what is understood here can be planned and not saved.
         """
         self.recipe = recipe
-        self._is_plan = is_plan
         self._given = given
         self._made = made
         self._options = options
@@ -105,7 +101,7 @@ class Opened:
         if self.recipe.basis is None:
             from taskvec.editing.scope.over_store import OverStore
 
-            return OverStore(self.store, self._is_plan)
+            return OverStore(self.store)
         from taskvec.editing.scope.over_basis import OverBasis
 
         return OverBasis(self._basis, self.recipe.addition)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskvec.editing.describing import documents, input_files, public_text
-from taskvec.editing.edit import Editing
+from taskvec.editing.edit import Editing, plan_editing
 from taskvec.editing.file_hashes import plan_hashes
 from taskvec.editing.open import Opened
 from taskvec.editing.recipe.file import RecipeFile
@@ -20,7 +20,7 @@ from taskvec.editing.validation import validate_by
 from taskvec.editing.work import Work
 from taskvec.editing.workshop import Workshop
 from taskvec.linalg.search import ScalingChoice
-from taskvec.streaming import Plan, PlannedPass, RunOptions
+from taskvec.streaming import Plan, PlannedPass, RunOptions, Steps, run_steps
 from taskvec.streaming.memory import parse_size
 from taskvec.types import DType
 from taskvec.vectors.output import EditResult, OutputOptions
@@ -29,6 +29,8 @@ from taskvec.vectors.task_vector import Ref
 if TYPE_CHECKING:  # an edit of checkpoints starts without what stores and bases need
     from taskvec.editing.scope.over_basis import Addition
     from taskvec.store.store import Store
+
+T = TypeVar("T")
 
 Validate = Callable[[Path], float]
 """From the folder of a candidate to its validation score; larger is better."""
@@ -81,7 +83,7 @@ class Merging:
         """
         target = Path(out).absolute()
         if len(self.file.recipes) == 1 and not self.file.last.searched:
-            return self._save(self._last(self.file.recipes, self._opened()), target, {})
+            return self._save(self._done(self._last(self.file.recipes, self._opened())), target, {})
         self.plan(target)  # the last recipe must be right before anything is made for it
         workshop = Workshop(target)
         made: dict[str, Path] = {}
@@ -89,23 +91,24 @@ class Merging:
             made[str(recipe.name)] = self._intermediate(workshop, self.file.recipes[:number], made)
         settled = settle(self.file.last, partial(self._score, workshop, made))
         recipes = [*self.file.recipes[:-1], settled.recipe]
-        result = self._save(self._last(recipes, self._opened(settled.recipe, made)), target, settled.choices)
+        last = self._done(self._last(recipes, self._opened(settled.recipe, made)))
+        result = self._save(last, target, settled.choices)
         workshop.clear()
         return result
 
     def editing(self) -> Editing:
         """Understand a single recipe that searches for nothing, for another way of writing its result."""
-        return self._last(self.file.recipes, self._opened()).editing
+        return self._done(self.understanding())
 
-    def planned_editing(self) -> Editing:
-        """Understand it and read no weights, not even for inner products: the editing can be planned and not saved."""
-        return self._last(self.file.recipes, self._opened(is_plan=True)).editing
+    def understanding(self) -> Steps[Editing]:
+        """Take the steps of :meth:`editing`."""
+        return _editing_of(self._last(self.file.recipes, self._opened()))
 
     def _plan(self, recipe: Recipe, out: Path) -> Plan:
         stand_ins = {str(one.name): _stand_in(one, self.file.recipes) for one in self.file.recipes[:-1]}
-        opened = self._opened(started(recipe), stand_ins, is_plan=True)
-        work = (self._last if recipe.name is None else self._work)([opened.recipe], opened)
-        plan = work.editing.plan(out if recipe.name is None else Workshop(out).nowhere)
+        opened = self._opened(started(recipe), stand_ins)
+        steps = (self._last if recipe.name is None else self._work)([opened.recipe], opened)
+        plan = plan_editing(_editing_of(steps), out if recipe.name is None else Workshop(out).nowhere, self.options)
         trials = num_trials(recipe)
         tried = [_repeated(planned, trials) for planned in plan.passes] if trials else []
         is_hashed = self.sha256 and recipe.output.card and recipe.name is None
@@ -113,14 +116,14 @@ class Merging:
         return replace(plan, passes=(*tried, *plan.passes, *hashed))
 
     def _intermediate(self, workshop: Workshop, recipes: Sequence[Recipe], made: Made) -> Path:
-        work = self._work(recipes, self._opened(recipes[-1], made))
+        work = self._done(self._work(recipes, self._opened(recipes[-1], made)))
         place = workshop.place(str(recipes[-1].name), work.key)
         if not place.exists():
             work.editing.save(place, partial(documents, place, work))
         return place
 
     def _score(self, workshop: Workshop, made: Made, recipe: Recipe) -> float:
-        work = self._work([recipe], self._opened(recipe, made))
+        work = self._done(self._work([recipe], self._opened(recipe, made)))
 
         def measure(candidate: Path) -> float:
             work.editing.save(candidate, partial(documents, candidate, work))
@@ -128,23 +131,27 @@ class Merging:
 
         return workshop.score(work.key, measure)
 
-    def _opened(self, recipe: Recipe | None = None, made: Made | None = None, *, is_plan: bool = False) -> Opened:
-        return Opened(recipe or self.file.last, self.file.given, made or {}, self.options, is_plan=is_plan)
+    def _opened(self, recipe: Recipe | None = None, made: Made | None = None) -> Opened:
+        return Opened(recipe or self.file.last, self.file.given, made or {}, self.options)
 
-    def _work(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
+    def _done(self, steps: Steps[T]) -> T:
+        return run_steps(steps, self.options)
+
+    def _work(self, recipes: Sequence[Recipe], opened: Opened) -> Steps[Work]:
         """Understand the last of some recipes, whose models are opened."""
         recipe = opened.recipe
         record = {**opened.moved, "recipe": public_text(recipes), **self.record}
         output = OutputOptions(_dtype(recipe), _shard_size(recipe), record, public=opened.public)
-        editing = Editing.of(opened.ground, recipe.result, preamble=opened.preamble, output=output)
+        preamble = opened.preamble
+        editing = yield from Editing.understanding(opened.ground, recipe.result, preamble=preamble, output=output)
         return Work(recipes, self.file.given, opened, editing)
 
-    def _last(self, recipes: Sequence[Recipe], opened: Opened) -> Work:
+    def _last(self, recipes: Sequence[Recipe], opened: Opened) -> Steps[Work]:
         """Understand the recipe whose result is the output, beside its truth where that is asked for."""
         if not self.measure:
-            return self._work(recipes, opened)
-        tasks, work = opened.truth, self._work(recipes, opened)
-        truth = Editing.of(tasks, opened.recipe.result, preamble=opened.preamble)
+            return (yield from self._work(recipes, opened))
+        tasks, work = opened.truth, (yield from self._work(recipes, opened))
+        truth = yield from Editing.understanding(tasks, opened.recipe.result, preamble=opened.preamble)
         return replace(work, editing=work.editing.with_truth(truth))
 
     def _save(self, work: Work, out: Path, choices: Mapping[str, ScalingChoice]) -> EditResult:
@@ -157,6 +164,11 @@ class Merging:
             return self.validate
         command = self.file.last.validation
         return validate_by(command.command if command else ())
+
+
+def _editing_of(steps: Steps[Work]) -> Steps[Editing]:
+    work = yield from steps
+    return work.editing
 
 
 def edit(

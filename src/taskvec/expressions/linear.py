@@ -174,7 +174,7 @@ class _Evaluation:
         raise self._error(node, unknown("name", node.key, {*self._names, *self._definitions}, also=[BASE]))
 
     def _finite(self, node: Node, value: float) -> float:
-        if not math.isfinite(value):
+        if math.isinf(value):  # one that is not known yet is NaN, and makes others unknown
             raise self._error(node, "a coefficient overflows here; use smaller numbers")
         return value
 

@@ -38,11 +38,13 @@ def decoding(atom_gram: Matrix) -> Callable[[Matrix], Matrix]:
     """Return C ↦ H⁺C, for many C beside the same atoms.
 
     Args:
-        atom_gram: H = ŜᵀŜ, ``(M, M)``.
+        atom_gram: H = ŜᵀŜ, ``(M, M)``; of atoms that are not known, nothing follows but NaN.
 
     Returns:
         The function.
     """
+    if np.isnan(atom_gram).any():
+        return lambda cross: np.full_like(cross, np.nan)
     norms = np.sqrt(np.maximum(np.diag(atom_gram), 0.0))
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     scaled = scale[:, None] * atom_gram * scale

@@ -76,7 +76,7 @@ class CombinedVectors:
             return ()
         if self._kept is not None:
             return self._kept.plan(self.inputs.forms)
-        return self._products.plan(options)
+        return self._products.foresee(options).passes
 
     def prepare(self, options: RunOptions) -> None:
         """Take the inner products, unless they are known."""
@@ -164,7 +164,7 @@ class CombinedVectors:
         names = [tensor.name for tensor in self.inputs.alignment.combinable]
         if self.rule.gram is None:
             return {name: self._chosen(None, name) for name in names}
-        products = self._products.compute(options) if self._kept is None else self._kept.per_tensor(self._forms)
+        products = self._products.run(options) if self._kept is None else self._kept.per_tensor(self._forms)
         grams = {name: self._gram(products[name], name) for name in names}
         if names and self.rule.gram(self.settings.at(names[0])) == "model":
             total = sum(grams.values(), start=np.zeros(()))

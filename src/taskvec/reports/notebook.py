@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
+
 from taskvec.bases.basis import Basis
 from taskvec.reports import page
 from taskvec.reports.charts import cells_chart, cosine_map
@@ -48,9 +50,10 @@ def _(value: Store) -> Section:
     rows = tuple((document.name, document.norm, document.source.nbytes) for document in documents)
     table = Table(title=f"Task vectors of {value.documents.store().base.ref}", columns=columns, rows=rows)
     blocks: list[Block] = [Numbers(table)]
-    if 2 < len(documents) <= _MOST_CELLS and not value.plan_gram().passes:
-        similar = Similarity(value.names, value.gram().total)
-        blocks.append(Figure(cosine_map(similar.names, similar.cosine, tree(similar.gram))))
+    if 2 < len(documents) <= _MOST_CELLS:
+        similar = Similarity(value.names, value.known_gram(value.names).total)
+        if np.isfinite(similar.gram).all():
+            blocks.append(Figure(cosine_map(similar.names, similar.cosine, tree(similar.gram))))
     return Section("store", f"Store {value.path}", tuple(blocks))
 
 

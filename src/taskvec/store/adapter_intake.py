@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from taskvec.checkpoints import Checkpoint
 from taskvec.checkpoints.lora import Adapted
-from taskvec.store.intake import Journals, Measured
-from taskvec.streaming import PlannedPass, RunOptions, plan_pass
-from taskvec.vectors.alignment import Alignment, align
-from taskvec.vectors.fingerprints import digest_checkpoint, digest_job
+from taskvec.store.intake import Measured
+from taskvec.streaming import NotesOf, Steps, in_turn
+from taskvec.vectors.alignment import align
+from taskvec.vectors.fingerprints import Digests, hashing
 from taskvec.vectors.forms import Form, LowRank, Source
 from taskvec.vectors.inner_products import MissingProducts
 
@@ -47,33 +46,20 @@ class AdapterIntake:
         origins = (each.kind.adapter if isinstance(each.kind, Adapted) else each for each in opened.values())
         return cls(tuple(opened), tuple(forms[name] for name in opened), tuple(origins), base)
 
-    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
-        """Return what measuring would cost, without reading a weight."""
-        jobs = [digest_job(origin, options) for origin in self.origins]
-        hashing = tuple(plan_pass(job.label, job.tensors, job.kernel, options) for job in jobs)
-        return (*hashing, *self._products.plan(options))
-
-    def measure(self, base_digests: Mapping[str, str], options: RunOptions, journals: Journals) -> Measured:  # noqa: ARG002
+    def measuring(self, base_digests: Digests, notes: NotesOf) -> Steps[Measured]:  # noqa: ARG002
         """Read the factors; no notes are taken, for that is soon done.
 
         Args:
             base_digests: The base's digests.
-            options: The limits.
-            journals: Where a longer pass would note what is finished.
+            notes: Where a longer pass would note what is finished.
 
         Returns:
             What was learned of each form.
         """
-        digests = tuple(digest_checkpoint(origin, options) for origin in self.origins)
-        return Measured(digests, self._products.compute(options), tuple(() for _ in self.forms))
-
-    @cached_property
-    def _alignment(self) -> Alignment:
-        return align(self.base.checkpoint, self.forms)
-
-    @property
-    def _products(self) -> MissingProducts:
-        return MissingProducts(self._alignment.combinable, self.forms, len(self.forms))
+        combinable = align(self.base.checkpoint, self.forms).combinable
+        digests = yield from in_turn(map(hashing, self.origins))
+        products = yield from MissingProducts(combinable, self.forms, len(self.forms))
+        return Measured(digests, products, tuple(() for _ in self.forms))
 
 
 def sorted_out(forms: Mapping[str, Form]) -> tuple[list[str], list[str]]:

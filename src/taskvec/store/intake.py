@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
 from taskvec.errors import AlignmentError
-from taskvec.streaming import Job, Journal, PlannedPass, RunOptions, plan_pass
+from taskvec.streaming import NotesOf, Steps, in_turn
 from taskvec.vectors.alignment import Alignment, Rule, RuleUse, align, describe_changed_copy
-from taskvec.vectors.fingerprints import Digests, digest_checkpoint, scan, scan_job, settings_digests
+from taskvec.vectors.fingerprints import Digests, Scanning, differs, hashing, settings_digests
 from taskvec.vectors.forms import Form, Source
-
-Journals = Callable[[Job], Journal]
-"""Opens the notes of a job; they are closed, and forgotten, by whoever gave this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +67,12 @@ class Intake:
         """The S checkpoints."""
         return tuple(form.source.checkpoint for form in self.forms)
 
-    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
-        """Return what measuring would cost, without reading a weight."""
-        job = self.job(options)
-        return (plan_pass(job.label, job.tensors, job.kernel, options),)
-
-    def job(self, options: RunOptions) -> Job:
-        """Describe the pass, for planning."""
-        centered = [form.is_centered for form in self.forms]
-        return scan_job(f"hash and measure {', '.join(self.names)}", self.alignment.tensors, centered, options)
-
-    def measure(self, base_digests: Digests, options: RunOptions, journals: Journals) -> Measured:
+    def measuring(self, base_digests: Digests, notes: NotesOf) -> Steps[Measured]:
         """Read everything once.
 
         Args:
             base_digests: The base's digests.
-            options: The limits.
-            journals: Where to note what is finished.
+            notes: Where to note what is finished; closed, and forgotten, by whoever gave this.
 
         Returns:
             What was learned of each form.
@@ -94,20 +80,17 @@ class Intake:
         Raises:
             AlignmentError: If a tensor that is only copied differs from the base's.
         """
-        job = self.job(options)
-        result = scan(job, options, journals(job))
-        uses = tuple(self._uses(s, digests, base_digests) for s, digests in enumerate(result.digests))
-        own = tuple(
-            _own_digests(form.source.checkpoint, digests, options)
-            for digests, form in zip(result.digests, self.forms, strict=True)
-        )
-        return Measured(own, result.gram, uses)
+        label, centered = f"hash and measure {', '.join(self.names)}", [form.is_centered for form in self.forms]
+        scan = yield from Scanning(label, self.alignment.tensors, centered, notes)
+        uses = tuple(self._uses(s, digests, base_digests) for s, digests in enumerate(scan.digests))
+        own = yield from in_turn(map(_own_digests, self.origins, scan.digests))
+        return Measured(own, scan.gram, uses)
 
     def _uses(self, index: int, digests: Digests, base_digests: Digests) -> tuple[RuleUse, ...]:
         changed = [
             tensor
             for tensor in self.alignment.tensors
-            if not tensor.is_combinable and digests[tensor.sources[index].info.name] != base_digests[tensor.name]
+            if not tensor.is_combinable and differs(digests[tensor.sources[index].info.name], base_digests[tensor.name])
         ]
         if changed and Rule.INTEGERS not in self.allow:
             raise AlignmentError(describe_changed_copy(changed[0].sources[index], changed[0].name))
@@ -116,12 +99,12 @@ class Intake:
         return (*(use for use in self.alignment.uses if use.source == ref), *kept)
 
 
-def _own_digests(checkpoint: Checkpoint, digests: Digests, options: RunOptions) -> Digests:
+def _own_digests(checkpoint: Checkpoint, digests: Digests) -> Steps[Digests]:
     """Leave out what a rule took from the base, and hash what a rule left out: fingerprints are of all content."""
     own = {name: digest for name, digest in digests.items() if name in checkpoint.tensors}
     own |= settings_digests(checkpoint)
     left_out = checkpoint.tensors.keys() - own.keys()
-    return {**own, **digest_checkpoint(checkpoint, options, left_out)} if left_out else own
+    return {**own, **(yield from hashing(checkpoint, left_out))} if left_out else own
 
 
 def total_gram(gram: Mapping[str, NDArray[np.float64]], size: int) -> NDArray[np.float64]:

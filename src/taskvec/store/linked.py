@@ -14,8 +14,8 @@ from taskvec.checkpoints.renaming import Renames, renamed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.store.document import FileState, SourceDocument
 from taskvec.store.kind import Owner
-from taskvec.streaming import RunOptions
-from taskvec.vectors.fingerprints import Digests, digest_checkpoint, fingerprint
+from taskvec.streaming import RunOptions, Steps, run_steps
+from taskvec.vectors.fingerprints import Digests, differs, fingerprint, hashing
 from taskvec.vectors.forms import Source
 
 
@@ -79,10 +79,15 @@ def open_source(document: SourceDocument, root: Path, owner: Owner, options: Run
 
     Returns:
         The source, certain to hold what was added.
+    """
+    return run_steps(opening(document, root, owner), options)
+
+
+def opening(document: SourceDocument, root: Path, owner: Owner) -> Steps[Source]:
+    """Take the steps of :func:`open_source`: none, unless files were touched.
 
     Raises:
         StoreError: If it is gone.
-        SourceChangedError: If its content is no longer what was added.
     """
     try:
         checkpoint = open_document(document, root)
@@ -91,13 +96,11 @@ def open_source(document: SourceDocument, root: Path, owner: Owner, options: Run
             f"{owner.name}: its source {document.ref} cannot be opened: {error}; restore the files, or {owner.remedy}"
         ) from error
     if file_states(checkpoint, root) != document.files:
-        check_content(checkpoint, document.digests, owner, document.ref, options)
+        yield from checking(checkpoint, document.digests, owner, document.ref)
     return Source(document.fingerprint, checkpoint, is_hashed=True)
 
 
-def check_content(
-    checkpoint: Checkpoint, expected: Mapping[str, str], owner: Owner, ref: str, options: RunOptions
-) -> None:
+def checking(checkpoint: Checkpoint, expected: Mapping[str, str], owner: Owner, ref: str) -> Steps[None]:
     """Hash a checkpoint and compare.
 
     Args:
@@ -105,12 +108,11 @@ def check_content(
         expected: The digests that it had.
         owner: What it is of.
         ref: As the user named it.
-        options: The limits.
 
     Raises:
         SourceChangedError: If a tensor differs.
     """
-    changed = describe_changes(checkpoint, expected, options)
+    changed = yield from finding_changes(checkpoint, expected)
     if changed is not None:
         raise SourceChangedError(
             f"{owner.name}: its source {ref} has changed since it was added ({changed}): restore the files, or "
@@ -118,19 +120,18 @@ def check_content(
         )
 
 
-def describe_changes(checkpoint: Checkpoint, expected: Mapping[str, str], options: RunOptions) -> str | None:
+def finding_changes(checkpoint: Checkpoint, expected: Mapping[str, str]) -> Steps[str | None]:
     """Hash a checkpoint and name what differs.
 
     Args:
         checkpoint: What to hash.
         expected: The digests that it should have.
-        options: The limits.
 
     Returns:
         The first tensor that differs and how many more do; None if none does.
     """
-    found = digest_checkpoint(checkpoint, options)
-    changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+    found = yield from hashing(checkpoint)
+    changed = sorted(name for name in {*expected, *found} if differs(found.get(name), expected.get(name)))
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     return f"tensor {changed[0]}{more}" if changed else None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from taskvec.errors import TaskvecError
-from taskvec.streaming import Job, Journal, job_key
+from taskvec.streaming import Foreseen, Job, Journal, NotesOf, Pass, RunOptions, job_key
+from taskvec.vectors.inner_products import Gram, MissingProducts
 
 
 @contextmanager
@@ -33,3 +35,31 @@ def pass_journal(store: Path, job: Job) -> Generator[Journal]:
         path.unlink(missing_ok=True)
         raise
     path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class NotedProducts(Pass[Mapping[str, Gram]]):
+    """Inner products whose pass notes what it has finished until they are safe.
+
+    Attributes:
+        products: What is taken.
+        notes: Where to note it, such as ``partial(pass_journal, store)``.
+        keep: Brings what was found to safety, where more than the caller wants it.
+    """
+
+    products: MissingProducts
+    notes: NotesOf
+    keep: Callable[[Mapping[str, Gram]], None] | None = None
+
+    def foresee(self, options: RunOptions) -> Foreseen[Mapping[str, Gram]]:
+        """Return what taking them costs."""
+        return self.products.foresee(options)
+
+    def run(self, options: RunOptions) -> Mapping[str, Gram]:
+        """Take them; what comes from factors alone is no pass, and needs no notes."""
+        job = self.products.job(options)
+        with self.notes(job) if self.products.streamed else nullcontext() as journal:
+            found = self.products.run(options, journal)
+            if self.keep is not None:
+                self.keep(found)
+        return found

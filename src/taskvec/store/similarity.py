@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.store.store import Store
-from taskvec.streaming import Plan
+from taskvec.streaming import Steps, run_steps
 
 Matrix = NDArray[np.float64]
 
@@ -64,23 +64,15 @@ def similarity(store: Store, names: Sequence[str] | None = None, *, per_group: b
     Returns:
         Inner products, norms and cosines.
     """
-    gram = store.gram(names)
+    return run_steps(comparing(store, names, per_group=per_group), store.options)
+
+
+def comparing(store: Store, names: Sequence[str] | None = None, *, per_group: bool = False) -> Steps[Similarity]:
+    """Take the steps of :func:`similarity`; none where everything is known."""
+    gram = yield from store.gramming(names)
     groups = {}
     if per_group:
         groups = {
             tensor: Similarity(gram.names, part) for tensor, part in zip(gram.tensors, gram.per_tensor, strict=True)
         }
     return Similarity(gram.names, gram.total, groups)
-
-
-def plan_similarity(store: Store, names: Sequence[str] | None = None) -> Plan:
-    """Return what the comparison would cost, without reading a weight.
-
-    Args:
-        store: The store.
-        names: The T names; all if not given.
-
-    Returns:
-        The plan; without passes where everything is known.
-    """
-    return store.plan_gram(names)

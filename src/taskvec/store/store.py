@@ -8,34 +8,34 @@ none is shared, so readers never lock and two writers at once lose nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.renaming import renamed
 from taskvec.display import Displayed
 from taskvec.errors import CheckpointError, SourceChangedError, StoreError
 from taskvec.expressions.leaves import PARTS, Named
 from taskvec.store.adapter_intake import AdapterIntake, sorted_out
-from taskvec.store.document import SourceDocument, StoreDocument, document_data
-from taskvec.store.documents import FOLDERS, Documents
+from taskvec.store.document import SourceDocument
+from taskvec.store.documents import Documents
+from taskvec.store.founding import founding
 from taskvec.store.gram_cache import GramCache, covering_rows, in_turns
 from taskvec.store.intake import Intake, Measured, split, total_gram
 from taskvec.store.kind import Owner
 from taskvec.store.kinds import KINDS
 from taskvec.store.kinds.decompositions import decomposition_owner
 from taskvec.store.kinds.vectors import VECTORS, RuleDocument, VectorDocument, vector_owner
-from taskvec.store.linked import check_content, describe_source, is_same_source, keep_copy, open_document, open_source
+from taskvec.store.linked import checking, describe_source, is_same_source, keep_copy, open_document, open_source
 from taskvec.store.parts import low_rank_unique_part, shared_part, task_in, unique_part
-from taskvec.store.pass_journal import pass_journal
+from taskvec.store.pass_journal import NotedProducts, pass_journal
 from taskvec.store.store_gram import StoreGram
-from taskvec.streaming import Journal, Plan, RunOptions, job_key, make_plan
+from taskvec.streaming import Job, Journal, NotesOf, RunOptions, Steps, in_turn, no_notes, run_steps
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.fingerprints import digest_job, scan
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
 from taskvec.vectors.inner_products import MissingProducts
 from taskvec.vectors.saved_vectors import as_form, form_of, kind_of
@@ -74,19 +74,7 @@ class Store(Displayed):
             The empty store.
         """
         options = options or RunOptions()
-        target = Path(path).expanduser().absolute()
-        with open_checkpoint(base) as checkpoint:
-            job = digest_job(checkpoint, options)
-            key = job_key(job)
-            with StagedOutput(target, resume_key=key) as staged:
-                with Journal(staged.journal_path, key) as journal:
-                    digests = scan(job, options, journal).digests[0]
-                document = StoreDocument(base=describe_source(checkpoint, digests, checkpoint.ref, target))
-                for folder in FOLDERS:
-                    (staged.directory / folder).mkdir(exist_ok=True)
-                write_json_atomic(staged.directory / "store.json", document_data(document))
-                staged.publish()
-        return cls(target, options)
+        return cls(run_steps(founding(path, base, options), options), options)
 
     def __repr__(self) -> str:
         return f"<Store {self.path}: {len(self)} task vectors of {self._document.base.ref}>"
@@ -144,30 +132,41 @@ class Store(Displayed):
         Raises:
             StoreError: If a name is taken or is no name.
         """
-        there = self._already_added(refs)
-        documents = dict(there)
-        new = {name: ref for name, ref in refs.items() if name not in there}
-        intakes = self._intakes(new, allow, renames)
         with ExitStack() as notes:  # nothing is published before everything was read and found right
-            measured = [(intake, self._measure(intake, notes)) for intake in intakes]
+
+            def kept(job: Job) -> AbstractContextManager[Journal]:
+                return nullcontext(notes.enter_context(pass_journal(self.path, job)))
+
+            steps = self.adding(refs, allow=allow, renames=renames, notes=kept)
+            documents, measured = run_steps(steps, self.options)
             for intake, result in measured:
                 documents |= self._record(intake, result, copy=copy)
         return [documents[name] for name in refs]
 
-    def plan_add(self, refs: Mapping[str, Ref], allow: Collection[Rule] = (), renames: Sequence[str] = ()) -> Plan:
-        """Return what adding would cost, without reading a weight.
+    def adding(
+        self,
+        refs: Mapping[str, Ref],
+        *,
+        allow: Collection[Rule] = (),
+        renames: Sequence[str] = (),
+        notes: NotesOf = no_notes,
+    ) -> Steps[tuple[dict[str, VectorDocument], list[tuple[Intake | AdapterIntake, Measured]]]]:
+        """Measure what is not in the store yet: the steps of :meth:`add`, which records what they return.
 
         Args:
             refs: Name → reference.
             allow: Rules for tensors that do not match the base.
             renames: As for :meth:`add`.
+            notes: Where passes note what they have finished, until it is recorded.
 
         Returns:
-            The plan.
+            What an interrupted run has added already; what enters now, and what was learned of it.
         """
-        new = {name: ref for name, ref in refs.items() if name not in self._already_added(refs)}
-        passes = [planned for intake in self._intakes(new, allow, renames) for planned in intake.plan(self.options)]
-        return make_plan(passes, self.options)
+        there = self._already_added(refs)
+        new = {name: ref for name, ref in refs.items() if name not in there}
+        intakes, base = self._intakes(new, allow, renames), self._document.base
+        measured = yield from in_turn(intake.measuring(base.digests, notes) for intake in intakes)
+        return there, list(zip(intakes, measured, strict=True))
 
     def remove(self, name: str) -> tuple[str, ...]:
         """Forget a vector; a linked checkpoint is not touched, and bases that hold the vector stay readable.
@@ -191,11 +190,26 @@ class Store(Displayed):
         Returns:
             The inner products per tensor.
         """
+        return run_steps(self.gramming(names), self.options)
+
+    def gramming(self, names: Sequence[str] | None = None) -> Steps[StoreGram]:
+        """Take the inner products that are not known yet, one pass for those of factors and one for all others.
+
+        Args:
+            names: The T names; all vectors of the store if not given.
+
+        Returns:
+            The inner products per tensor.
+        """
         chosen = tuple(self.names if names is None else names)
         keys, gram = self._known(chosen)
         missing = np.asarray(np.isnan(gram).any(axis=0))
         for turn in self._turns(keys, missing):
-            self._complete(self._missing(list(keys.values()), turn))
+            products = self._missing(list(keys.values()), turn)
+            columns = [form.identity for form in products.forms]
+            rows = columns[: products.num_rows]
+            notes, keep = partial(pass_journal, self.path), partial(self._keep_products, rows, columns)
+            yield from NotedProducts(products, notes, keep)
         if missing.any():
             keys, gram = self._known(chosen)
         return self._in_order(chosen, list(keys), gram)
@@ -212,32 +226,21 @@ class Store(Displayed):
         keys, gram = self._known(names)
         return self._in_order(names, list(keys), gram)
 
-    def plan_gram(self, names: Sequence[str] | None = None) -> Plan:
-        """Return what :meth:`gram` would cost; a plan without passes where everything is known.
-
-        Args:
-            names: The T names; all vectors of the store if not given.
-
-        Returns:
-            The plan.
-        """
-        keys, gram = self._known(tuple(self.names if names is None else names))
-        missing = np.asarray(np.isnan(gram).any(axis=0))
-        turns = [self._missing(list(keys.values()), turn) for turn in self._turns(keys, missing)]
-        passes = [planned for turn in turns for planned in turn.plan(self.options)]
-        return make_plan(passes, self.options)
-
     def verify(self) -> list[str]:
         """Hash the base, every vector and every atom again, and read every document.
 
         Returns:
             A line for each problem; empty if all is as it was added.
         """
+        return run_steps(self.verifying(), self.options)
+
+    def verifying(self) -> Steps[list[str]]:
+        """Take the steps of :meth:`verify`."""
         problems: list[str] = []
         for owner, document in self._sources(problems).items():
             try:
                 with open_document(document, self.path) as checkpoint:
-                    check_content(checkpoint, document.digests, owner, document.ref, self.options)
+                    yield from checking(checkpoint, document.digests, owner, document.ref)
             except SourceChangedError as error:
                 problems.append(str(error))
             except CheckpointError as error:
@@ -280,11 +283,6 @@ class Store(Displayed):
                 if batch
             ),
         ]
-
-    def _measure(self, intake: Intake | AdapterIntake, notes: ExitStack) -> Measured:
-        return intake.measure(
-            self._document.base.digests, self.options, lambda job: notes.enter_context(pass_journal(self.path, job))
-        )
 
     def _record(self, intake: Intake | AdapterIntake, result: Measured, *, copy: bool) -> dict[str, VectorDocument]:
         norms = np.sqrt(np.diag(total_gram(result.gram, len(intake.forms))))
@@ -348,14 +346,6 @@ class Store(Displayed):
         allow = frozenset[Rule]().union(*(_rules(document) for document in chosen))
         tensors = align(self.base.checkpoint, forms, allow).combinable
         return MissingProducts(tensors, forms, len(rows))
-
-    def _complete(self, missing: MissingProducts) -> None:
-        with ExitStack() as notes:
-            journal = (
-                notes.enter_context(pass_journal(self.path, missing.job(self.options))) if missing.streamed else None
-            )
-            keys = [form.identity for form in missing.forms]
-            self._keep_products(keys[: missing.num_rows], keys, missing.compute(self.options, journal))
 
     @staticmethod
     def _turns(keys: Mapping[str, VectorDocument], missing: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

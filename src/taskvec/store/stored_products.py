@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.store.store import Store
-from taskvec.streaming import PlannedPass
+from taskvec.streaming import PlannedPass, plan_steps
 from taskvec.vectors.forms import Form
 
 Gram = NDArray[np.float64]
@@ -27,7 +27,7 @@ class StoredProducts:
 
     def plan(self, forms: Sequence[Form]) -> tuple[PlannedPass, ...]:
         """Return the passes that are missing; none where all products are kept already."""
-        return self._store.plan_gram(self._names_of(forms)).passes
+        return plan_steps(self._store.gramming(self._names_of(forms)), self._store.options).passes
 
     def per_tensor(self, forms: Sequence[Form]) -> Mapping[str, Gram]:
         """Return the products of each tensor, ``(S, S)`` for S forms; those that were missing are kept from now on."""

@@ -8,6 +8,8 @@ from taskvec.streaming.journal import Journal
 from taskvec.streaming.kernel import ChunkKernel, Kernel, Notes, TensorKernel
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
 from taskvec.streaming.sinks import TensorSink
+from taskvec.streaming.staged import Folder, Staged
+from taskvec.streaming.steps import Foreseen, NotesOf, Pass, Steps, in_turn, no_notes, plan_steps, run_steps
 
 __all__ = [
     "MODEL",
@@ -15,19 +17,29 @@ __all__ = [
     "Arrays",
     "Chunk",
     "ChunkKernel",
+    "Folder",
+    "Foreseen",
     "Job",
     "Journal",
     "Kernel",
     "Located",
     "Notes",
+    "NotesOf",
+    "Pass",
     "Plan",
     "PlannedPass",
     "RunOptions",
+    "Staged",
+    "Steps",
     "TensorKernel",
     "TensorSink",
     "calls_of_reading",
+    "in_turn",
     "job_key",
     "make_plan",
+    "no_notes",
     "plan_pass",
+    "plan_steps",
     "run",
+    "run_steps",
 ]

@@ -7,7 +7,7 @@ the fingerprint of a checkpoint is blake3 over its sorted names and digests. Fil
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,13 +17,31 @@ from numpy.typing import NDArray
 from taskvec.checkpoints import Checkpoint
 from taskvec.numerics import backend_for
 from taskvec.numerics.kernels import TILE, padded
-from taskvec.streaming import AlignedTensor, Arrays, Chunk, ChunkKernel, Job, Journal, Located, RunOptions, run
+from taskvec.streaming import (
+    AlignedTensor,
+    Arrays,
+    Chunk,
+    ChunkKernel,
+    Foreseen,
+    Job,
+    Located,
+    NotesOf,
+    Pass,
+    RunOptions,
+    Steps,
+    no_notes,
+    plan_pass,
+    run,
+)
 from taskvec.types import TensorInfo
 from taskvec.vectors.hashed_products import HashedProducts, digests_of, fold_hashed
 from taskvec.vectors.inner_products import check_finite, symmetric
 
 Digests = Mapping[str, str]
 """Tensor name → hexadecimal digest."""
+
+UNKNOWN = ""
+"""The digest of what nobody has read yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +57,90 @@ class Scan:
     gram: Mapping[str, NDArray[np.float64]]
 
 
-def scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
-    """Hash S checkpoints and take the inner products of their deltas, reading each once.
+@dataclass(frozen=True)
+class Scanning(Pass[Scan]):
+    """Hashing S checkpoints and taking the inner products of their deltas, reading each once.
 
-    Args:
-        job: From :func:`scan_job`.
-        options: The limits.
-        journal: Where to note what is finished.
-
-    Returns:
-        Digests and inner products.
-
-    Raises:
-        NonFiniteError: If a source holds NaN or infinity.
-    """
-    result = _scan(job, options, journal)
-    for tensor in job.tensors:
-        if tensor.is_combinable:
-            check_finite(tensor, result.gram[tensor.name])
-    return result
-
-
-def _scan(job: Job, options: RunOptions, journal: Journal | None = None) -> Scan:
-    parts = run(job, options, journal)
-    digests: list[dict[str, str]] = [{} for _ in range(job.num_sources)]
-    gram: dict[str, NDArray[np.float64]] = {}
-    for tensor in job.tensors:
-        arrays = parts[tensor.name]
-        for s, located in enumerate(tensor.sources):
-            digests[s][located.info.name] = tensor_digest(located.info, digests_of(arrays, s))
-        if tensor.is_combinable:
-            gram[tensor.name] = symmetric(arrays[1])
-    return Scan(tuple(digests), gram)
-
-
-def scan_job(label: str, tensors: Sequence[AlignedTensor], centered: Sequence[bool], options: RunOptions) -> Job:
-    """Describe the pass of :func:`scan`, for running or for planning.
-
-    Args:
+    Attributes:
         label: What the pass is for.
         tensors: Aligned tensors, with the base where deltas are differences.
         centered: For each source, whether its delta is its difference from the base.
-        options: The limits.
-
-    Returns:
-        The job.
+        notes: Where the pass notes what it has finished.
+        is_of_any: Whether values need not be finite; their digests are like any other.
     """
-    return Job(label, tensors, ScanKernel(options.device, np.array(centered, np.bool_)))
+
+    label: str
+    tensors: Sequence[AlignedTensor]
+    centered: Sequence[bool]
+    notes: NotesOf = no_notes
+    is_of_any: bool = False
+
+    def job(self, options: RunOptions) -> Job:
+        """Describe the pass, for running or for planning."""
+        kernel = ScanKernel(options.device, np.array(self.centered, np.bool_))
+        return Job(self.label, self.tensors, kernel)
+
+    def foresee(self, options: RunOptions) -> Foreseen[Scan]:
+        """Return what it costs."""
+        job = self.job(options)
+        unknown = np.full((len(self.centered), len(self.centered)), np.nan)
+        scanned = [{tensor.sources[s].info.name: UNKNOWN for tensor in self.tensors} for s in range(job.num_sources)]
+        gram = {tensor.name: unknown for tensor in self.tensors if tensor.is_combinable}
+        return Foreseen(Scan(tuple(scanned), gram), (plan_pass(job.label, job.tensors, job.kernel, options),))
+
+    def run(self, options: RunOptions) -> Scan:
+        """Read everything once.
+
+        Raises:
+            NonFiniteError: If a source holds NaN or infinity, and may not.
+        """
+        job = self.job(options)
+        with self.notes(job) as journal:
+            parts = run(job, options, journal)
+        digests: list[dict[str, str]] = [{} for _ in range(job.num_sources)]
+        gram: dict[str, NDArray[np.float64]] = {}
+        for tensor in job.tensors:
+            arrays = parts[tensor.name]
+            for s, located in enumerate(tensor.sources):
+                digests[s][located.info.name] = tensor_digest(located.info, digests_of(arrays, s))
+            if tensor.is_combinable:
+                gram[tensor.name] = symmetric(arrays[1])
+                if not self.is_of_any:
+                    check_finite(tensor, gram[tensor.name])
+        return Scan(tuple(digests), gram)
 
 
-def digest_checkpoint(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Digests:
-    """Hash every tensor of one checkpoint, and its settings; values that are not finite have a digest like any other.
+def hashing(checkpoint: Checkpoint, names: Collection[str] | None = None, label: str | None = None) -> Steps[Digests]:
+    """Hash every tensor of one checkpoint, and its settings; values need not be finite.
 
     Args:
         checkpoint: What to hash.
-        options: The limits.
         names: Only these tensors.
+        label: What the pass does; by default named after the checkpoint.
 
     Returns:
         The digest of every tensor.
     """
-    digests = _scan(digest_job(checkpoint, options, names), options).digests[0]
+    scanning = scanning_of(checkpoint, names)
+    scan = yield from replace(scanning, label=label or scanning.label, is_of_any=True)
+    digests = next(iter(scan.digests), {})
     return digests if names is not None else {**digests, **settings_digests(checkpoint)}
+
+
+def scanning_of(checkpoint: Checkpoint, names: Collection[str] | None = None, notes: NotesOf = no_notes) -> Scanning:
+    """Describe the pass that hashes one checkpoint alone.
+
+    Args:
+        checkpoint: What to hash.
+        names: Only these tensors.
+        notes: Where the pass notes what it has finished.
+
+    Returns:
+        The pass.
+    """
+    infos = [info for info in checkpoint.tensors.values() if names is None or info.name in names]
+    tensors = [AlignedTensor(info.name, info.shape, None, (Located(checkpoint, info),)) for info in infos]
+    return Scanning(f"hash {checkpoint.ref}", tensors, [False], notes)
 
 
 def settings_digests(checkpoint: Checkpoint) -> Digests:
@@ -108,11 +148,9 @@ def settings_digests(checkpoint: Checkpoint) -> Digests:
     return {f"settings/{key}": blake3(text.encode()).hexdigest() for key, text in checkpoint.settings.items()}
 
 
-def digest_job(checkpoint: Checkpoint, options: RunOptions, names: Collection[str] | None = None) -> Job:
-    """Describe the pass that hashes one checkpoint, or some tensors of it, for running or for planning."""
-    infos = [info for info in checkpoint.tensors.values() if names is None or info.name in names]
-    tensors = [AlignedTensor(info.name, info.shape, None, (Located(checkpoint, info),)) for info in infos]
-    return scan_job(f"hash {checkpoint.ref}", tensors, [False], options)
+def differs(digest: str | None, other: str | None) -> bool:
+    """Say whether two digests are of different content; that of what nobody has read yet differs from none."""
+    return digest not in {other, UNKNOWN}
 
 
 def fingerprint(digests: Digests) -> str:

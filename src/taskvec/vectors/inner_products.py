@@ -22,9 +22,10 @@ from taskvec.streaming import (
     AlignedTensor,
     Chunk,
     ChunkKernel,
+    Foreseen,
     Job,
     Journal,
-    PlannedPass,
+    Pass,
     RunOptions,
     calls_of_reading,
     plan_pass,
@@ -37,18 +38,20 @@ Gram = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class MissingProducts:
-    """Inner products to be taken: of the first R of S forms with all S.
+class MissingProducts(Pass[Mapping[str, Gram]]):
+    """Inner products to be taken: of the first R of S forms with all S, float64 ``(R, S)`` for each tensor.
 
     Attributes:
         tensors: The combinable tensors, aligned over the forms.
         forms: The S forms, the R new ones first.
         num_rows: R.
+        label: What the pass does; by default named after the number of forms.
     """
 
     tensors: Sequence[AlignedTensor]
     forms: tuple[Form, ...]
     num_rows: int
+    label: str | None = None
 
     @cached_property
     def streamed(self) -> tuple[AlignedTensor, ...]:
@@ -59,9 +62,20 @@ class MissingProducts:
         """Describe the pass over the streamed tensors, for running or for planning."""
         centered = np.array([form.is_centered for form in self.forms], np.bool_)
         kernel = GramKernel(options.device, centered, self.num_rows)
-        return Job(f"inner products of {len(self.forms)} task vectors", self.streamed, kernel)
+        return Job(self.label or f"inner products of {len(self.forms)} task vectors", self.streamed, kernel)
 
-    def compute(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
+    def foresee(self, options: RunOptions) -> Foreseen[Mapping[str, Gram]]:
+        """Return what taking them would cost; nothing where all is known from factors, which are thin."""
+        load(calls_of_reading(self.tensors))
+        unknown = dict.fromkeys(
+            (tensor.name for tensor in self.tensors), np.full((self.num_rows, len(self.forms)), np.nan)
+        )
+        if not self.streamed:
+            return Foreseen(unknown)
+        job = self.job(options)
+        return Foreseen(unknown, (plan_pass(job.label, job.tensors, job.kernel, options),))
+
+    def run(self, options: RunOptions, journal: Journal | None = None) -> Mapping[str, Gram]:
         """Return the products of each tensor, float64 ``(R, S)``.
 
         Args:
@@ -84,14 +98,6 @@ class MissingProducts:
                 products[tensor.name] = factored_products(tensor, self.forms, self.num_rows)
             check_finite(tensor, products[tensor.name])
         return products
-
-    def plan(self, options: RunOptions) -> tuple[PlannedPass, ...]:
-        """Return what computing would cost; nothing where all is known from factors, which are thin."""
-        load(calls_of_reading(self.tensors))
-        if not self.streamed:
-            return ()
-        job = self.job(options)
-        return (plan_pass(job.label, job.tensors, job.kernel, options),)
 
 
 def symmetric(lower: Gram) -> Gram:

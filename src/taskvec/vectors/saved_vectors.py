@@ -9,8 +9,8 @@ from typing import Literal
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.checkpoints.lora import Adapted, Adapter, bound, check_recorded_base
 from taskvec.errors import AlignmentError, CheckpointError
-from taskvec.streaming import RunOptions
-from taskvec.vectors.fingerprints import digest_checkpoint, fingerprint
+from taskvec.streaming import RunOptions, run_steps
+from taskvec.vectors.fingerprints import fingerprint, hashing
 from taskvec.vectors.forms import Dense, Difference, Form, LowRank, Source
 
 Kind = Literal["difference", "dense", "low-rank"]
@@ -86,7 +86,7 @@ def low_rank(adapter: Source, base: Source) -> LowRank:
 
 def content_of(source: Source, options: RunOptions) -> str:
     """Return the content fingerprint of a source, hashing it if nobody has."""
-    return source.identity if source.is_hashed else fingerprint(digest_checkpoint(source.checkpoint, options))
+    return source.identity if source.is_hashed else fingerprint(run_steps(hashing(source.checkpoint), options))
 
 
 def _record(checkpoint: Checkpoint) -> Mapping[str, object]:

@@ -170,7 +170,7 @@ def products_of(
         Tensor → float64 ``(T, T)``.
     """
     found = {}
-    for tensor, gram in products.compute(options).items():
+    for tensor, gram in products.run(options).items():
         mixing = [
             [coefficient_at(vector.terms.get(form, 0.0), tensor) for form in products.forms] for vector in vectors
         ]

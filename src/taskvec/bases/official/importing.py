@@ -7,107 +7,108 @@ unknown, and all else works.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.bases.atom_forms import describe_atoms
-from taskvec.bases.atoms import atom_filename
+from taskvec.bases.atom_forms import described_by_content, with_files
+from taskvec.bases.atoms import atom_filename, hashing_atoms
 from taskvec.bases.basis import Basis
 from taskvec.bases.basis_group import without_nan
-from taskvec.bases.measured import AtomProducts, atom_products, measure_atoms
+from taskvec.bases.measured import AtomProducts, atom_products, split_products
 from taskvec.bases.official.files import OfficialBasis, read_official
-from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, open_checkpoint, zeros_like
+from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, expected_checkpoint, open_checkpoint
 from taskvec.linalg.certificate import residual_gram
 from taskvec.store.document import SourceDocument, TaskDocument
 from taskvec.store.kinds.bases import BASES, BasisDocument, GroupDocument
 from taskvec.store.store import Store
-from taskvec.streaming import Plan, make_plan
+from taskvec.streaming import Folder, Foreseen, Pass, RunOptions, Staged, Steps, run_steps
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Rule, align
-from taskvec.vectors.fingerprints import digest_checkpoint
 from taskvec.vectors.forms import Dense, Form, Source
 from taskvec.vectors.task_vector import Ref
 
 Matrix = NDArray[np.float64]
 
 
-def import_official(store: Store, folder: Ref, name: str) -> Basis:
+def import_official(store: Store, folder: Ref, name: str | None = None) -> Basis:
     """Take a released basis into a store of its base model.
 
     Args:
         store: The store.
         folder: The folder of a run.
-        name: The name of the basis.
+        name: The name of the basis; ``official`` if not given.
 
     Returns:
         The basis; its atoms are written anew, in float32.
     """
-    source = Path(folder).expanduser().absolute()
-    store.documents.of(BASES).check_new(name)
-    official = read_official(source)
-    _vanishing(store, official, source)
-    target = store.documents.free_object(f"official-{name}")
-    with StagedOutput(target) as staged:
-        _write_atoms(official, staged.directory)
-        with ExitStack() as stack:
-            paths = [staged.directory / atom_filename(index) for index in range(len(official.atoms))]
-            atoms = [stack.enter_context(open_checkpoint(path)) for path in paths]
-            digests = [digest_checkpoint(atom, store.options) for atom in atoms]
-            products, gram = _measured(store, official, atoms)
-        staged.publish()
-    document = _document(store, official, name, describe_atoms(target, digests, store.path), products, gram)
+    document = run_steps(importing_official(store, folder, name), store.options)
     store.documents.of(BASES).publish(document)
     return Basis(store, document)
 
 
-def plan_official(store: Store, folder: Ref) -> Plan:
-    """Return what taking it in would cost; descriptions alone are read.
+def importing_official(store: Store, folder: Ref, name: str | None = None) -> Steps[BasisDocument]:
+    """Take the steps of :func:`import_official`, which publishes what they return."""
+    name = name or "official"
+    store.documents.of(BASES).check_new(name)
+    writing = _OfficialAtoms.of(Path(folder).expanduser().absolute())
+    align(store.base.checkpoint, [Dense(Source(atom.ref, atom)) for atom in writing.expected()])
 
-    Args:
-        store: The store.
-        folder: The folder of a run.
+    def begun() -> StagedOutput:
+        return StagedOutput(store.documents.free_object(f"official-{name}"))
 
-    Returns:
-        The plan.
+    def within(staging: Folder) -> Steps[BasisDocument]:
+        atoms = yield from replace(writing, target=staging.path)
+        products, gram = yield from _measuring(store, writing.official, atoms)
+        digests = yield from hashing_atoms(atoms)
+        return _document(store, writing.official, name, tuple(map(described_by_content, digests)), products, gram)
+
+    def published(staged: StagedOutput, document: BasisDocument) -> BasisDocument:
+        staged.publish()
+        return with_files(document, staged.target, store.path)
+
+    return (yield from Staged(store.path, begun, within, published))
+
+
+@dataclass(frozen=True)
+class _OfficialAtoms(Pass[tuple[Checkpoint, ...]]):
+    """Writing released atoms anew.
+
+    Attributes:
+        official: What was released.
+        folder: Where it was read.
+        target: Where to write.
     """
-    source = Path(folder).expanduser().absolute()
-    official = read_official(source)
-    layouts = [_layout(atom) for atom in official.atoms]
-    num_bytes = [CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(layouts)]
-    vectors = _vectors(store, official)
-    atoms = _vanishing(store, official, source)
-    passes = list(atom_products(store.base.checkpoint, atoms, *vectors).plan(store.options))
-    if vectors[0]:
-        passes += store.plan_gram(official.tasks).passes
-    return make_plan(passes, store.options, target=store.path, output_bytes=sum(num_bytes))
 
+    official: OfficialBasis
+    folder: Path
+    target: Path
 
-def _vanishing(store: Store, official: OfficialBasis, folder: Path) -> list[Form]:
-    """Return forms laid out as the atoms are, for plans.
+    @classmethod
+    def of(cls, folder: Path) -> _OfficialAtoms:
+        return cls(read_official(folder), folder, folder)
 
-    Raises:
-        AlignmentError: If they do not fit the base.
-    """
-    refs = [f"atom {m} of {folder}" for m in range(len(official.atoms))]
-    atoms: list[Form] = [
-        Dense(Source(ref, zeros_like(_layout(atom), ref))) for ref, atom in zip(refs, official.atoms, strict=True)
-    ]
-    align(store.base.checkpoint, atoms)
-    return atoms
+    def expected(self) -> tuple[Checkpoint, ...]:
+        refs = [f"atom {m} of {self.folder}" for m in range(len(self.official.atoms))]
+        return tuple(map(expected_checkpoint, refs, map(_layout, self.official.atoms)))
+
+    def foresee(self, options: RunOptions) -> Foreseen[tuple[Checkpoint, ...]]:  # noqa: ARG002
+        layouts = map(_layout, self.official.atoms)
+        sizes = [CheckpointWriter.plan_bytes(infos, filename=atom_filename(m)) for m, infos in enumerate(layouts)]
+        return Foreseen(self.expected(), output_bytes=sum(sizes))
+
+    def run(self, options: RunOptions) -> tuple[Checkpoint, ...]:  # noqa: ARG002
+        for index, atom in enumerate(self.official.atoms):
+            with CheckpointWriter(self.target, _layout(atom), filename=atom_filename(index)) as writer:
+                for key, values in atom.items():
+                    writer.write(key, 0, values.reshape(-1))
+        return tuple(open_checkpoint(self.target / atom_filename(m)) for m in range(len(self.official.atoms)))
 
 
 def _layout(atom: Mapping[str, NDArray[np.float32]]) -> list[TensorInfo]:
     return [TensorInfo(key, DType.F32, values.shape) for key, values in atom.items()]
-
-
-def _write_atoms(official: OfficialBasis, folder: Path) -> None:
-    for index, atom in enumerate(official.atoms):
-        with CheckpointWriter(folder, _layout(atom), filename=atom_filename(index)) as writer:
-            for key, values in atom.items():
-                writer.write(key, 0, values.reshape(-1))
 
 
 def _vectors(store: Store, official: OfficialBasis) -> tuple[tuple[Form, ...], frozenset[Rule]]:
@@ -119,12 +120,14 @@ def _vectors(store: Store, official: OfficialBasis) -> tuple[tuple[Form, ...], f
     return tuple(store.form(document) for document in documents), allow
 
 
-def _measured(store: Store, official: OfficialBasis, atoms: Sequence[Checkpoint]) -> tuple[AtomProducts, Matrix]:
-    """Return inner products of atoms and task vectors, and G; what needs vectors that are not there is NaN."""
+def _measuring(
+    store: Store, official: OfficialBasis, atoms: Sequence[Checkpoint]
+) -> Steps[tuple[AtomProducts, Matrix]]:
+    """Take inner products of atoms and task vectors, and G; what needs vectors that are not there is NaN."""
     forms, (vectors, allow) = [Dense(Source(atom.ref, atom)) for atom in atoms], _vectors(store, official)
-    products = measure_atoms(store.base.checkpoint, forms, vectors, allow, store.options)
+    products = split_products((yield from atom_products(store.base.checkpoint, forms, vectors, allow)), len(atoms))
     if vectors:
-        return products, store.gram(official.tasks).total
+        return products, (yield from store.gramming(official.tasks)).total
     count = len(official.tasks)
     cross = dict.fromkeys(products.atom_gram, np.full((len(atoms), count), np.nan))
     return AtomProducts(products.atom_gram, cross), np.full((count, count), np.nan)
@@ -161,7 +164,7 @@ def _document(
         has_mean=is_pca,
         gram=without_nan(gram),
         residual=without_nan(residual_gram(gram, atom_gram, cross, official.decoder)),
-        nbytes=sum(state.size for atom in atoms for state in atom.files) + official.decoder.nbytes,
+        nbytes=official.decoder.nbytes,
     )
 
 

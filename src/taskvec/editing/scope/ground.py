@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from taskvec.expressions import Leaf, LinearForm, VectorFunction
-from taskvec.streaming import PlannedPass, RunOptions
+from taskvec.streaming import RunOptions, Steps
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
@@ -23,14 +23,15 @@ class Inputs:
         form: The expression; over atoms it merges others than were written.
         vectors: The task vectors of all names in it that do not cancel.
         source_names: Name → what the record says of where a vector comes from.
-        missing: The passes for inner products that understanding the expression took for known.
+        missing: What takes the inner products that the expression asked for, and nobody knows yet; the coefficients
+            that follow from them are unknown (NaN).
         certificate: The errors, where the vectors come from a basis.
     """
 
     form: LinearForm
     vectors: Mapping[Leaf, TaskVector]
     source_names: Mapping[str, str]
-    missing: tuple[PlannedPass, ...] = ()
+    missing: tuple[Callable[[], Steps[object]], ...] = ()
     certificate: Mapping[str, Any] | None = None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,7 +14,8 @@ from taskvec.editing.scope.ground import Ground, Inputs
 from taskvec.expressions import Leaf, LinearForm, VectorFunction, Weights
 from taskvec.expressions.leaves import names_in
 from taskvec.store.store import Store
-from taskvec.streaming import PlannedPass, RunOptions
+from taskvec.store.store_gram import StoreGram
+from taskvec.streaming import RunOptions, Steps
 from taskvec.vectors.forms import Source
 from taskvec.vectors.task_vector import TaskVector
 
@@ -48,14 +49,11 @@ class OverStore:
 
     Attributes:
         store: The store.
-        is_plan: Read no weights, not even for inner products that ``orthogonal`` needs and the store does not know yet:
-            what is made here can be planned, and not saved where there are such.
     """
 
     part_remedy: ClassVar[str] = "decompose it first"
 
     store: Store
-    is_plan: bool = False
 
     @property
     def base(self) -> Source:
@@ -89,7 +87,9 @@ class OverStore:
         leaves = names_in(form.used)
         vectors: dict[Leaf, TaskVector] = {leaf: self.store[str(leaf)] for leaf in leaves}
         fingerprints = {str(leaf): self.store.documents.vector(str(leaf)).source.fingerprint for leaf in leaves}
-        return Inputs(form, vectors, fingerprints, tuple(self._missing))
+        missing = tuple(self._asked.values())
+        self._asked.clear()
+        return Inputs(form, vectors, fingerprints, missing)
 
     def _orthogonal(self, vectors: Sequence[Weights]) -> Weights:
         from taskvec.editing.scope.store_functions import orthogonal
@@ -102,12 +102,13 @@ class OverStore:
         return shared_once(self.store, vectors)
 
     def _gram(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return inner products; for a plan, of unknown ones some that make every name count."""
-        unknown = self.store.plan_gram(names).passes if self.is_plan else ()
-        self._missing.extend(unknown)
-        return np.eye(len(names)) + 1.0 if unknown else self.store.gram(names).total
+        """Return inner products as far as they are known, and note who asked for what is not."""
+        gram = self.store.known_gram(names).total
+        if np.isnan(gram).any():
+            self._asked[tuple(names)] = partial(self.store.gramming, tuple(names))
+        return gram
 
     @cached_property
-    def _missing(self) -> list[PlannedPass]:
-        """The passes of inner products that a plan needs and the store does not know."""
-        return []
+    def _asked(self) -> dict[tuple[str, ...], Callable[[], Steps[StoreGram]]]:
+        """What takes the inner products that were asked for since inputs were opened, and are not known."""
+        return {}

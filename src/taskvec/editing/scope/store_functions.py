@@ -82,7 +82,7 @@ def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Wei
         vectors: a, and the b₁, b₂, … to be orthogonal to.
 
     Returns:
-        The coefficients.
+        The coefficients; NaN where not all inner products are known.
 
     Raises:
         ExpressionError: If there is nothing to be orthogonal to, or an argument is made by a merge.
@@ -94,6 +94,8 @@ def orthogonal(gram_of: Callable[[Sequence[str]], Matrix], vectors: Sequence[Wei
         raise ExpressionError("orthogonal takes stored vectors and their sums, whose inner products are known")
     mixing = np.array([[vector.get(leaf, 0.0) for leaf in leaves] for vector in vectors])
     gram = mixing @ gram_of(list(map(str, leaves))) @ mixing.T
+    if np.isnan(gram).any():
+        return dict.fromkeys(leaves, float("nan"))
     weights = -np.linalg.pinv(gram[1:, 1:], rcond=_DEPENDENT, hermitian=True) @ gram[1:, 0]
     return dict(zip(leaves, (np.array([1.0, *weights]) @ mixing).tolist(), strict=True))
 
