@@ -43,6 +43,7 @@ def test_it_is_the_whole_less_the_shared_in_every_tensor_of_either(tmp_path: Pat
     document: Any = SimpleNamespace(name="unique", source=SimpleNamespace(fingerprint="print"))
     unique = low_rank_unique_part(document, whole, shared)
     assert unique.identity == "dense print"
+    assert unique.source.is_hashed
     checkpoint = unique.source.checkpoint
     found = {name: checkpoint.read(name) for name in checkpoint.tensors}
     wanted = {"both": dense["both"] - common["both"], "own": dense["own"], "common": -common["common"]}
