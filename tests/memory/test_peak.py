@@ -60,6 +60,8 @@ def shorter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def limited_run(operation: str, folder: Path, limit: int) -> dict[str, Any]:
+    """Run an operation in a process of its own; what an earlier one wrote is not there any more."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
     script = Path(__file__).with_name("limited_run.py")
     command = [sys.executable, str(script), operation, str(folder), str(limit)]
     usual = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
@@ -100,7 +102,6 @@ def test_what_processes_take_is_planned(operation: str, folder: Path) -> None:
     for allowed, workers in ((parse_size(least[1]), 1), (2 * parse_size(least[1]), 2)):
         run = limited_run(operation, folder, allowed)
         assert run["workers"] == workers
-        shutil.rmtree(folder / "out", ignore_errors=True)
         assert run["elsewhere"] > workers * (50 << 20), "nothing was done in other processes"
         assert run["measured"] <= run["projected"] <= run["allowed"] == allowed
 
