@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from taskvec.adapters.cost import plan_extraction, read_bytes
-from taskvec.adapters.deltas import truncated_delta
 
-from taskvec.adapters import cost
+from taskvec.adapters import truncating
 from taskvec.adapters.extraction import extract_lora, lora_rule
 from taskvec.adapters.peft_folder import PeftLayout, peft_config
 from taskvec.adapters.result import LoraMatrix, LoraResult
 from taskvec.adapters.targets import Targets, has_transposed_layers, is_embedding, is_layer, left_out
+from taskvec.adapters.truncating import TruncateKernel
 from taskvec.adapters.whole_tensors import WholeTensors
+from taskvec.checkpoints.table import TensorSource
 from taskvec.errors import DecompositionError, MemoryLimitError
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.truncation import Truncated
-from taskvec.streaming import AlignedTensor, Located, RunOptions
+from taskvec.streaming import AlignedTensor, Located, RunOptions, plan_pass
 from taskvec.streaming.events import BytesDone, PassStarted
 from taskvec.testing.checkpoints import raw_bits, save_folder, tensor_info
 from taskvec.types import TensorInfo
@@ -191,14 +193,25 @@ def test_errors_are_roots_of_shares() -> None:
     assert LoraResult(Path("x"), (), (), {}, 0, 0, certificate={"a": 1}).to_json()["certificate"] == {"a": 1}
 
 
+class Free(TensorSource):
+    """What takes nothing to be read."""
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        raise AssertionError("the checkpoint itself is read")
+
+
+def kernel_of(terms: Mapping[Any, float], rule: RankRule) -> TruncateKernel:
+    return TruncateKernel(tuple(terms.items()), rule, PeftLayout(False), "cpu", {})
+
+
 class Held:
     ref, files = "held", ()
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
 
-    def warm_up(self) -> None:
-        pass
+    def source(self, name: str) -> TensorSource:
+        return Free()
 
     def read_into(self, name: str, start: int, out: np.ndarray) -> None:
         out[:] = raw_bits(self.array).reshape(-1)[start : start + out.size]
@@ -215,7 +228,7 @@ def test_whole_changes_are_weighted_and_added_up() -> None:
     source: Any = Source("w", Held(base))  # type: ignore[arg-type]
     forms = [Difference(source), Dense(source)]
     terms = dict(zip(forms, (2.0, -0.5), strict=True))
-    found = truncated_delta(aligned("w", base, one, two), forms, terms, RankRule(rank=5), "cpu")
+    found = kernel_of(terms, RankRule(rank=5))._truncated(aligned("w", base, one, two))
     np.testing.assert_allclose(found.left @ found.right, 2 * (one - base) - 0.5 * two, atol=1e-5)
 
 
@@ -223,47 +236,46 @@ def test_what_has_no_factors_is_nothing_of_the_tensors_shape(monkeypatch: pytest
     monkeypatch.setattr(LowRank, "products", lambda *_: ())
     zeros = np.zeros((4, 3, 2), np.float32)
     form = LowRank(Source("w", Held(zeros)))  # type: ignore[arg-type]
-    found = truncated_delta(aligned("w", zeros, zeros), [form], {form: 1.0}, RankRule(rank=2), "cpu")
+    found = kernel_of({form: 1.0}, RankRule(rank=2))._truncated(aligned("w", zeros, zeros))
     assert (found.left.shape, found.right.shape, found.energy, found.lost) == ((4, 0), (0, 6), 0, 0)
 
 
-def planned(*shapes: tuple[int, int], rank: int | None = 2, times: int = 1, **options: Any) -> Any:
+def planned(*shapes: tuple[int, int], rank: int | None = 2, **options: Any) -> Any:
     tensors = [aligned(f"w{i}", *np.zeros((2, *shape), np.float32)) for i, shape in enumerate(shapes)]
-    forms: Any = [SimpleNamespace(is_centered=True)]
+    form: Any = Difference(Source("w", None))  # type: ignore[arg-type]
     rule = RankRule(rank=rank) if rank else RankRule(energy=0.9)
     limits = RunOptions(**{"memory": 8 << 30, "begun": 0, "workers": 1, **options})
-    return plan_extraction("cut", tensors, forms, rule, limits, times=times)
+    found = plan_pass("cut", tensors, kernel_of({form: 1.0}, rule), limits)
+    return replace(found, projected_bytes=found.projected_bytes - 1024 * len(tensors))  # of Python objects
 
 
 def test_matrices_are_read_and_their_factors_written_as_often_as_is_said() -> None:
     assert planned((60, 40), (10, 20)).read_bytes == 2 * 4 * (60 * 40 + 10 * 20)
     assert planned((60, 40), (10, 20)).written_bytes == 4 * 2 * (60 + 40 + 10 + 20)
-    assert planned((60, 40), times=3).read_bytes == 3 * 2 * 4 * 60 * 40
-    assert planned((60, 40), times=3).written_bytes == 3 * 4 * 2 * 100
     assert planned((60, 40), rank=None).written_bytes == 0
     assert planned((60, 40)).forgets is False
 
 
 def test_a_matrix_takes_its_base_itself_three_times_its_factors_and_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "search_bytes", lambda shape, rank: 1_000_000 * shape[0] + rank)
+    monkeypatch.setattr(truncating, "search_bytes", lambda shape, rank: 1_000_000 * shape[0] + rank)
     one = planned((60, 40)).projected_bytes
     slack = RunOptions(begun=0).reserved_bytes
     base, single, factors, search = 4 * 2400, 3 * 4 * 2400, 3 * 8 * 100 * 2, 60_000_002
-    assert one - slack == base + single + factors + search + 3 * cost.WIDENED_BYTES
+    assert one - slack == base + single + factors + search + 3 * truncating.WIDENED_BYTES
     both = planned((60, 40), (10, 20), (50, 20), workers=2).projected_bytes
-    assert both - slack - (one - slack) == 4 * 4 * 1000 + 3 * 8 * 70 * 2 + 50_000_002 + 3 * cost.WIDENED_BYTES
+    assert both - slack - (one - slack) == 4 * 4 * 1000 + 3 * 8 * 70 * 2 + 50_000_002 + 3 * truncating.WIDENED_BYTES
 
 
 def test_as_many_matrices_are_worked_on_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "search_bytes", lambda *_: 40 * MIB)
+    monkeypatch.setattr(truncating, "search_bytes", lambda *_: 40 * MIB)
     shapes = ((60, 40), (60, 40), (60, 40))
     alone, two = (planned(*shapes, workers=workers).projected_bytes for workers in (1, 2))
     assert planned(*shapes, workers=8).workers == 3
-    assert planned(*shapes, workers=8, memory=two).workers == 2
-    assert planned(*shapes, workers=8, memory=two - 1).workers == 1
-    assert planned(*shapes, workers=8, memory=alone).projected_bytes == alone
+    assert planned(*shapes, workers=8, memory=two + 3072).workers == 2
+    assert planned(*shapes, workers=8, memory=two + 3071).workers == 1
+    assert planned(*shapes, workers=8, memory=alone + 3072).projected_bytes == alone
     least = -(-(alone + 8 * MIB) // MIB)
-    with pytest.raises(MemoryLimitError, match=rf"tensor w0 \[60, 40\]; the least that would do is {least}MiB"):
+    with pytest.raises(MemoryLimitError, match=r"tensor w0 \[60, 40\] and its factors; the least"):
         planned(*shapes, memory=alone - 1)
 
 
@@ -273,10 +285,11 @@ def test_factors_alone_are_read_and_held(monkeypatch: pytest.MonkeyPatch) -> Non
     form: Any = LowRank(SimpleNamespace(identity="x"))  # type: ignore[arg-type]
     zeros = np.zeros((60, 40), np.float32)
     tensor = aligned("w", zeros, zeros)
-    assert read_bytes(tensor, [form]) == 4 * 7 * 100
-    found = plan_extraction("cut", [tensor], [form], RankRule(rank=2), RunOptions(memory=8 << 30, begun=0, workers=1))
+    kernel = kernel_of({form: 1.0}, RankRule(rank=2))
+    found = plan_pass("cut", [tensor], kernel, RunOptions(memory=8 << 30, begun=0, workers=1))
+    assert found.read_bytes == 4 * 7 * 100
     slack = RunOptions(begun=0).reserved_bytes
-    assert found.projected_bytes - slack == 5 * 8 * 100 * 7 + 4 * 8 * 7**2
+    assert found.projected_bytes - slack - 1024 == 5 * 8 * 100 * 7 + 4 * 8 * 7**2
 
 
 def test_an_extraction_says_what_it_reads_and_how_long_it_took(tmp_path: Path) -> None:
