@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from passes import CopyAndCount, HeldCheckpoint, HeldSink, aligned
 
-from taskvec.streaming import Arrays, Chunk, Job, RunOptions, plan, run
+from taskvec.streaming import AlignedTensor, Arrays, Chunk, Job, RunOptions, plan, run
 from taskvec.streaming.events import BytesDone, Event, PassStarted, Resumed
-from taskvec.streaming.job import AlignedTensor, Notes
 from taskvec.streaming.journal import Journal
+from taskvec.streaming.kernel import Notes
 from taskvec.streaming.units import BLOCK
 
 ARRAYS = {
@@ -121,8 +121,11 @@ def test_a_unit_with_one_tensor_that_is_noted_and_one_that_is_not_adds_up_the_ot
     assert count(events, Resumed) == [0]
 
 
-class SumsElsewhere(Sums):
-    notes: ClassVar[Notes] = Notes.NOTHING
+class SumsOfModel(Sums):
+    notes: ClassVar[Notes] = Notes.TENSORS
+
+    def reduce_model(self, model: Arrays, own: Arrays) -> Arrays:
+        return (model[0] + own[0],) if model else own
 
 
 class SumsOfSome(SumsOfTensors):
@@ -182,7 +185,7 @@ def test_pages_that_will_not_fit_are_let_go_piece_by_piece(
 
 @pytest.mark.parametrize(
     ("kernel", "sinks", "keeps"),
-    [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True), (SumsElsewhere, 0, False)],
+    [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True), (SumsOfModel, 0, True)],
 )
 def test_a_pass_that_writes_nothing_notes_where_the_options_say(
     kernel: type[Sums], sinks: int, keeps: bool, tmp_path: Path
