@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from passes import CopyAndCount, HeldCheckpoint, aligned
 
+from taskvec.checkpoints.local_files import use_files
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import PlannedPass, RunOptions, plan, plan_pass
 from taskvec.streaming.units import BLOCK
+from taskvec.testing.files import FaultyFiles
 
 MIB = 1 << 20
 SLACK = 24 * MIB
@@ -107,16 +109,11 @@ def test_what_is_written_is_what_all_outputs_take() -> None:
 
 
 @pytest.mark.parametrize(("free", "is_enough"), [(99, False), (100, True), (101, True)])
-def test_a_disk_that_is_full_afterwards_is_large_enough(
-    free: int, is_enough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    if is_enough:
+def test_a_disk_that_is_full_afterwards_is_large_enough(free: int, is_enough: bool, tmp_path: Path) -> None:
+    refused = pytest.raises(OutputError, match="the output needs 100 B and the disk has 99 B free")
+    with use_files(FaultyFiles(free=free)), nullcontext() if is_enough else refused:
         made = plan.make_plan([], RunOptions(), target=tmp_path / "a" / "b", output_bytes=100)
         assert (made.output_bytes, made.free_disk_bytes) == (100, free)
-        return
-    with pytest.raises(OutputError, match="the output needs 100 B and the disk has 99 B free"):
-        plan.make_plan([], RunOptions(), target=tmp_path / "a" / "b", output_bytes=100)
 
 
 def test_nothing_to_read_takes_one_tile() -> None:
