@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from taskvec.linalg.encoders.autoencoder import AutoencoderOptions
 
 from taskvec.errors import BasisError, DecompositionError
 from taskvec.linalg.certificate import Certificate, best_decoder, enough, in_words, known, relative_size, residual_gram
+from taskvec.linalg.encoders import BASIS_METHODS
 from taskvec.linalg.encoders.encoding import Encoding
+from taskvec.linalg.encoders.ways.autoencoder import AutoencoderOptions
 from taskvec.linalg.search import golden_section, grid_search
 from taskvec.linalg.subspaces import precise
 from taskvec.linalg.subspaces.rank_rule import RankRule
@@ -151,19 +152,29 @@ def test_the_worst_task_is_one_whose_error_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"steps": 0}, {"tau": 0.0}, {"learning_rate": 0.0}, {"anneal_every": -1}, {"tau": -1.0}]
+    ("given", "expected"),
+    [
+        ({"steps": 0}, "at least 1"),
+        ({"tau": 0.0}, "above 0"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"anneal_every": -1}, "at least 0"),
+        ({"tau": -1.0}, "above 0"),
+    ],
 )
-def test_an_autoencoder_has_positive_steps(given: dict[str, Any]) -> None:
-    with pytest.raises(BasisError, match="use positive steps, tau and learning_rate"):
-        AutoencoderOptions(**given)
+def test_an_autoencoder_has_positive_steps(given: dict[str, Any], expected: str) -> None:
+    (name,) = given
+    with pytest.raises(BasisError, match=rf"^autoencoder: {name} is \S+, expected {expected}"):
+        BASIS_METHODS["autoencoder"].options_of(given)
 
 
 def test_the_least_that_an_autoencoder_takes() -> None:
-    AutoencoderOptions(steps=1, anneal_every=0)
-    AutoencoderOptions(solver="varpro")
-    AutoencoderOptions(solver="adam", decoder="softmax")
+    options_of = BASIS_METHODS["autoencoder"].options_of
+    assert options_of({"steps": 1, "anneal_every": 0}) == AutoencoderOptions(steps=1, anneal_every=0)
+    assert options_of({"solver": "varpro"}) == AutoencoderOptions(solver="varpro")
+    open_decoder = {"solver": "adam", "decoder": "softmax"}
+    assert options_of(open_decoder) == AutoencoderOptions(solver="adam", decoder="softmax")
     with pytest.raises(BasisError, match="varpro fits W by least squares"):
-        AutoencoderOptions(solver="varpro", decoder="softmax")
+        options_of({"solver": "varpro", "decoder": "softmax"})
 
 
 def tried(score: Callable[[float], float], **options: float) -> list[float]:

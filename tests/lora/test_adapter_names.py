@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints.lora.adapter import adapter_of
 from taskvec.checkpoints.lora.base_names import BaseNames
 from taskvec.checkpoints.lora.opening import is_adapter_folder
 from taskvec.checkpoints.lora.pair_names import NamedPair, is_adapter, sort_names, unsupported_kind
@@ -145,8 +146,8 @@ def scale(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str] | 
     factors = {"unet.m.lora_A.weight": DOWN, "unet.m.lora_B.weight": UP}
     save_safetensors(path / "lora.safetensors", {**factors, **arrays}, metadata=metadata)
     with open_checkpoint(path / "lora.safetensors") as adapter:
-        (pair,) = adapter.adapter.pairs  # type: ignore[attr-defined]
-        return float(pair.scale)
+        (pair,) = adapter_of(adapter).pairs
+        return pair.scale
 
 
 def test_a_scale_is_alpha_by_rank_from_beside_the_factors_or_from_the_metadata(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,19 +17,25 @@ from taskvec.adapters.extraction import extract_lora, lora_rule
 from taskvec.adapters.peft_folder import PeftLayout, peft_config
 from taskvec.adapters.result import LoraMatrix, LoraResult
 from taskvec.adapters.targets import Targets, has_transposed_layers, is_embedding, is_layer, left_out
-from taskvec.adapters.truncating import TruncateKernel
+from taskvec.adapters.truncating import TruncateKernel, recompressed
 from taskvec.adapters.whole_tensors import WholeTensors
+from taskvec.bases.factored_atoms import FactorKernel
+from taskvec.checkpoints import Checkpoint, open_checkpoint
+from taskvec.checkpoints.derived import derived
 from taskvec.checkpoints.table import TensorSource
 from taskvec.errors import DecompositionError, MemoryLimitError
+from taskvec.linalg.subspaces.precise import WIDENED_BYTES
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.truncation import Truncated
-from taskvec.streaming import AlignedTensor, Located, RunOptions, plan_pass
+from taskvec.streaming import AlignedTensor, Located, RunOptions, plan, plan_pass
 from taskvec.streaming.events import BytesDone, PassStarted
 from taskvec.testing.checkpoints import raw_bits, save_folder, tensor_info
-from taskvec.types import TensorInfo
+from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Difference, LowRank, Source
 
 MIB = 1 << 20
+TENSOR_BYTES = 1024
+"""Planned for the objects of one tensor, whatever its size."""
 
 
 def info(name: str, *shape: int, dtype: type = np.float32) -> TensorInfo:
@@ -193,63 +198,62 @@ def test_errors_are_roots_of_shares() -> None:
     assert LoraResult(Path("x"), (), (), {}, 0, 0, certificate={"a": 1}).to_json()["certificate"] == {"a": 1}
 
 
-class Free(TensorSource):
-    """What takes nothing to be read."""
+@dataclass(frozen=True)
+class Held(TensorSource):
+    """A tensor in memory."""
+
+    array: np.ndarray
 
     def read_into(self, offset: int, out: memoryview) -> None:
-        raise AssertionError("the checkpoint itself is read")
+        out[:] = raw_bits(self.array).tobytes()[offset : offset + len(out)]
 
 
-def kernel_of(terms: Mapping[Any, float], rule: RankRule) -> TruncateKernel:
-    return TruncateKernel(tuple(terms.items()), rule, PeftLayout(False), "cpu", {})
-
-
-class Held:
-    ref, files = "held", ()
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-
-    def source(self, name: str) -> TensorSource:
-        return Free()
-
-    def read_into(self, name: str, start: int, out: np.ndarray) -> None:
-        out[:] = raw_bits(self.array).reshape(-1)[start : start + out.size]
+def held(name: str, array: np.ndarray) -> Checkpoint:
+    return derived("held", {tensor_info(name, array): Held(array)}, ())
 
 
 def aligned(name: str, *arrays: np.ndarray) -> AlignedTensor:
-    base, *sources = (Located(Held(array), tensor_info(name, array)) for array in arrays)  # type: ignore[arg-type]
+    base, *sources = (Located(held(name, array), tensor_info(name, array)) for array in arrays)
     return AlignedTensor(name, arrays[0].shape, base, tuple(sources))
 
 
-def test_whole_changes_are_weighted_and_added_up() -> None:
+def truncating_by(rule: RankRule, *terms: tuple[Any, float], **files: Path) -> TruncateKernel:
+    return TruncateKernel(terms, rule, PeftLayout(False), "cpu", files)
+
+
+def test_whole_changes_are_weighted_and_added_up(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     base, one, two = rng.standard_normal((3, 6, 5)).astype(np.float32)
-    source: Any = Source("w", Held(base))  # type: ignore[arg-type]
-    forms = [Difference(source), Dense(source)]
-    terms = dict(zip(forms, (2.0, -0.5), strict=True))
-    found = kernel_of(terms, RankRule(rank=5))._truncated(aligned("w", base, one, two))
-    np.testing.assert_allclose(found.left @ found.right, 2 * (one - base) - 0.5 * two, atol=1e-5)
+    source = Source("w", held("w", base))
+    kernel = truncating_by(
+        RankRule(rank=5), (Difference(source), 2.0), (Dense(source), -0.5), w=tmp_path / "w.safetensors"
+    )
+    ((rank, energy, lost),) = kernel.whole(aligned("w", base, one, two), (), 1)
+    wanted = 2 * (one - base) - 0.5 * two
+    down, up = (open_checkpoint(kernel.files["w"]).read(f"base_model.model.w.lora_{which}.weight") for which in "AB")
+    np.testing.assert_allclose(up @ down, wanted, atol=1e-5)
+    assert (rank, energy) == (5, pytest.approx((wanted.astype(np.float64) ** 2).sum(), rel=1e-5))
+    assert lost == pytest.approx(0, abs=1e-4)
 
 
 def test_what_has_no_factors_is_nothing_of_the_tensors_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LowRank, "products", lambda *_: ())
     zeros = np.zeros((4, 3, 2), np.float32)
-    form = LowRank(Source("w", Held(zeros)))  # type: ignore[arg-type]
-    found = kernel_of({form: 1.0}, RankRule(rank=2))._truncated(aligned("w", zeros, zeros))
+    form = LowRank(Source("w", held("w", zeros)))
+    found = recompressed(aligned("w", zeros, zeros), [form], [1.0], RankRule(rank=2))
     assert (found.left.shape, found.right.shape, found.energy, found.lost) == ((4, 0), (0, 6), 0, 0)
 
 
 def planned(*shapes: tuple[int, int], rank: int | None = 2, **options: Any) -> Any:
     tensors = [aligned(f"w{i}", *np.zeros((2, *shape), np.float32)) for i, shape in enumerate(shapes)]
-    form: Any = Difference(Source("w", None))  # type: ignore[arg-type]
+    form = SimpleNamespace(is_centered=True)
     rule = RankRule(rank=rank) if rank else RankRule(energy=0.9)
     limits = RunOptions(**{"memory": 8 << 30, "begun": 0, "workers": 1, **options})
-    found = plan_pass("cut", tensors, kernel_of({form: 1.0}, rule), limits)
-    return replace(found, projected_bytes=found.projected_bytes - 1024 * len(tensors))  # of Python objects
+    return plan_pass("cut", tensors, truncating_by(rule, (form, 1.0)), limits)
 
 
-def test_matrices_are_read_and_their_factors_written_as_often_as_is_said() -> None:
+def test_matrices_are_read_and_their_factors_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "available_bytes", lambda: 8 << 30)
     assert planned((60, 40), (10, 20)).read_bytes == 2 * 4 * (60 * 40 + 10 * 20)
     assert planned((60, 40), (10, 20)).written_bytes == 4 * 2 * (60 + 40 + 10 + 20)
     assert planned((60, 40), rank=None).written_bytes == 0
@@ -258,12 +262,16 @@ def test_matrices_are_read_and_their_factors_written_as_often_as_is_said() -> No
 
 def test_a_matrix_takes_its_base_itself_three_times_its_factors_and_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(truncating, "search_bytes", lambda shape, rank: 1_000_000 * shape[0] + rank)
+    kernel = truncating_by(RankRule(rank=2), (SimpleNamespace(is_centered=True), 1.0))
+    base, single, factors, search = 4 * 2400, 3 * 4 * 2400, 3 * 8 * 100 * 2, 60_000_002
+    alone = base + single + factors + search + 3 * WIDENED_BYTES
+    assert kernel.unit_bytes(aligned("w", *np.zeros((2, 60, 40), np.float32))) == alone
     one = planned((60, 40)).projected_bytes
     slack = RunOptions(begun=0).reserved_bytes
-    base, single, factors, search = 4 * 2400, 3 * 4 * 2400, 3 * 8 * 100 * 2, 60_000_002
-    assert one - slack == base + single + factors + search + 3 * truncating.WIDENED_BYTES
+    assert one - slack == alone + TENSOR_BYTES
     both = planned((60, 40), (10, 20), (50, 20), workers=2).projected_bytes
-    assert both - slack - (one - slack) == 4 * 4 * 1000 + 3 * 8 * 70 * 2 + 50_000_002 + 3 * truncating.WIDENED_BYTES
+    second = 4 * 4 * 1000 + 3 * 8 * 70 * 2 + 50_000_002 + 3 * WIDENED_BYTES
+    assert both - slack - (one - slack) == second + 2 * TENSOR_BYTES
 
 
 def test_as_many_matrices_are_worked_on_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,26 +279,46 @@ def test_as_many_matrices_are_worked_on_as_fit(monkeypatch: pytest.MonkeyPatch) 
     shapes = ((60, 40), (60, 40), (60, 40))
     alone, two = (planned(*shapes, workers=workers).projected_bytes for workers in (1, 2))
     assert planned(*shapes, workers=8).workers == 3
-    assert planned(*shapes, workers=8, memory=two + 3072).workers == 2
-    assert planned(*shapes, workers=8, memory=two + 3071).workers == 1
-    assert planned(*shapes, workers=8, memory=alone + 3072).projected_bytes == alone
-    least = -(-(alone + 3072 + 8 * MIB) // MIB)
-    said = rf"tensor w0 \[60, 40\] and its factors; the least that would do is {least}MiB"
+    assert planned(*shapes, workers=8, memory=two).workers == 2
+    assert planned(*shapes, workers=8, memory=two - 1).workers == 1
+    assert planned(*shapes, workers=8, memory=alone).projected_bytes == alone
+    least = -(-(alone + 8 * MIB) // MIB)
+    said = rf"tensor w0 \[60, 40\] and its factors; the least that would do is {least}MiB: .* with --exclude"
     with pytest.raises(MemoryLimitError, match=said):
         planned(*shapes, memory=alone - 1)
 
 
-def test_factors_alone_are_read_and_held(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def form(monkeypatch: pytest.MonkeyPatch) -> LowRank:
+    """A vector that has a product of rank 3 and one of rank 4 in every tensor."""
     products = (SimpleNamespace(rank=3), SimpleNamespace(rank=4))
     monkeypatch.setattr(LowRank, "products", lambda *_: products)
-    form: Any = LowRank(Source("x", None))  # type: ignore[arg-type]
-    zeros = np.zeros((60, 40), np.float32)
-    tensor = aligned("w", zeros, zeros)
-    kernel = kernel_of({form: 1.0}, RankRule(rank=2))
+    return LowRank(SimpleNamespace(identity="x"))  # type: ignore[arg-type]
+
+
+def kernels_of_factors(form: LowRank, atoms: int) -> tuple[TruncateKernel, FactorKernel]:
+    encoders = {"w": np.ones((1, atoms))}
+    return truncating_by(RankRule(rank=2), (form, 1.0)), FactorKernel((form,), encoders, {"w": 2}, DType.F32)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_factors_alone_are_read_and_held(which: int, form: LowRank) -> None:
+    kernel = kernels_of_factors(form, atoms=1)[which]
+    tensor = aligned("w", *np.zeros((2, 60, 40), np.float32))
+    held_bytes = 5 * 8 * 100 * 7 + 4 * 8 * 7**2
+    assert kernel.read_bytes(tensor, tensor.num_params) == 4 * 7 * 100
+    assert kernel.written_bytes(tensor, tensor.num_params, 0) == 4 * 2 * 100
+    assert kernel.unit_bytes(tensor) == held_bytes
     found = plan_pass("cut", [tensor], kernel, RunOptions(memory=8 << 30, begun=0, workers=1))
-    assert found.read_bytes == 4 * 7 * 100
     slack = RunOptions(begun=0).reserved_bytes
-    assert found.projected_bytes - slack - 1024 == 5 * 8 * 100 * 7 + 4 * 8 * 7**2
+    assert found.projected_bytes - slack == held_bytes + TENSOR_BYTES
+
+
+def test_factors_are_read_and_written_once_for_every_atom(form: LowRank) -> None:
+    tensor = aligned("w", *np.zeros((2, 60, 40), np.float32))
+    found = plan_pass("cut", [tensor], kernels_of_factors(form, atoms=3)[1], RunOptions(memory=8 << 30, begun=0))
+    assert found.read_bytes == 3 * 4 * 7 * 100
+    assert found.written_bytes == 3 * 4 * 2 * 100
 
 
 def test_an_extraction_says_what_it_reads_and_how_long_it_took(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from taskvec.checkpoints import open_checkpoint
+from taskvec.checkpoints.lora.adapter import Adapter, adapter_checkpoint
 from taskvec.checkpoints.lora.recorded_base import check_recorded_base, hub_id_of
+from taskvec.checkpoints.table import TensorTable
 from taskvec.errors import AlignmentError
 from taskvec.testing.checkpoints import save_safetensors
 
@@ -122,7 +124,7 @@ def held(ref: str, path: str, **arrays: np.ndarray) -> Any:
 
 
 def check(recorded: str | None, base: Any, other: Any = None) -> None:
-    own: Any = SimpleNamespace(ref="own", adapter=SimpleNamespace(recorded_base=recorded))
+    own = adapter_checkpoint("own", Path("own"), TensorTable({}, {}, ()), Adapter((), recorded_base=recorded))
     check_recorded_base(own, base, lambda _: other)
 
 

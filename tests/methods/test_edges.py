@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from taskvec.methods.awd import disentangled
-from taskvec.methods.dropping import l1_ratios
-from taskvec.methods.electing import shares
-from taskvec.methods.trimming import num_kept
 
 from taskvec.errors import CompositionError
 from taskvec.methods import METHODS
+from taskvec.methods.families.dropping import l1_ratios
+from taskvec.methods.families.electing import shares
 from taskvec.methods.method import Takes
 from taskvec.methods.statistic import Cut, Ties
+from taskvec.methods.ways.awd import disentangled
 from taskvec.numerics.trimming import ALL
 from taskvec.parameter import Bounds
 
@@ -55,8 +54,9 @@ def test_bounds_hold_what_they_say(bounds: Bounds, inside: list, outside: list, 
      (0, 0.5, False, 0), (7, 1.0, True, 7)],
 )  # fmt: skip
 def test_so_many_are_kept(count: int, density: float, floor: bool, kept: int) -> None:
-    assert num_kept(count, density, floor=floor) == kept
-    assert num_kept(count, density) == num_kept(count, density, floor=False)
+    rounding = {"semantics": "mergekit", "weight": 1.0} if floor else {}
+    found = merged("ties", list(range(1, count + 1)), density=density, **rounding)
+    assert found == [0] * (count - kept) + list(range(count - kept + 1, count + 1))
 
 
 def test_what_is_nothing_is_not_rescaled_nor_divided_by() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from taskvec.methods.awd import disentangled, objective
 
 from taskvec.errors import CompositionError
 from taskvec.methods import METHODS, awd, geometric_median, karcher, multislerp
+from taskvec.methods.ways.awd import disentangled, objective
 
 Dense = np.ndarray
 

@@ -12,14 +12,14 @@ from taskvec.numerics.kernels import TILE
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 CHUNK = make_chunk(CASES["every dtype beside every other"])
-INPUTS, COUNT = CHUNK.inputs[:-1], CHUNK.deltas.shape[1]
+COUNT = CHUNK.deltas.shape[1]
 WORD = 2**64 - 1
 
 
 @pytest.mark.parametrize(("begin", "count"), [(0, COUNT), (5, TILE), (4090, TILE + 1), (7, 1)])
 def test_mixed_deltas_are_sums_of_sources_from_any_element_on(begin: int, count: int) -> None:
     out = np.full((len(MIXING), count), 7, np.float32)
-    assert mixed_deltas(*INPUTS, begin, MIXING, out)
+    assert mixed_deltas(CHUNK.rows._replace(first=begin, size=count), MIXING, out)
     np.testing.assert_array_equal(out, mixed()[:, begin : begin + count])
 
 
@@ -28,7 +28,7 @@ def test_one_mixed_delta_that_is_not_finite_is_seen() -> None:
     for row in range(3):
         huge = MIXING.copy()
         huge[row, 4] = np.inf
-        assert not mixed_deltas(*INPUTS, 0, huge, out)
+        assert not mixed_deltas(CHUNK.rows, huge, out)
 
 
 def above(rows: np.ndarray, least: np.ndarray, ends: np.ndarray, first: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def test_all_at_once_is_one_after_another(normalize: bool, begin: int) -> None:
     left = np.array([1, 0, len(equal[2]) - 3, len(equal[3]) + 2])
     ends = np.array([equal[0][0] + 1, 0, equal[2][-4] + 1, count])
     out = np.full(count, 7, np.float32)
-    assert elect_above(*INPUTS, begin, MIXING, least, left, weights, normalize, out)
+    assert elect_above(CHUNK.rows._replace(first=begin, size=count), MIXING, least, left, weights, normalize, out)
     trimmed = above(rows, least, ends, 0).astype(np.float32)
     np.testing.assert_array_equal(out, elected(trimmed, weights, normalize=normalize))
     assert left.tolist() == [0, 0, 0, 2]
@@ -94,7 +94,7 @@ def test_one_number_that_is_not_finite_is_seen_at_once() -> None:
     for row in range(4):
         huge = MIXING.copy()
         huge[row, 4] = np.inf
-        assert not elect_above(*INPUTS, 0, huge, least, left, weights, False, np.empty(COUNT, np.float32))
+        assert not elect_above(CHUNK.rows, huge, least, left, weights, False, np.empty(COUNT, np.float32))
 
 
 def uniform(key: tuple[int, int], index: int) -> int:

@@ -46,7 +46,7 @@ def test_the_bins_are_those_of_the_format() -> None:
 def test_high_parts_are_counted_apart_from_those_with_a_low_part() -> None:
     counts = np.zeros((4, 2 * HIGH_BINS), np.uint32)
     counts[0, 7] = 5
-    count_high(*CHUNK.inputs, MIXING, counts)
+    count_high(CHUNK.rows, MIXING, counts)
     found = magnitudes(mixed())
     wanted = np.stack([np.bincount(2 * (row >> 15) + (row % LOW_BINS != 0), minlength=2 * HIGH_BINS) for row in found])
     wanted[0, 7] += 5
@@ -59,7 +59,7 @@ def test_low_parts_are_counted_where_the_high_part_is_one() -> None:
     highs = np.array([np.bincount(row >> 15).argmax() for row in found], np.uint32)
     counts = np.zeros((4, LOW_BINS), np.uint64)
     counts[1, 3] = 2
-    count_low(*CHUNK.inputs, MIXING, highs, counts)
+    count_low(CHUNK.rows, MIXING, highs, counts)
     for t, (row, high) in enumerate(zip(found, highs, strict=True)):
         wanted = np.bincount(row[row >> 15 == high] % LOW_BINS, minlength=LOW_BINS)
         wanted[3] += 2 * (t == 1)
@@ -115,6 +115,6 @@ def test_ends_are_where_so_many_equal_ones_have_been() -> None:
     wanted = np.array([1, 1, TILE + 5, 0])
     waiting, ends = wanted.copy(), np.full(4, -7)
     waiting[0] = len(places[0]) + 2
-    find_ends(*CHUNK.inputs, MIXING, 1000, thresholds, waiting, ends)
+    find_ends(CHUNK.rows, MIXING, 1000, thresholds, waiting, ends)
     assert ends.tolist() == [-7, 1000 + places[1][0] + 1, 1000 + TILE + 5, -7]
     assert waiting.tolist() == [2, 0, 0, 0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from taskvec.checkpoints import open_checkpoint
-from taskvec.checkpoints.derived import DerivedCheckpoint
+from taskvec.checkpoints.derived import derived
 from taskvec.checkpoints.products import Factor, Product, Stored, SumOfProducts
 from taskvec.store.parts import low_rank_unique_part
 from taskvec.testing.checkpoints import save_safetensors
@@ -33,7 +33,7 @@ def low_rank(path: Path, scales: dict[str, float], seed: int) -> tuple[LowRank, 
         )
         for name, scale in scales.items()
     }
-    form = LowRank(Source(str(path), DerivedCheckpoint(str(path), sources, [raw])))
+    form = LowRank(Source(str(path), derived(str(path), sources, [raw])))
     return form, {name: scale * factors[f"{name}.left"] @ factors[f"{name}.right"] for name, scale in scales.items()}
 
 
