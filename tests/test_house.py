@@ -18,6 +18,8 @@ import taskvec
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "taskvec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+MATHEMATICS = {"expressions", "linalg", "methods"}
+WITH_FILES = {"io", "os", "pathlib", "shutil", "subprocess", "tempfile", "safetensors", "json"}
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 ROOTS = (ROOT, PACKAGE)
 NAMES_A_PATH = (
@@ -68,6 +70,17 @@ def test_every_module_has_its_floor() -> None:
     assert floors["exhaustive"] is True
     known = {name.strip() for layer in floors["layers"] for name in layer.split("|")}
     assert {floor(file) for file in MODULES} - known == {"__init__", "testing"}
+
+
+@pytest.mark.parametrize("file", [file for file in MODULES if floor(file) in MATHEMATICS], ids=dotted)
+def test_mathematics_opens_no_file(file: Path) -> None:
+    imported = {
+        name.name if isinstance(node, ast.Import) else node.module or ""
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert {name.partition(".")[0] for name in imported} & WITH_FILES == set()
 
 
 @pytest.mark.parametrize("file", MODULES, ids=dotted)
