@@ -78,10 +78,10 @@ class LocalFiles(Files):
         """Bring a file, or a folder and all that is in it, to the disk."""
         for parent, _, names in os.walk(path):
             for name in names:
-                _sync(Path(parent, name))
+                sync_entry(Path(parent, name))
             if Path(parent) != path:
-                _sync(Path(parent))
-        _sync(path)
+                sync_entry(Path(parent))
+        sync_entry(path)
 
     def finish(self, path: Path) -> None:
         """Close the handle of a file that was written."""
@@ -106,7 +106,7 @@ class LocalFiles(Files):
     def rename(self, old: Path, new: Path) -> None:
         """Rename a file or folder, and bring the folder that it is in to the disk."""
         old.rename(new)
-        _sync(new.parent)
+        sync_entry(new.parent)
 
     def remove(self, path: Path) -> None:
         """Remove a file or a folder."""
@@ -151,7 +151,8 @@ def _open_for_writing(path: Path) -> int:
         raise OutputError(f"{path}: cannot be opened for writing: {error.strerror}") from error
 
 
-def _sync(path: Path) -> None:
+def sync_entry(path: Path) -> None:
+    """Bring one file to the disk, or the names that a folder holds."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

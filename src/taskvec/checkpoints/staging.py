@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from taskvec.checkpoints.files import Files
-from taskvec.checkpoints.local_files import files_in_use
+from taskvec.checkpoints.local_files import files_in_use, sync_entry
 from taskvec.errors import OutputError
 
 _KEY_NAME = ".resume-key"
@@ -155,7 +155,7 @@ def _publish_json(path: Path, obj: object, publish: Callable[[Path], object]) ->
             file.flush()
             os.fsync(file.fileno())
         publish(temporary)
-        _sync(path.parent)
+        sync_entry(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -206,11 +206,3 @@ def _keep_or_empty(files: Files, folder: Path, resume_key: str | None) -> bool:
     if resume_key is not None:
         path.write_text(resume_key, encoding="ascii")
     return False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

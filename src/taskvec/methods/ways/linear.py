@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskvec.methods.families.electing import shares
+from taskvec.methods.families.weighted import weighted
 from taskvec.methods.method import Mergekit, Method, Takes
 from taskvec.methods.options import Weighted, normalize_flag
-from taskvec.methods.part import Doubles
 from taskvec.methods.rule import Combination
 from taskvec.methods.statistic import always
 
@@ -19,13 +18,9 @@ class LinearOptions(Weighted):
     normalize: bool = normalize_flag(True)
 
 
-def _coefficients(gram: Doubles | None, options: LinearOptions) -> Doubles:  # noqa: ARG001
-    return options.scaling * shares(options.weight, normalize=options.normalize)
-
-
 linear = Method(
     "linear",
-    Combination(_coefficients, gram=None, points=always),
+    Combination(weighted, gram=None, points=always),
     LinearOptions,
     "the weighted mean of models",
     "θ* = λ Σ wₜθₜ / Σ wₜ",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskvec.methods.families.electing import shares
+from taskvec.methods.families.weighted import weighted
 from taskvec.methods.method import Mergekit, Method
 from taskvec.methods.options import Weighted, normalize_flag
-from taskvec.methods.part import Doubles
 from taskvec.methods.rule import Combination
 
 
@@ -18,13 +17,9 @@ class TaskArithmeticOptions(Weighted):
     normalize: bool = normalize_flag(False)
 
 
-def _coefficients(gram: Doubles | None, options: TaskArithmeticOptions) -> Doubles:  # noqa: ARG001
-    return options.scaling * shares(options.weight, normalize=options.normalize)
-
-
 task_arithmetic = Method(
     "task_arithmetic",
-    Combination(_coefficients, gram=None),
+    Combination(weighted, gram=None),
     TaskArithmeticOptions,
     "the weighted sum of task vectors",
     "θ* = θ₀ + λ Σ wₜτₜ",
