@@ -120,6 +120,13 @@ def test_a_unit_with_one_tensor_that_is_noted_and_one_that_is_not_adds_up_the_ot
     assert count(events, Resumed) == [0]
 
 
+class SumsOfModel(SumsOfTensors):
+    """Adds up all tensors together."""
+
+    def reduce_model(self, model: Arrays, own: Arrays) -> Arrays:
+        return (model[0] + own[0],) if model else own
+
+
 class SumsOfSome(SumsOfTensors):
     """Reduces nothing of the small tensor, which shares a unit with the end of the long one."""
 
@@ -177,7 +184,7 @@ def test_pages_that_will_not_fit_are_let_go_piece_by_piece(
 
 @pytest.mark.parametrize(
     ("kernel", "sinks", "keeps"),
-    [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True)],
+    [(Sums, 0, True), (Sums, 1, False), (SumsOfTensors, 0, True), (SumsOfModel, 0, True)],
 )
 def test_a_pass_that_writes_nothing_notes_where_the_options_say(
     kernel: type[Sums], sinks: int, keeps: bool, tmp_path: Path
