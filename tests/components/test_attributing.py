@@ -10,9 +10,9 @@ import pytest
 from planted import plant
 from taskvec import Store
 from taskvec.checkpoints.local_files import use_files
-from taskvec.components.attributing import Attribution, attribute, plan_attribute
+from taskvec.components.attributing import Attribution, attribute, attributing
 from taskvec.errors import DecompositionError
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, plan_steps
 from taskvec.streaming.events import BytesDone, Event, PassStarted
 from taskvec.testing.checkpoints import save_folder
 from taskvec.testing.families import SavedFamily
@@ -60,7 +60,8 @@ def test_where_no_task_has_more_than_chance_nobody_is_named() -> None:
 
 def test_the_plan_of_an_attribution_reads_no_weights(models: Path) -> None:
     with use_files(HeadersAlone()):
-        plan = plan_attribute(Store(models / "store"), models / "unknown", rank=8)
+        store = Store(models / "store")
+        plan = plan_steps(attributing(store, models / "unknown", rank=8), store.options)
     assert plan.projected_bytes <= plan.allowed_bytes
     assert [planned.read_bytes for planned in plan.passes] == [(2 + 3 + 1) * 90 * 60 * 4]
     assert plan.output_bytes == 0

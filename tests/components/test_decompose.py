@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ from planted import orthonormal
 from taskvec import Edited, OutputOptions, RunOptions, Store, TaskVector, compress, edit, similarity
 from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.local_files import use_files
-from taskvec.components.decompose import decompose, load_decomposition, plan_decompose
+from taskvec.components.decompose import decompose, decomposing, load_decomposition
 from taskvec.components.request import Request
 from taskvec.components.splitting import split_job
 from taskvec.errors import DecompositionError, MemoryLimitError, NonFiniteError, OutputError, StoreError
 from taskvec.linalg.subspaces import SUBSPACE_METHODS
 from taskvec.store.garbage import collect_garbage
-from taskvec.streaming import plan_pass, plan_steps
+from taskvec.streaming import Plan, plan_pass, plan_steps
 from taskvec.streaming.events import BytesDone, Event, Resumed
 from taskvec.streaming.work import Task
 from taskvec.testing.checkpoints import save_folder
@@ -41,6 +42,10 @@ def _deltas(store: Store, folder: Path) -> dict[str, dict[str, NDArray[np.float6
     return {
         name: {k: v.astype(np.float64) for k, v in _dense(store[name], folder / name).items()} for name in store.names
     }
+
+
+def _planned(store: Store, **wanted: Any) -> Plan:
+    return plan_steps(decomposing(store, **wanted), store.options)
 
 
 def _dense_projector(deltas: list[NDArray[np.float64]], rank: int, threshold: float) -> NDArray[np.float64]:
@@ -213,12 +218,12 @@ def test_nothing_shared_is_a_valid_answer_and_the_cause_is_said(tmp_path: Path) 
 
 def test_the_same_request_costs_nothing_and_another_takes_its_place(store: Store) -> None:
     decompose(store, rank=8)
-    assert plan_decompose(store, rank=8).passes == ()
+    assert _planned(store, rank=8).passes == ()
     (before,) = (store.path / "decompositions").iterdir()
     first = store.documents.vector("a.shared").identity
     assert decompose(store, rank=8).to_json()["bytes"] > 0
     assert list((store.path / "decompositions").iterdir()) == [before]
-    assert plan_decompose(store, rank=7).passes[0].read_bytes > 0
+    assert _planned(store, rank=7).passes[0].read_bytes > 0
     decompose(store, rank=7)
     (after,) = (store.path / "decompositions").iterdir()
     assert after.name > before.name
@@ -295,7 +300,7 @@ def test_damaged_factors_are_noticed(store: Store) -> None:
 )
 def test_what_cannot_be_done_is_refused_before_reading(store: Store, wanted: dict[str, object], said: str) -> None:
     with pytest.raises(DecompositionError, match=said):
-        plan_decompose(store, **wanted)  # type: ignore[arg-type]
+        _planned(store, **wanted)
 
 
 def test_a_rank_that_fills_some_matrices_leaves_these_out(store: Store) -> None:
@@ -315,20 +320,21 @@ def test_values_that_are_not_finite_are_named(tmp_path: Path) -> None:
 
 
 def test_the_plan_counts_what_is_read_and_refuses_too_little_memory(store: Store) -> None:
-    (planned,) = plan_decompose(store, rank=8).passes
+    planned, hashed = _planned(store, rank=8).passes
     elements = {"layer.0.weight": 48 * 32 * 4, "layer.1.kernel": 40 * 40 * 2, "layer.2.weight": 30 * 50 * 2}
     assert planned.read_bytes == sum(elements.values()) * (1 + 2 * 3)
     assert planned.units == 3
+    assert (hashed.label, hashed.read_bytes) == ("hash what 3 task vectors share", planned.written_bytes)
     small = Store(store.path, replace(store.options, memory=1 << 20))
     with pytest.raises(MemoryLimitError, match=r"tensor layer\.\S+ .* raise --memory"):
-        plan_decompose(small, rank=8)
+        _planned(small, rank=8)
 
 
 @pytest.mark.parametrize("side", ["left", "right", "both"])
 @pytest.mark.parametrize("rule", [{"rank": 6}, {"energy": 0.5}])
 def test_the_plan_bounds_what_is_written(store: Store, rule: dict[str, float], side: str) -> None:
     wanted = {**rule, "side": side, "threshold": 0.55, "groups": {"pair": ["a", "b"]}}
-    plan = plan_decompose(store, **wanted)
+    plan = _planned(store, **wanted)
     found = decompose(store, **wanted)
     factors = found.document.factors
     assert factors is not None
@@ -337,9 +343,13 @@ def test_the_plan_bounds_what_is_written(store: Store, rule: dict[str, float], s
 
 def test_an_upper_bound_of_factors_is_no_reason_to_refuse(store: Store) -> None:
     with use_files(FaultyFiles(free=1000)):
-        assert plan_decompose(store, energy=0.5).output_bytes > 1000
+        plan = _planned(store, energy=0.5)
+        assert plan.output_bytes > 1000 == plan.free_disk_bytes
         with pytest.raises(OutputError, match="free"):
-            plan_decompose(store, rank=6)
+            _planned(store, rank=6)
+        with pytest.raises(OutputError, match="free"):
+            decompose(store, rank=6)
+        assert not list((store.path / "objects").iterdir())
 
 
 def test_a_matrix_alone_gets_all_threads(store: Store) -> None:

@@ -15,8 +15,8 @@ from taskvec import Basis, Store, TaskVector, compress, decompose, similarity
 from taskvec.adapters import Extraction
 from taskvec.bases.collection import add_tasks, joining, refit, refitting
 from taskvec.bases.compress import compressing
-from taskvec.components.attributing import attribute, plan_attribute
-from taskvec.components.decompose import plan_decompose
+from taskvec.components.attributing import attribute, attributing
+from taskvec.components.decompose import decomposing
 from taskvec.editing.recipe.file import RecipeFile
 from taskvec.editing.write import Merging
 from taskvec.linalg.encoders import BASIS_METHODS
@@ -107,7 +107,9 @@ def _compressing(**wanted: Any) -> Kind:
 
 def _splitting(**wanted: Any) -> Kind:
     asked = {"tasks": list(TASKS), **wanted}
-    return lambda store, _: Command(lambda: plan_decompose(store, **asked), lambda: decompose(store, **asked))
+    return lambda store, _: Command(
+        lambda: plan_steps(decomposing(store, **asked), store.options), lambda: decompose(store, **asked)
+    )
 
 
 def _split_then(expression: str) -> Kind:
@@ -150,14 +152,18 @@ def _refitting(store: Store, _: Path) -> Command:
 def _attributing(store: Store, folder: Path) -> Command:
     asked = {"tasks": list(TASKS), "rank": 3}
     ref = folder / "unknown"
-    return Command(lambda: plan_attribute(store, ref, **asked), lambda: attribute(store, ref, **asked))
+    return Command(
+        lambda: plan_steps(attributing(store, ref, **asked), store.options), lambda: attribute(store, ref, **asked)
+    )
 
 
 def _extracting(*, with_rest: bool) -> Kind:
     def kind(store: Store, folder: Path) -> Command:
         vector = TaskVector(folder / "base", folder / "a")
         made = Extraction(vector, RankRule(rank=2), options=store.options, with_rest=with_rest)
-        return Command(lambda: made.plan(folder / "out"), lambda: made.save(folder / "out"))
+        return Command(
+            lambda: plan_steps(made.extracting(folder / "out"), store.options), lambda: made.save(folder / "out")
+        )
 
     return kind
 

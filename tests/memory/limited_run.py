@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taskvec import RunOptions, Store, compress, decompose, edit, similarity
 from taskvec.bases.compress import compressing
-from taskvec.components.decompose import plan_decompose
+from taskvec.components.decompose import decomposing
 from taskvec.editing.edit import Editing
 from taskvec.editing.scope.over_store import ground_of
 from taskvec.errors import MemoryLimitError
@@ -76,7 +76,7 @@ FORMULAS: dict[str, Callable[[Store, Path], Task]] = {
 
 
 def _decompose(store: Store, folder: Path) -> Task:
-    return lambda: plan_decompose(store, rank=24), lambda: decompose(store, rank=24)
+    return lambda: plan_steps(decomposing(store, rank=24), store.options), lambda: decompose(store, rank=24)
 
 
 WHOLE_MATRICES: dict[str, Callable[[Store, Path], Task]] = {

@@ -13,25 +13,16 @@ from numpy.typing import NDArray
 
 from taskvec.adapters.peft_folder import PeftLayout, peft_config
 from taskvec.adapters.result import LoraMatrix
-from taskvec.adapters.whole_tensors import WholeTensors
+from taskvec.adapters.whole_tensors import WholeTensors, check_memory
 from taskvec.checkpoints import Checkpoint, CheckpointWriter, write_json_atomic
 from taskvec.checkpoints.lora.opening import CONFIG, WEIGHTS
 from taskvec.checkpoints.safetensors_file import safetensors_table
 from taskvec.numerics.codes import dtype_code
 from taskvec.numerics.rounding import round_into
-from taskvec.streaming import RunOptions
+from taskvec.streaming import Foreseen, Pass, RunOptions
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.saved_vectors import METADATA_KEY
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """An adapter as it lies in its folder."""
-
-    files: tuple[str, ...]
-    num_params: int
-    num_bytes: int
 
 
 def factors_path(folder: Path, index: int) -> Path:
@@ -48,50 +39,64 @@ def write_factors(path: Path, factors: Mapping[str, NDArray[np.float32]]) -> Non
             writer.write(name, 0, array.reshape(-1))
 
 
-def join(
-    folder: Path,
-    base: str,
-    layout: PeftLayout,
-    matrices: Sequence[LoraMatrix],
-    dtype: DType,
-    record: str,
-    *,
-    whole: WholeTensors,
-    edited: Edited,
-    options: RunOptions,
-) -> Joined:
-    """Make one adapter of the parts, and remove these.
+@dataclass(frozen=True)
+class Joining(Pass[None]):
+    """Making one adapter of the parts, which are removed.
 
-    Args:
+    Attributes:
         folder: Where the parts are.
-        base: The base as its user named it.
         layout: How the adapter is laid out.
         matrices: What became of every target.
         dtype: The dtype of the factors.
         record: Our record for the header.
-        whole: What the adapter holds beside factors.
-        edited: The edited model, for that.
-        options: The limits, for that.
-
-    Returns:
-        What lies there now.
+        edited: The edited model.
+        whole: What of it the adapter holds beside factors.
     """
-    with ExitStack() as stack:
-        parts = [stack.enter_context(_opened(factors_path(folder, index))) for index in range(len(matrices))]
-        infos = [TensorInfo(i.name, dtype, i.shape) for part in parts for i in part.tensors.values()]
-        shapes = {name: edited.vector.base.checkpoint.tensors[name] for name in whole.names}
-        infos += [TensorInfo(own, shapes[name].dtype, shapes[name].shape) for name, own in whole.names.items()]
-        (folder / WEIGHTS).unlink(missing_ok=True)
-        with CheckpointWriter(folder, infos, filename=WEIGHTS, metadata={METADATA_KEY: record}) as writer:
-            for name, values in _all_values(parts):
-                writer.write(name, 0, _rounded(values, dtype))
-            for name, own in whole.names.items():
-                values = np.asarray(edited.read(name, options), np.float32).reshape(-1)
-                writer.write(own, 0, _rounded(values, shapes[name].dtype))
-    write_json_atomic(folder / CONFIG, peft_config(base, {m.name: m.rank for m in matrices if m.rank}, layout, whole))
-    for index in range(len(matrices)):
-        factors_path(folder, index).unlink()
-    return Joined((WEIGHTS, CONFIG), sum(i.num_params for i in infos), sum(i.nbytes for i in infos))
+
+    folder: Path
+    layout: PeftLayout
+    matrices: Sequence[LoraMatrix]
+    dtype: DType
+    record: str
+    edited: Edited
+    whole: WholeTensors
+
+    def foresee(self, options: RunOptions) -> Foreseen[None]:
+        """Refuse a tensor that does not fit whole; parts are as large as what is made of them, and counted already.
+
+        Raises:
+            MemoryLimitError: If one does not.
+        """
+        check_memory(self._kept, options)
+        return Foreseen(None, target=self.folder)
+
+    def run(self, options: RunOptions) -> None:
+        """Write the adapter and its configuration."""
+        with ExitStack() as stack:
+            parts = [stack.enter_context(_opened(path)) for path in self._parts]
+            infos = [TensorInfo(i.name, self.dtype, i.shape) for part in parts for i in part.tensors.values()]
+            infos += [TensorInfo(self.whole.names[kept.name], kept.dtype, kept.shape) for kept in self._kept]
+            (self.folder / WEIGHTS).unlink(missing_ok=True)
+            metadata = {METADATA_KEY: self.record}
+            with CheckpointWriter(self.folder, infos, filename=WEIGHTS, metadata=metadata) as writer:
+                for name, factor in _all_values(parts):
+                    writer.write(name, 0, _rounded(factor, self.dtype))
+                for kept in self._kept:
+                    values = np.asarray(self.edited.read(kept.name, options), np.float32).reshape(-1)
+                    writer.write(self.whole.names[kept.name], 0, _rounded(values, kept.dtype))
+        base, ranks = self.edited.vector.base.checkpoint, {m.name: m.rank for m in self.matrices if m.rank}
+        write_json_atomic(self.folder / CONFIG, peft_config(base.ref, ranks, self.layout, self.whole))
+        for path in self._parts:
+            path.unlink()
+
+    @property
+    def _parts(self) -> list[Path]:
+        return [factors_path(self.folder, index) for index in range(len(self.matrices))]
+
+    @property
+    def _kept(self) -> list[TensorInfo]:
+        tensors = self.edited.vector.base.checkpoint.tensors
+        return [tensors[name] for name in self.whole.names]
 
 
 def _all_values(parts: Sequence[Checkpoint]) -> Iterator[tuple[str, NDArray[np.float32]]]:

@@ -7,29 +7,43 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from blake3 import blake3
 
 from taskvec._version import __version__
-from taskvec.adapters.adapter_output import factors_path, join
+from taskvec.adapters.adapter_output import Joining, factors_path
 from taskvec.adapters.peft_folder import PeftLayout
 from taskvec.adapters.result import LoraMatrix, LoraResult
 from taskvec.adapters.targets import Targets, has_transposed_layers, left_out
 from taskvec.adapters.truncating import TruncateKernel
-from taskvec.adapters.whole_tensors import WholeTensors, check_memory, whole_tensors
+from taskvec.adapters.whole_tensors import WholeTensors, whole_tensors
 from taskvec.checkpoints import StagedOutput
+from taskvec.checkpoints.lora.opening import CONFIG, WEIGHTS
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics import load
-from taskvec.streaming import AlignedTensor, Job, Journal, Plan, RunOptions, job_key, make_plan, plan_pass, run
+from taskvec.streaming import (
+    AlignedTensor,
+    Arrays,
+    Folder,
+    Job,
+    Reducing,
+    RunOptions,
+    Staged,
+    Steps,
+    plan_steps,
+    run_steps,
+)
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import align
 from taskvec.vectors.forms import Form
 from taskvec.vectors.inner_products import MissingProducts
-from taskvec.vectors.task_vector import Ref, TaskVector, products_of
+from taskvec.vectors.matrix import matrix_shape
+from taskvec.vectors.task_vector import Ref, TaskVector, combining_products
 
 
 @dataclass(frozen=True)
@@ -54,17 +68,6 @@ class Extraction:
     record: dict[str, Any] = field(default_factory=dict)
     with_rest: bool = False
 
-    def plan(self, out: Ref) -> Plan:
-        """Return what writing would cost, without reading a weight."""
-        if self.with_rest:
-            load(("widen", *self.vector.apply_to().calls))
-        job = self._job(Path(out))
-        planned = plan_pass(job.label, job.tensors, job.kernel, self.options)
-        if self.with_rest:
-            check_memory(self.vector.base.checkpoint, self._infos, self.options)
-        passes = (planned, *self._rest.foresee(self.options).passes)
-        return make_plan(passes, self.options, target=Path(out), output_bytes=planned.written_bytes)
-
     def save(self, out: Ref) -> LoraResult:
         """Compute and write; the folder appears whole or not at all.
 
@@ -74,22 +77,47 @@ class Extraction:
         Returns:
             What was written, and what it lost.
         """
-        self.plan(out)
-        base = self.vector.base.checkpoint
-        with StagedOutput(Path(out), resume_key=self._key) as staged:
-            matrices = self._matrices(staged)
-            changed = self._left_out()
-            factored = [matrix.name for matrix in matrices if matrix.rank]
-            whole = whole_tensors(base, changed, factored) if self.with_rest else WholeTensors()
-            joined = join(
-                staged.directory, base.ref, self._layout, matrices, self.dtype,
-                json.dumps(self._record, ensure_ascii=False),
-                whole=whole, edited=self.vector.apply_to(), options=self.options,
-            )  # fmt: skip
+        plan_steps(self.extracting(out), self.options)  # what does not fit is refused before anything is written
+        return run_steps(self.extracting(out), self.options)
+
+    def extracting(self, out: Ref) -> Steps[LoraResult]:
+        """Take the steps of :meth:`save`.
+
+        Args:
+            out: The folder to make.
+
+        Returns:
+            What was written, and what it lost; of a plan, the largest ranks that there can be.
+        """
+        if self.with_rest:
+            load(("widen", *self.vector.apply_to().calls))
+        target = Path(out).absolute()
+
+        def published(staged: StagedOutput, result: LoraResult) -> LoraResult:
             staged.publish()
-        left = {name: energy for name, energy in changed.items() if name not in whole.names}
+            return result
+
+        begun = partial(StagedOutput, target, resume_key=self._key)
+        return (yield from Staged(target, begun, partial(self._within, target), published))
+
+    def _within(self, target: Path, folder: Folder) -> Steps[LoraResult]:
+        base = self.vector.base.checkpoint
+        matrices = yield from self._cutting(folder)
+        changed = yield from self._leaving_out()
+        factored = [matrix.name for matrix in matrices if matrix.rank]
+        whole = whole_tensors(base, changed, factored) if self.with_rest else WholeTensors()
+        record = json.dumps(self._record, ensure_ascii=False)
+        yield from Joining(folder.path, self._layout, matrices, self.dtype, record, self.vector.apply_to(), whole)
+        kept = [base.tensors[name] for name in whole.names]
+        num_factors = sum(m.rank * sum(matrix_shape(t)) for m, t in zip(matrices, self._tensors, strict=True))
         return LoraResult(
-            staged.target, joined.files, matrices, left, joined.num_params, joined.num_bytes, tuple(whole.names)
+            target,
+            (WEIGHTS, CONFIG),
+            matrices,
+            {name: energy for name, energy in changed.items() if name not in whole.names},
+            num_factors + sum(info.num_params for info in kept),
+            num_factors * self.dtype.itemsize + sum(info.nbytes for info in kept),
+            tuple(whole.names),
         )
 
     @cached_property
@@ -110,7 +138,7 @@ class Extraction:
         return [self._aligned[info.name] for info in self._infos if info.name in self._aligned]
 
     def _job(self, folder: Path) -> Job:
-        """Describe the pass that cuts all matrices, for running or for planning."""
+        """Describe the pass that cuts all matrices."""
         files = {tensor.name: factors_path(folder, index) for index, tensor in enumerate(self._tensors)}
         terms = tuple((form, self.vector.terms[form]) for form in self._forms)
         kernel = TruncateKernel(terms, self.rule, self._layout, self.options.device, files)
@@ -125,9 +153,10 @@ class Extraction:
         names = left_out(self.vector.base.checkpoint, self._infos)
         return MissingProducts([self._aligned[name] for name in names], self._forms, len(self._forms))
 
-    def _left_out(self) -> dict[str, float]:
-        energies = products_of([self.vector], self._rest, self.options)
-        return {name: float(energy[0, 0]) for name, energy in energies.items() if energy[0, 0] > 0}
+    def _leaving_out(self) -> Steps[dict[str, float]]:
+        """Measure the tensors that no factors hold; return those that change, or are not known not to."""
+        energies = yield from combining_products([self.vector], self._rest)
+        return {name: float(energy[0, 0]) for name, energy in energies.items() if not energy[0, 0] <= 0}
 
     @property
     def _record(self) -> dict[str, Any]:
@@ -140,13 +169,14 @@ class Extraction:
         said += ["with the rest"] if self.with_rest else []
         return blake3(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
-    def _matrices(self, staged: StagedOutput) -> tuple[LoraMatrix, ...]:
-        """Write the factors of every matrix to a staged folder; what a killed run left there is taken up."""
-        job = self._job(staged.directory)
-        with Journal(staged.journal_path, job_key(job)) as journal:
-            found = run(job, self.options, journal)
+    def _cutting(self, folder: Folder) -> Steps[tuple[LoraMatrix, ...]]:
+        """Write the factors of every matrix to a folder; what a killed run left there is taken up."""
+        found = yield from Reducing(self._job(folder.path), self._unread, folder.notes)
         numbers = [(tensor.name, *found[tensor.name][0].tolist()) for tensor in self._tensors]
         return tuple(LoraMatrix(name, int(rank), energy, lost) for name, rank, energy, lost in numbers)
+
+    def _unread(self, tensor: AlignedTensor) -> Arrays:
+        return (np.array([self.rule.most(min(matrix_shape(tensor))), np.nan, np.nan]),)
 
 
 def extract_lora(

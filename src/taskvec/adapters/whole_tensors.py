@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from taskvec.adapters.targets import is_layer, left_out, module_of
+from taskvec.adapters.targets import is_layer, module_of
 from taskvec.checkpoints import Checkpoint
 from taskvec.errors import MemoryLimitError
 from taskvec.streaming import RunOptions
@@ -67,19 +67,17 @@ def whole_tensors(base: Checkpoint, changed: Collection[str], factored: Collecti
     return WholeTensors({**biases, **saved}, tuple(modules), bool(biases))
 
 
-def check_memory(base: Checkpoint, targets: Collection[TensorInfo], options: RunOptions) -> None:
+def check_memory(whole: Collection[TensorInfo], options: RunOptions) -> None:
     """Refuse a tensor that does not fit in the allowed memory as a whole.
 
     Args:
-        base: The base.
-        targets: The tensors that become products of factors.
+        whole: The tensors that an adapter may hold whole.
         options: The limits.
 
     Raises:
         MemoryLimitError: If one does not.
     """
-    able = [base.tensors[name] for name in left_out(base, targets) if not is_layer(base.tensors[name])]
-    largest = max(able, key=lambda info: info.num_params, default=None)
+    largest = max(whole, key=lambda info: info.num_params, default=None)
     if largest and resident_bytes() + SLACK_BYTES + _HELD * largest.num_params > options.memory:
         raise MemoryLimitError(
             f"tensor {largest.name} {list(largest.shape)} does not fit whole in {format_size(options.memory)}: "

@@ -13,15 +13,7 @@ from taskvec.store.document import SourceDocument
 from taskvec.store.kinds.bases import BasisDocument, RandomDocument, atom_owner
 from taskvec.store.linked import describe_source, open_source
 from taskvec.streaming import RunOptions
-from taskvec.vectors.fingerprints import Digests, fingerprint
 from taskvec.vectors.forms import Dense, Form, LowRank, Source
-
-
-def described_by_content(digests: Digests) -> SourceDocument:
-    """Write down an atom that has no place yet."""
-    return SourceDocument(
-        ref="", path="", fingerprint=fingerprint(digests), digests=dict(digests), num_params=0, nbytes=0, files=()
-    )
 
 
 def described_in_place(atoms: Sequence[SourceDocument], folder: Path, root: Path) -> tuple[SourceDocument, ...]:

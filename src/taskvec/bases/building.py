@@ -10,7 +10,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from taskvec.bases.atom_forms import described_by_content, random_forms, with_files
+from taskvec.bases.atom_forms import random_forms, with_files
 from taskvec.bases.atoms import WrittenAtoms
 from taskvec.bases.basis import Basis
 from taskvec.bases.design import Design, Designer, Designing, error_of
@@ -25,6 +25,7 @@ from taskvec.linalg.encoders import Encoding, Generated
 from taskvec.linalg.groups import Group
 from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.bases import BasisDocument, GroupDocument, RandomDocument
+from taskvec.store.linked import described_by_content
 from taskvec.store.pass_journal import pass_journal
 from taskvec.streaming import Folder, Staged, Steps
 

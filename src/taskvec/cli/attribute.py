@@ -34,14 +34,15 @@ def attribute_checkpoint(
     none has more).
     """
     from taskvec.cli.attribute_text import attribution_text
-    from taskvec.components.attributing import Attribution, attribute, plan_attribute
+    from taskvec.components.attributing import Attribution, attribute, attributing
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     request = {**wanted.keywords(), "tasks": names or None}
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_attribute(opened, ref, **request),
+            plan=lambda: plan_steps(attributing(opened, ref, **request), run.options),
             work=lambda: attribute(opened, ref, **request),
             data=Attribution.to_json,
             text=attribution_text,

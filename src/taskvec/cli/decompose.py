@@ -61,10 +61,11 @@ def decompose_vectors(
     bytes, notes.
     """
     from taskvec.cli.decompose_text import decomposition_text
-    from taskvec.components.decompose import decompose, plan_decompose
+    from taskvec.components.decompose import decompose, decomposing
     from taskvec.components.decomposition import Decomposition
     from taskvec.reports import check_figure
     from taskvec.store.store import Store
+    from taskvec.streaming import plan_steps
 
     request = {**wanted.keywords(), "tasks": names or None}
     if plot is not None:
@@ -79,7 +80,7 @@ def decompose_vectors(
     with Run(how) as run:
         opened = Store(store, run.options)
         run.carry_out(
-            plan=lambda: plan_decompose(opened, **request),
+            plan=lambda: plan_steps(decomposing(opened, **request), run.options),
             work=work,
             data=Decomposition.to_json,
             text=decomposition_text,

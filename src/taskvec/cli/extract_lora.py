@@ -51,6 +51,7 @@ def extract(
     from taskvec.adapters import Extraction, LoraResult, Targets
     from taskvec.adapters.extraction import lora_rule
     from taskvec.cli.lora_text import lora_text
+    from taskvec.streaming import plan_steps
     from taskvec.types import DType
     from taskvec.vectors.task_vector import TaskVector
 
@@ -65,7 +66,7 @@ def extract(
             return Extraction(vector, rule, targets, factors, run.options, with_rest=with_rest)
 
         run.carry_out(
-            plan=lambda: extraction().plan(out),
+            plan=lambda: plan_steps(extraction().extracting(out), run.options),
             work=lambda: extraction().save(out),
             data=LoraResult.to_json,
             text=lora_text,

@@ -15,7 +15,7 @@ from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.attribution import shares_of
 from taskvec.linalg.subspaces.sides import Side
 from taskvec.store.store import Store
-from taskvec.streaming import AlignedTensor, Arrays, Job, Plan, TensorKernel, TensorSink, make_plan, plan_pass, run
+from taskvec.streaming import AlignedTensor, Arrays, Job, Reducing, Steps, TensorKernel, TensorSink, run_steps
 from taskvec.vectors.alignment import align
 from taskvec.vectors.matrix import MatrixReader, matrix_shape
 from taskvec.vectors.saved_vectors import form_of
@@ -115,9 +115,19 @@ def attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Attribution:
     Raises:
         DecompositionError: If both sides, groups or a control are asked for, or the unknown equals the base.
     """
+    return run_steps(attributing(store, ref, **wanted), store.options)
+
+
+def attributing(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Steps[Attribution]:
+    """Take the steps of :func:`attribute`.
+
+    Raises:
+        DecompositionError: If both sides, groups or a control are asked for, or the unknown equals the base.
+    """
     request = _request(store, wanted)
+    unread = (np.full(2, np.nan), np.full((2, len(request.tasks)), np.nan))
     with open_checkpoint(ref) as unknown:
-        found = run(_job(request, ref, unknown), store.options)
+        found = yield from Reducing(_job(request, ref, unknown), lambda _: unread)
     energy, shared = np.add.reduce([arrays[0] for arrays in found.values()]).tolist()
     if energy <= 0:
         raise DecompositionError(f"{ref}: equals the base {store.base} in every matrix: there is nothing to attribute")
@@ -128,23 +138,6 @@ def attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Attribution:
         unique=dict(zip(request.tasks, unique, strict=True)),
         chance=dict(zip(request.tasks, chance, strict=True)),
     )
-
-
-def plan_attribute(store: Store, ref: Ref, **wanted: Unpack[Wanted]) -> Plan:
-    """Return what attribution would cost, without reading a weight.
-
-    Args:
-        store: The store.
-        ref: The unknown.
-        **wanted: As for ``attribute``.
-
-    Returns:
-        The plan.
-    """
-    request = _request(store, wanted)
-    with open_checkpoint(ref) as unknown:
-        job = _job(request, ref, unknown)
-        return make_plan([plan_pass(job.label, job.tensors, job.kernel, store.options)], store.options)
 
 
 def _request(store: Store, wanted: Wanted) -> Request:

@@ -6,12 +6,11 @@ factors at a time; another over what was written, to know it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Unpack
 
-from taskvec.checkpoints import StagedOutput, open_checkpoint, write_json_atomic
+from taskvec.checkpoints import Checkpoint, StagedOutput, expected_checkpoint, open_checkpoint, write_json_atomic
 from taskvec.components.decomposition import Decomposition
 from taskvec.components.request import Request, Wanted
 from taskvec.components.splitting import document_of, factor_filename, split_job
@@ -24,11 +23,23 @@ from taskvec.store.kinds.decompositions import (
     TaskGroupDocument,
     publish_newest,
 )
-from taskvec.store.linked import describe_source
+from taskvec.store.linked import describe_source, described_by_content
 from taskvec.store.parts import component_name, subspace_name
 from taskvec.store.store import Store
-from taskvec.streaming import Journal, Plan, job_key, make_plan, plan_pass, run, run_steps
-from taskvec.vectors.fingerprints import Digests, hashing
+from taskvec.streaming import (
+    Folder,
+    Foreseen,
+    Job,
+    Pass,
+    RunOptions,
+    Staged,
+    Steps,
+    plan_pass,
+    plan_steps,
+    run,
+    run_steps,
+)
+from taskvec.vectors.fingerprints import hashing
 
 
 def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
@@ -45,54 +56,105 @@ def decompose(store: Store, **wanted: Unpack[Wanted]) -> Decomposition:
         What was found.
     """
     request = Request.of(store, **wanted)
-    there = _already_there(request)
-    if there is not None:
-        return Decomposition(store, request.tasks, there)
-    _plan(request)
-    key = request.key()
-    folder = store.documents.free_object(key[:32])
-    with StagedOutput(folder, resume_key=key) as staged:
-        matrices = _split(request, staged)
-        weight_map = _weight_map(matrices)
-        if weight_map:
-            digests = _indexed(store, staged.directory, weight_map)
-            staged.publish()
-    document = _described(request, matrices, _factors(store, folder, digests) if weight_map else None)
+    plan_steps(_steps(request), store.options)  # what does not fit is refused before anything is written
+    document = run_steps(_steps(request), store.options)
     publish_newest(store.documents.of(DECOMPOSITIONS), document)
     return Decomposition(store, request.tasks, document)
 
 
-def plan_decompose(store: Store, **wanted: Unpack[Wanted]) -> Plan:
-    """Return what splitting would cost, without reading a weight.
+def decomposing(store: Store, **wanted: Unpack[Wanted]) -> Steps[DecompositionDocument]:
+    """Take the steps of :func:`decompose`, which publishes what they return: none, where that was done already.
 
     Args:
         store: The store.
         **wanted: As for ``decompose``.
 
     Returns:
-        The plan; without passes where it was done already. Factors are counted as if all were shared that can be.
+        The decomposition; a plan counts factors as if all were shared that can be.
     """
-    request = Request.of(store, **wanted)
-    if _already_there(request) is not None:
-        return make_plan([], store.options)
-    return _plan(request)
+    return (yield from _steps(Request.of(store, **wanted)))
 
 
-def _plan(request: Request) -> Plan:
-    """Check memory and disk; where a share of the energy is given, factors are far smaller than they could be."""
-    store, job = request.store, split_job(request, request.store.path)
-    planned = plan_pass(job.label, job.tensors, job.kernel, store.options)
-    needed = planned.written_bytes if request.splitting.rule.rank is not None else 0
-    plan = make_plan([planned], store.options, target=store.path, output_bytes=needed)
-    return replace(plan, output_bytes=planned.written_bytes)
+def _steps(request: Request) -> Steps[DecompositionDocument]:
+    there, store, key = _already_there(request), request.store, request.key()
+    if there is not None:
+        return there
+
+    def begun() -> StagedOutput:
+        return StagedOutput(store.documents.free_object(key[:32]), resume_key=key)
+
+    def within(folder: Folder) -> Steps[DecompositionDocument]:
+        split = yield from _Splitting(request, folder)
+        if split.factors is None:
+            return _described(request, split.matrices, None)
+        with split.factors as factors:
+            digests = yield from hashing(factors, label=f"hash what {len(request.tasks)} task vectors share")
+        return _described(request, split.matrices, described_by_content(digests))
+
+    def published(staged: StagedOutput, document: DecompositionDocument) -> DecompositionDocument:
+        if document.factors is None:
+            return document
+        staged.publish()
+        with open_checkpoint(staged.target) as opened:
+            factors = describe_source(opened, document.factors.digests, staged.target.name, store.path)
+        size = sum(state.size for state in factors.files)
+        return document.model_copy(update={"factors": factors, "nbytes": size})
+
+    return (yield from Staged(store.path, begun, within, published))
 
 
-def _split(request: Request, staged: StagedOutput) -> tuple[MatrixDocument, ...]:
-    """Write the factors of every matrix to a staged folder; what a killed run left there is taken up."""
-    job = split_job(request, staged.directory)
-    with Journal(staged.journal_path, job_key(job)) as journal:
-        found = run(job, request.store.options, journal)
-    return tuple(document_of(found[tensor.name]) for tensor in request.matrices)
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """What became of all matrices.
+
+    Attributes:
+        matrices: How each was split.
+        factors: One checkpoint of all factors; None where nothing is shared.
+    """
+
+    matrices: tuple[MatrixDocument, ...]
+    factors: Checkpoint | None
+
+
+@dataclass(frozen=True)
+class _Splitting(Pass[_Split]):
+    """Splitting all matrices; what a killed run has finished is taken up.
+
+    Attributes:
+        request: What is asked.
+        folder: Where the files of factors go.
+    """
+
+    request: Request
+    folder: Folder
+
+    def foresee(self, options: RunOptions) -> Foreseen[_Split]:
+        """Count factors as if all were shared that can be; where an energy is given, they are far smaller than that."""
+        splitting, job = self.request.splitting, self._job
+        planned = plan_pass(job.label, job.tensors, job.kernel, options)
+        infos = [info for tensor in job.tensors for info in splitting.most_factors(tensor)]
+        return Foreseen(
+            _Split((), expected_checkpoint("factors", infos)),
+            (planned,),
+            planned.written_bytes,
+            unsure_bytes=planned.written_bytes if splitting.rule.rank is None else 0,
+        )
+
+    def run(self, options: RunOptions) -> _Split:
+        """Write the factors of every matrix, and make one checkpoint of them."""
+        job, path = self._job, self.folder.path
+        with self.folder.notes(job) as journal:
+            found = run(job, options, journal)
+        matrices = tuple(document_of(found[tensor.name]) for tensor in job.tensors)
+        weight_map = _weight_map(matrices)
+        if not weight_map:
+            return _Split(matrices, None)
+        write_json_atomic(path / "model.safetensors.index.json", {"metadata": {}, "weight_map": weight_map})
+        return _Split(matrices, open_checkpoint(path))
+
+    @property
+    def _job(self) -> Job:
+        return split_job(self.request, self.folder.path)
 
 
 def load_decomposition(store: Store, tasks: Sequence[str]) -> Decomposition:
@@ -138,18 +200,6 @@ def _weight_map(matrices: Sequence[MatrixDocument]) -> dict[str, str]:
     return files
 
 
-def _indexed(store: Store, folder: Path, weight_map: Mapping[str, str]) -> Digests:
-    """Make one checkpoint of the files of all matrices, and hash it."""
-    write_json_atomic(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": dict(weight_map)})
-    with open_checkpoint(folder) as factors:
-        return run_steps(hashing(factors), store.options)
-
-
-def _factors(store: Store, folder: Path, digests: Digests) -> SourceDocument:
-    with open_checkpoint(folder) as factors:
-        return describe_source(factors, digests, folder.name, store.path)
-
-
 def _described(
     request: Request, matrices: tuple[MatrixDocument, ...], factors: SourceDocument | None
 ) -> DecompositionDocument:
@@ -160,5 +210,5 @@ def _described(
         groups=tuple(TaskGroupDocument(name=group.name, tasks=group.tasks) for group in request.splitting.tree),
         matrices=matrices,
         factors=factors,
-        nbytes=sum(state.size for state in factors.files) if factors else 0,
+        nbytes=0,
     )

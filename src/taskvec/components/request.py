@@ -12,7 +12,7 @@ from blake3 import blake3
 from taskvec._version import __version__
 from taskvec.errors import DecompositionError
 from taskvec.linalg.subspaces.controls import Control
-from taskvec.linalg.subspaces.nested import TaskGroup, task_tree
+from taskvec.linalg.subspaces.nested import ROOT, TaskGroup, task_tree
 from taskvec.linalg.subspaces.precise import WIDENED_BYTES
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.subspaces.sides import Side
@@ -21,8 +21,10 @@ from taskvec.linalg.subspaces.subspaces import SubspaceRule
 from taskvec.registry import unknown
 from taskvec.store.document import TaskDocument
 from taskvec.store.kinds.vectors import VectorDocument
+from taskvec.store.parts import component_name, subspace_name
 from taskvec.store.store import Store
 from taskvec.streaming import AlignedTensor
+from taskvec.types import DType, TensorInfo
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.matrix import base_bytes, matrix_shape
 
@@ -98,12 +100,14 @@ class Splitting:
         search = search_bytes(shape, rank)
         return base_bytes(tensor) + copies + factors + bases + max(search, meeting) + 3 * WIDENED_BYTES
 
-    def factor_bytes(self, tensor: AlignedTensor) -> int:
-        """Return the most that the factors of one matrix take: all that a rank, or the matrix, lets be shared."""
+    def most_factors(self, tensor: AlignedTensor) -> list[TensorInfo]:
+        """Return the most factors that one matrix can have: all that a rank, or the matrix, lets be shared."""
         height, width = matrix_shape(tensor)
         rank = self.rule.most(min(height, width))
-        common, own = (width, height) if self.side is Side.RIGHT else (height, width)
-        return _SINGLE * rank * (len(self.tree) * common + len(self.tasks) * own)
+        common, own = ((rank, width), (height, rank)) if self.side is Side.RIGHT else ((height, rank), (rank, width))
+        spaces = [TensorInfo(subspace_name(group.name, tensor.name), DType.F32, common) for group in self.tree]
+        names = [component_name(ROOT, task, tensor.name) for task in self.tasks]
+        return [*spaces, *(TensorInfo(name, DType.F32, own) for name in names)]
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class SplitKernel(TensorKernel):
 
     def written_bytes(self, tensor: AlignedTensor, count: int, writers: int) -> int:  # noqa: ARG002
         """Return the most that there can be."""
-        return self.splitting.factor_bytes(tensor)
+        return sum(info.nbytes for info in self.splitting.most_factors(tensor))
 
     def parameters(self) -> bytes:
         """Return how matrices are split."""

@@ -11,7 +11,7 @@ from taskvec.adapters import Extraction, LoraResult, Targets
 from taskvec.editing.edit import Editing, notes_beside
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics import load
-from taskvec.streaming import Plan, RunOptions, Steps
+from taskvec.streaming import Plan, RunOptions, Steps, plan_steps
 from taskvec.streaming.steps import foresee_steps
 from taskvec.types import DType
 from taskvec.vectors.task_vector import Ref
@@ -28,8 +28,8 @@ def plan_as_lora(
 ) -> Plan:
     """Return what understanding an expression and writing it would cost, without reading a weight."""
     seen = foresee_steps(understanding, options)
-    plan = _extraction(seen.result, rule, targets, with_rest=with_rest).plan(out)
-    return seen.before(plan)
+    extraction = _extraction(seen.result, rule, targets, with_rest=with_rest)
+    return seen.before(plan_steps(extraction.extracting(out), extraction.options))
 
 
 def save_as_lora(
@@ -48,7 +48,7 @@ def save_as_lora(
         What was written, and what it lost.
     """
     extraction = _extraction(editing, rule, targets, with_rest=with_rest)
-    extraction.plan(out)
+    plan_steps(extraction.extracting(out), extraction.options)  # before a merge is prepared
     with notes_beside(out) if editing.merges else nullcontext() as notes:
         editing.prepare(replace(editing.limits, notes=notes))
         return replace(extraction.save(out), certificate=editing.certificate)

@@ -43,6 +43,13 @@ def describe_source(checkpoint: Checkpoint, digests: Digests, ref: str, root: Pa
     )
 
 
+def described_by_content(digests: Digests) -> SourceDocument:
+    """Write down a checkpoint that has no place yet."""
+    return SourceDocument(
+        ref="", path="", fingerprint=fingerprint(digests), digests=dict(digests), num_params=0, nbytes=0, files=()
+    )
+
+
 def open_document(document: SourceDocument, root: Path) -> Checkpoint:
     """Open a source as it was when it was described, whatever it holds now."""
     return renamed(open_checkpoint(root / document.path), document.renames)

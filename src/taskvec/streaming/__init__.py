@@ -7,6 +7,7 @@ from taskvec.streaming.job import Job
 from taskvec.streaming.journal import Journal
 from taskvec.streaming.kernel import ChunkKernel, Kernel, Notes, TensorKernel
 from taskvec.streaming.plan import Plan, PlannedPass, RunOptions, make_plan, plan_pass
+from taskvec.streaming.reducing import Reducing
 from taskvec.streaming.sinks import TensorSink
 from taskvec.streaming.staged import Folder, Staged
 from taskvec.streaming.steps import Foreseen, NotesOf, Pass, Steps, in_turn, no_notes, plan_steps, run_steps
@@ -28,6 +29,7 @@ __all__ = [
     "Pass",
     "Plan",
     "PlannedPass",
+    "Reducing",
     "RunOptions",
     "Staged",
     "Steps",

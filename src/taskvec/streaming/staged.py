@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from taskvec.checkpoints import StagedOutput
+from taskvec.streaming.identity import job_key
+from taskvec.streaming.job import Job
+from taskvec.streaming.journal import Journal
 from taskvec.streaming.plan import RunOptions
 from taskvec.streaming.steps import Foreseen, Pass, Steps, foresee_steps, run_steps
 
@@ -27,6 +30,10 @@ class Folder:
     path: Path
     journal: Path
     is_resumed: bool = False
+
+    def notes(self, job: Job) -> Journal:
+        """Note what a pass has finished; what a killed run of the same pass noted is there."""
+        return Journal(self.journal, job_key(job))
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Staged(Pass[T]):
     def foresee(self, options: RunOptions) -> Foreseen[T]:
         """Return what the steps cost."""
         seen = foresee_steps(self.steps(Folder(self.near, self.near)), options)
-        return replace(seen, target=self.near if seen.output_bytes else None)
+        return replace(seen, target=self.near if seen.output_bytes else seen.target)
 
     def run(self, options: RunOptions) -> T:
         """Run the steps, and publish what they wrote."""

@@ -31,14 +31,17 @@ class Foreseen(Generic[T]):
     Attributes:
         result: What it will come to, of the right shapes; what only doing it can tell is NaN.
         passes: What it reads and writes, in order.
-        output_bytes: Bytes of the files that it makes, as many as are there at once.
+        output_bytes: Bytes of the files that it makes, as many as are there at once; at most, where only doing it can
+            tell.
         target: Where these will be, if there are any.
+        unsure_bytes: Of these, those that will hardly be needed: no disk is refused for them.
     """
 
     result: T
     passes: tuple[PlannedPass, ...] = ()
     output_bytes: int = 0
     target: Path | None = None
+    unsure_bytes: int = 0
 
     def before(self, plan: Plan) -> Plan:
         """Return the plan of what follows, with this first."""
@@ -103,7 +106,8 @@ def plan_steps(steps: Steps[Any], options: RunOptions) -> Plan:
         OutputError: If the disk has no room for the output.
     """
     seen = foresee_steps(steps, options)
-    return make_plan(seen.passes, options, target=seen.target, output_bytes=seen.output_bytes)
+    plan = make_plan(seen.passes, options, target=seen.target, output_bytes=seen.output_bytes - seen.unsure_bytes)
+    return replace(plan, output_bytes=seen.output_bytes)
 
 
 def foresee_steps(steps: Steps[T], options: RunOptions) -> Foreseen[T]:
@@ -128,7 +132,8 @@ def foresee_steps(steps: Steps[T], options: RunOptions) -> Foreseen[T]:
 def _joined(result: T, each: Sequence[Foreseen[Any]]) -> Foreseen[T]:
     passes = tuple(planned for one in each for planned in one.passes)
     target = next((one.target for one in each if one.target is not None), None)
-    return Foreseen(result, passes, sum(one.output_bytes for one in each), target)
+    output_bytes, unsure_bytes = sum(one.output_bytes for one in each), sum(one.unsure_bytes for one in each)
+    return Foreseen(result, passes, output_bytes, target, unsure_bytes)
 
 
 def in_turn(verbs: Iterable[Pass[T] | Steps[T]]) -> Steps[tuple[T, ...]]:

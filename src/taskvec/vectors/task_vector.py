@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint, open_checkpoint
 from taskvec.errors import AlignmentError
-from taskvec.streaming import RunOptions
+from taskvec.streaming import RunOptions, Steps, run_steps
 from taskvec.vectors.alignment import Rule, align
 from taskvec.vectors.coefficients import Coefficient, coefficient_at
 from taskvec.vectors.forms import Form, Source
@@ -143,7 +143,8 @@ def gram_matrix(vectors: Sequence[TaskVector], options: RunOptions | None = None
         VᵀV.
     """
     total = np.zeros((len(vectors), len(vectors)))
-    for gram in products_of(vectors, products_among(vectors), options or RunOptions()).values():
+    found = run_steps(combining_products(vectors, products_among(vectors)), options or RunOptions())
+    for gram in found.values():
         total += gram
     return total
 
@@ -156,21 +157,20 @@ def products_among(vectors: Sequence[TaskVector]) -> MissingProducts:
     return MissingProducts(align(vectors[0].base.checkpoint, forms, allow).combinable, forms, len(forms))
 
 
-def products_of(
-    vectors: Sequence[TaskVector], products: MissingProducts, options: RunOptions
-) -> dict[str, NDArray[np.float64]]:
-    """Return the inner products of T vectors in each tensor, from those of the forms that they are made of.
+def combining_products(
+    vectors: Sequence[TaskVector], products: MissingProducts
+) -> Steps[dict[str, NDArray[np.float64]]]:
+    """Take the inner products of T vectors in each tensor, from those of the forms that they are made of.
 
     Args:
         vectors: The T vectors.
         products: Of all forms with all, in the wanted tensors.
-        options: The limits.
 
     Returns:
         Tensor → float64 ``(T, T)``.
     """
     found = {}
-    for tensor, gram in products.run(options).items():
+    for tensor, gram in (yield from products).items():
         mixing = [
             [coefficient_at(vector.terms.get(form, 0.0), tensor) for form in products.forms] for vector in vectors
         ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.bases.atom_forms import described_by_content, with_files
+from taskvec.bases.atom_forms import with_files
 from taskvec.bases.atoms import atom_filename, hashing_atoms
 from taskvec.bases.basis import Basis
 from taskvec.bases.basis_group import without_nan
@@ -23,6 +23,7 @@ from taskvec.checkpoints import Checkpoint, CheckpointWriter, StagedOutput, expe
 from taskvec.linalg.certificate import residual_gram
 from taskvec.store.document import SourceDocument, TaskDocument
 from taskvec.store.kinds.bases import BASES, BasisDocument, GroupDocument
+from taskvec.store.linked import described_by_content
 from taskvec.store.store import Store
 from taskvec.streaming import Folder, Foreseen, Pass, RunOptions, Staged, Steps, run_steps
 from taskvec.types import DType, TensorInfo
