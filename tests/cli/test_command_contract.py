@@ -233,7 +233,7 @@ PLAN = {"passes", "allowed_bytes", "projected_bytes", "output_bytes", "free_disk
         (["store", "verify", "store"], 5),
         (["similarity", "store"], 0),
         (["compress", "store", "--basis", "b", "--atoms", "2"], 1),
-        (["decompose", "store", "--rank", "2"], 1),
+        (["decompose", "store", "--rank", "2"], 2),
         (["edit", "store", "base + math", "-o", "out"], 1),
         (["edit", "--base", "base", "--vector", "m=math", "base + m", "-o", "out"], 1),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ import transformers
 from library_models import llama
 from safetensors.torch import load_file, save_file
 
-from taskvec import RunOptions, TaskvecError
-from taskvec.adapters import Targets, extract_lora
+from taskvec import RunOptions, TaskvecError, TaskVector
+from taskvec.adapters import Extraction, Targets, extract_lora, whole_tensors
 from taskvec.checkpoints import open_checkpoint
+from taskvec.linalg.subspaces.rank_rule import RankRule
+from taskvec.streaming import plan_steps
 from taskvec.streaming.memory import resident_bytes
+from taskvec.streaming.steps import foresee_steps
 
 
 class Mixed(torch.nn.Module):
@@ -114,3 +118,38 @@ def test_a_tensor_that_does_not_fit_whole_is_refused(tmp_path: Path) -> None:
             tmp_path / "base.safetensors", tmp_path / "tuned.safetensors", tmp_path / "lora", rank=1, options=small,
             with_rest=True,
         )  # fmt: skip
+
+
+def test_what_cannot_be_held_whole_need_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_tensors, "_HELD", 1 << 40)
+    arrays = {"token": torch.zeros(4), "norm.weight": torch.zeros(4), "last.weight": torch.zeros(4, 4)}
+    for name in ("token", "norm.weight"):
+        kept = {key: values for key, values in arrays.items() if key in {name, "last.weight"}}
+        save_file(kept, tmp_path / f"{name}.safetensors")
+    extraction = partial(Extraction, rule=RankRule(rank=1), options=RunOptions(memory=8 << 30), with_rest=True)
+    plan_steps(extraction(_of(tmp_path / "token.safetensors")).extracting(tmp_path / "lora"), RunOptions())
+    with pytest.raises(TaskvecError, match=r"norm.weight \[4\] does not fit whole in 8"):
+        extraction(_of(tmp_path / "norm.weight.safetensors")).save(tmp_path / "lora")
+
+
+def _of(model: Path) -> TaskVector:
+    return TaskVector(model, model)
+
+
+@pytest.mark.parametrize("rule", [RankRule(rank=2), RankRule(energy=0.9)])
+def test_a_plan_is_what_an_extraction_does_and_says_what_is_free(
+    saved: tuple[Path, Path], tmp_path: Path, rule: RankRule
+) -> None:
+    extraction = Extraction(TaskVector(*saved), rule, with_rest=True)
+    seen = foresee_steps(extraction.extracting(tmp_path / "lora"), RunOptions())
+    plan = plan_steps(extraction.extracting(tmp_path / "lora"), RunOptions())
+    assert [planned.label.split()[0] for planned in plan.passes] == ["cut", "inner"]
+    assert (plan.output_bytes > 0, plan.free_disk_bytes is not None) == (rule.rank is not None, True)
+    assert not list(tmp_path.glob("*lora*"))
+    result = extraction.save(tmp_path / "lora")
+    assert (seen.result.out, seen.result.files) == (result.out, result.files)
+    there = load_file(tmp_path / "lora" / "adapter_model.safetensors").values()
+    assert seen.result.num_params >= result.num_params == sum(values.numel() for values in there)
+    assert result.num_bytes == sum(values.nbytes for values in there)
+    assert [matrix.name for matrix in seen.result.matrices] == [matrix.name for matrix in result.matrices]
+    assert all(np.isnan(matrix.energy) for matrix in seen.result.matrices)
