@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taskvec.checkpoints.table import TensorSource
+from taskvec.checkpoints.table import Maker, TensorSource
 from taskvec.streaming import AlignedTensor, Chunk, ChunkKernel, Located
 from taskvec.testing.checkpoints import Array, raw_bits, tensor_info
+
+
+@dataclass(frozen=True, eq=False)
+class HeldMaker:
+    """Who keeps something of what it computes: for each worker, and for all of them."""
+
+    kept_bytes: int = 0
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,16 @@ class Cost(TensorSource):
     Attributes:
         element: Of a worker, for each element that it reads at once.
         held: Whatever the workers.
+        made_by: Who computes it.
     """
 
     element: int = 0
     held: int = 0
+    made_by: tuple[HeldMaker, ...] = ()
+
+    @property
+    def makers(self) -> frozenset[Maker]:
+        return frozenset(self.made_by)
 
     def read_into(self, offset: int, out: memoryview) -> None:
         raise AssertionError("the checkpoint itself is read")

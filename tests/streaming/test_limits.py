@@ -12,6 +12,7 @@ from taskvec.checkpoints.local_files import use_files
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import PlannedPass, RunOptions, plan, plan_pass
+from taskvec.streaming.memory import one_run
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.files import FaultyFiles
 
@@ -33,8 +34,9 @@ class Greedy(CopyAndCount):
 def planned(num_params: int = 4 * BLOCK, sources: int = 3, outputs: int = 2, **options: object) -> PlannedPass:
     checkpoint = HeldCheckpoint({"w": np.empty(num_params, np.float32)})
     tensors = [aligned(checkpoint, "w", sources=sources)]
-    given = RunOptions(**{"memory": 8 << 30, "begun": 100 * MIB, "held": 11 * MIB, **options})  # type: ignore[arg-type]
-    return plan_pass("sum", tensors, Greedy(), given, num_outputs=outputs)
+    given = RunOptions(**{"memory": 8 << 30, **options})  # type: ignore[arg-type]
+    with one_run(100 * MIB):
+        return plan_pass("sum", tensors, Greedy(), given, num_outputs=outputs)
 
 
 @pytest.mark.parametrize(("resident", "allowed"), [(100 * MIB, 1 << 30), (512 * MIB, 1 << 30), (3 << 30, 7 << 29)])
@@ -43,8 +45,6 @@ def test_a_gibibyte_is_allowed_or_half_a_one_more_than_is_held(
 ) -> None:
     monkeypatch.setattr(plan, "resident_bytes", lambda: resident)
     assert RunOptions().memory == allowed
-    assert RunOptions().reserved_bytes == resident + SLACK
-    assert RunOptions(begun=5, held=7).reserved_bytes == 5 + 7 + SLACK
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(7, 7), (None, 1)])
@@ -54,7 +54,7 @@ def test_a_worker_a_core(cores: int | None, workers: int, monkeypatch: pytest.Mo
 
 
 def test_what_is_projected_is_what_everything_takes() -> None:
-    reserved = (100 + 11 + 7) * MIB + SLACK + TENSOR
+    reserved = (100 + 7) * MIB + SLACK + TENSOR
     one = planned(workers=1, max_chunk=4 * TILE)
     assert (one.workers, one.chunk_elements) == (1, 4 * TILE)
     assert one.projected_bytes == reserved + 15 * MIB + 4 * (1 + 3 + 2) * 4 * TILE
@@ -79,7 +79,7 @@ def test_exactly_enough_is_enough() -> None:
 def test_chunks_are_halved_before_workers_are_sent_away() -> None:
     smallest = planned(workers=2, max_chunk=TILE)
     less = planned(workers=2, max_chunk=4 * TILE, memory=smallest.projected_bytes - 1)
-    assert (less.workers, less.chunk_elements) == (1, TILE)
+    assert (less.workers, less.chunk_elements) == (1, 4 * TILE), "whoever is left has room again"
     odd = planned(workers=1, max_chunk=3 * TILE)
     assert planned(workers=1, max_chunk=3 * TILE, memory=odd.projected_bytes - 1).chunk_elements == TILE
 
@@ -120,7 +120,8 @@ def test_a_disk_that_is_full_afterwards_is_large_enough(free: int, is_enough: bo
 
 
 def test_nothing_to_read_takes_one_tile() -> None:
-    nothing = plan_pass("nothing", [], CopyAndCount(), RunOptions(begun=0, workers=4))
+    with one_run(0):
+        nothing = plan_pass("nothing", [], CopyAndCount(), RunOptions(workers=4))
     assert (nothing.units, nothing.workers, nothing.chunk_elements, nothing.read_bytes) == (0, 1, TILE, 0)
     assert nothing.projected_bytes == SLACK + 4 * TILE
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from passes import CopyAndCount, Cost, HeldCheckpoint, HeldSink, aligned
 from taskvec.errors import MemoryLimitError, OutputError
 from taskvec.numerics.kernels import TILE
 from taskvec.streaming import Job, PlannedPass, RunOptions, make_plan, plan_pass, run
-from taskvec.streaming.memory import parse_size
+from taskvec.streaming.memory import one_run, parse_size
 from taskvec.streaming.units import BLOCK
 
 MANY = 40
@@ -62,7 +61,8 @@ def costing(cost: Cost, options: RunOptions, num_params: int = 3 * BLOCK) -> Pla
     """A pass over a cheap tensor and one that costs; what the process holds is the same for all, for comparisons."""
     cheap, dear = (HeldCheckpoint({"w": np.empty(num_params, np.float32)}, cost=each) for each in (Cost(), cost))
     tensors = [aligned(checkpoint, "w", sources=2) for checkpoint in (cheap, dear)]
-    return plan_pass("sum", tensors, CopyAndCount(), replace(options, begun=100 << 20), num_outputs=1)
+    with one_run(100 << 20):
+        return plan_pass("sum", tensors, CopyAndCount(), options, num_outputs=1)
 
 
 def test_what_reading_takes_is_planned_for_every_worker_and_what_it_holds_once() -> None:

@@ -30,6 +30,7 @@ from taskvec.streaming import (
 )
 from taskvec.streaming.events import BytesDone, Event, PassStarted, Resumed
 from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming.memory import one_run
 from taskvec.streaming.units import BLOCK
 from taskvec.testing.checkpoints import save_folder
 from taskvec.types import Grain
@@ -80,23 +81,26 @@ def test_every_tensor_is_one_unit_however_large(tmp_path: Path, executor: str) -
 
 def test_as_many_workers_as_may_hold_the_largest_at_once(tmp_path: Path) -> None:
     read = tensors(tmp_path, [10, 40, 20, 30])
-    options = RunOptions(memory=8 << 30, workers=4, begun=100 * MIB)
-    most = plan_pass("all", read, LargestOf(), options).projected_bytes
-    tight = plan_pass("some", read, LargestOf(), replace(options, memory=most - MIB))
+    options = RunOptions(memory=8 << 30, workers=4)
+    with one_run(100 * MIB):
+        most = plan_pass("all", read, LargestOf(), options).projected_bytes
+        tight = plan_pass("some", read, LargestOf(), replace(options, memory=most - MIB))
     assert tight.workers == 3
     assert most - tight.projected_bytes == 10 * MIB, "the smallest of the four waits"
 
 
 def test_too_little_memory_names_the_largest_tensor_and_the_least_that_would_do(tmp_path: Path) -> None:
     read = tensors(tmp_path, [10, 40])
-    options = RunOptions(memory=MIB, workers=2, begun=100 * MIB)
-    with pytest.raises(MemoryLimitError, match=r"all: 1.0 MiB of memory is not enough for tensor w1 \[40\]") as refusal:
+    options = RunOptions(memory=MIB, workers=2)
+    refused = pytest.raises(MemoryLimitError, match=r"all: 1.0 MiB of memory is not enough for tensor w1 \[40\]")
+    with one_run(100 * MIB), refused as refusal:
         plan_pass("all", read, LargestOf(), options)
     least = re.search(r"the least that would do is (\d+)MiB: raise --memory", str(refusal.value))
     assert least is not None
     assert refusal.value.least_bytes == int(least[1]) * MIB
     allowed = replace(options, memory=refusal.value.least_bytes)
-    assert plan_pass("all", read, LargestOf(), allowed).workers == 1
+    with one_run(100 * MIB):
+        assert plan_pass("all", read, LargestOf(), allowed).workers == 1
 
 
 def test_threads_that_find_no_tensor_help_with_one_and_linear_algebra_keeps_to_its_own(tmp_path: Path) -> None:

@@ -82,9 +82,10 @@ class Same(TensorSource):
         """Return what the tensor needs."""
         return self._source.scratch_bytes(count)
 
-    def held_bytes(self) -> int:
-        """Return what the tensor holds."""
-        return self._source.held_bytes()
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The tensor."""
+        return (self._source,)
 
     @property
     def _source(self) -> TensorSource:
@@ -122,9 +123,10 @@ class Remainder(TensorSource):
         """Return what widening a piece of one tensor needs."""
         return max(stored.scratch_bytes(min(count, _PIECE)) for stored in self._all)
 
-    def held_bytes(self) -> int:
-        """Return what all tensors hold."""
-        return sum(stored.source.held_bytes() for stored in self._all)
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """All tensors."""
+        return tuple(stored.source for stored in self._all)
 
     @property
     def _all(self) -> tuple[Stored, ...]:
@@ -159,9 +161,10 @@ class Sum(TensorSource):
         """Return a row of one tensor, and what reading it needs."""
         return count * _FLOAT_BYTES + max((part.scratch_bytes(count) for part in self.parts), default=0)
 
-    def held_bytes(self) -> int:
-        """Return what all tensors hold."""
-        return sum(part.held_bytes() for part in self.parts)
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """All tensors."""
+        return self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +198,10 @@ class Moved(TensorSource):
         size = min(count, _PIECE)
         return size * _FLOAT_BYTES + max(self.origin.scratch_bytes(size), Sum(self.deltas).scratch_bytes(size))
 
-    def held_bytes(self) -> int:
-        """Return what all tensors hold."""
-        return self.origin.source.held_bytes() + Sum(self.deltas).held_bytes()
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The tensor, and what is added."""
+        return (self.origin.source, *self.deltas)
 
     def _total(self, first: int, size: int) -> Values:
         total = np.empty(size, np.float32)

@@ -183,10 +183,10 @@ class SumOfProducts(TensorSource):
         """Return the most that a product needs, for they are added one after another."""
         return max((product.scratch_bytes(count) for product in self.terms), default=0)
 
-    def held_bytes(self) -> int:
-        """Return what the factors hold."""
-        factors = [factor for product in self.terms for factor in (product.left, product.right)]
-        return sum(factor.stored.source.held_bytes() for factor in factors)
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The factors."""
+        return tuple(factor.stored.source for product in self.terms for factor in (product.left, product.right))
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the elements from byte ``offset`` on."""

@@ -64,9 +64,10 @@ class ScaledRows(TensorSource):
         size = min(count, _PIECE)
         return size + self.integers.scratch_bytes(size)
 
-    def held_bytes(self) -> int:
-        """Return what the integers hold; the scales are held already."""
-        return self.integers.held_bytes()
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The integers; the scales are held already."""
+        return (self.integers,)
 
 
 def open_row_quantized(path: Path) -> Checkpoint:

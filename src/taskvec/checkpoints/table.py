@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -17,6 +17,20 @@ RawArray = NDArray[Any]
 
 PAGE_GROUP = 1 << 21
 """Bytes of the largest group of pages that a system caches as one (Linux: a large folio)."""
+
+
+class Maker(Protocol):
+    """Who computes tensors as they are read, and keeps something from one read to the next."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """What each worker keeps that reads any of its tensors."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """What is held while any of its tensors is read, however many workers do so."""
+        ...
 
 
 class TensorSource(ABC):
@@ -46,13 +60,23 @@ class TensorSource(ABC):
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the tensor's bytes from byte ``offset`` on."""
 
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The sources that it reads, and what it makes is made of."""
+        return ()
+
+    @property
+    def makers(self) -> frozenset[Maker]:
+        """Whoever computes it and keeps something meanwhile; who makes several tensors counts once."""
+        return makers_of(self.within)
+
     def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
         """Return what one worker needs, beside the row that it fills, to read ``count`` elements at once."""
         return 0
 
     def held_bytes(self) -> int:
         """Return what will be held while the tensor is read, however many workers do so, beside what is held now."""
-        return 0
+        return sum(source.held_bytes() for source in self.within)
 
     def forget(self, offset: int, length: int) -> None:
         """Know that these bytes will not be read again soon."""
@@ -61,6 +85,11 @@ class TensorSource(ABC):
 def calls_of(sources: Iterable[TensorSource]) -> tuple[str, ...]:
     """Return the kernels that reading any of some sources calls, each once."""
     return tuple(dict.fromkeys(name for source in sources for name in source.calls))
+
+
+def makers_of(sources: Iterable[TensorSource]) -> frozenset[Maker]:
+    """Return whoever computes any of some sources, each once."""
+    return frozenset(maker for source in sources for maker in source.makers)
 
 
 @dataclass(frozen=True, slots=True)

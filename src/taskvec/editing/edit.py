@@ -19,9 +19,10 @@ from taskvec.errors import ExpressionError
 from taskvec.expressions import Leaf
 from taskvec.expressions.leaves import merges_in
 from taskvec.linalg.certificate import relative_size
-from taskvec.merging.fitting import fitted, limits_before, reading_limits
 from taskvec.numerics import load
 from taskvec.streaming import Plan, RunOptions, Steps, in_turn, run_steps
+from taskvec.streaming.memory import one_run, resident_bytes
+from taskvec.streaming.plan import plan_all
 from taskvec.streaming.steps import foresee_steps
 from taskvec.vectors.edited import Edited
 from taskvec.vectors.output import EditResult, OutputOptions
@@ -146,15 +147,12 @@ class Editing:
         Raises:
             MemoryLimitError: If a pass does not fit; the message says the least that would do for all of them.
         """
-        return self._fitted(out)[1]
-
-    def _fitted(self, out: Ref) -> tuple[RunOptions, Plan]:
         load(self.calls)
-        return fitted(self._all_merges, self.options, partial(self._planned, out))
+        with one_run():
+            return plan_all(partial(self._planned, out), self.options)
 
     def _planned(self, out: Ref, limits: RunOptions) -> Plan:
-        each = limits_before(self._all_merges, limits)
-        before = [planned for merge, own in each for planned in merge.plan(own)]
+        before = [planned for merge in self._all_merges for planned in merge.plan(limits)]
         beside = self._beside_truth
         before += products_among(beside).foresee(limits).passes if beside else ()
         plan = self.edited.plan(Path(out), self.output, limits)
@@ -167,19 +165,10 @@ class Editing:
         own = (*self.edited.calls, *(name for merge in self._all_merges for name in merge.calls))
         return own if self.truth is None else (*own, "gram", *self.truth.edited.calls)
 
-    @property
-    def limits(self) -> RunOptions:
-        """The limits of a pass that reads all merges: fewer workers where they would hold most of what is free."""
-        return reading_limits(self._all_merges, self.options)
-
     def prepare(self, limits: RunOptions) -> None:
-        """Run the passes that come before merges can be read; once is enough.
-
-        Args:
-            limits: Those of :attr:`limits`, taken once, so that no pass is refused for what those before it left.
-        """
-        for merge, own in limits_before(self._all_merges, limits):
-            merge.prepare(own)
+        """Run the passes that come before merges can be read; once is enough."""
+        for merge in self._all_merges:
+            merge.prepare(limits)
 
     @property
     def _all_merges(self) -> tuple[Merge, ...]:
@@ -200,15 +189,17 @@ class Editing:
         """
         if not self.is_known:
             raise ValueError("the coefficients of this editing are not known yet: it can only be planned")
-        chosen, plan = self._fitted(out)
-        texts = self.output.documents if documents is None else documents()
-        with notes_beside(out) if self._all_merges else nullcontext() as notes:
-            limits = replace(chosen, notes=notes)
-            self.prepare(limits)
-            certificate = self._measured(limits)
-            certified = {} if certificate is None else {"certificate": certificate}
-            output = replace(self.output, record={**self.output.record, **certified}, documents=texts)
-            result = self.edited.save(out, output, limits, planned=plan.passes[-1])
+        load(self.calls)
+        with one_run():
+            plan = plan_all(partial(self._planned, out), self.options)
+            texts = self.output.documents if documents is None else documents()
+            with notes_beside(out) if self._all_merges else nullcontext() as notes:
+                limits = replace(self.options, notes=notes)
+                self.prepare(limits)
+                certificate = self._measured(limits)
+                certified = {} if certificate is None else {"certificate": certificate}
+                output = replace(self.output, record={**self.output.record, **certified}, documents=texts)
+                result = self.edited.save(out, output, limits, planned=plan.passes[-1])
         rules = [rule for merge in self.merges for rule in merge.rules]
         vocabulary = self.output.record.get("vocabulary")
         return replace(result, certificate=certificate, rules=(*result.rules, *rules), vocabulary=vocabulary)
@@ -240,9 +231,16 @@ class Editing:
             Name and values of a tensor, float32 and shaped, rounded as :meth:`save` would.
         """
         load(self.calls)
-        limits = self.limits
-        self.prepare(limits)
-        yield from self.edited.deltas(limits)
+        begun = resident_bytes()
+        with one_run(begun):
+            self.prepare(self.options)
+        deltas = self.edited.deltas(self.options)
+        while True:
+            with one_run(begun):  # not while whoever asks does something else
+                found = next(deltas, None)
+            if found is None:
+                return
+            yield found
 
 
 def plan_editing(understanding: Steps[Editing], out: Ref, options: RunOptions) -> Plan:

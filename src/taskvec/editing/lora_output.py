@@ -12,6 +12,7 @@ from taskvec.editing.edit import Editing, notes_beside
 from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.numerics import load
 from taskvec.streaming import Plan, RunOptions, Steps, plan_steps
+from taskvec.streaming.memory import one_run
 from taskvec.streaming.steps import foresee_steps
 from taskvec.types import DType
 from taskvec.vectors.task_vector import Ref
@@ -29,7 +30,8 @@ def plan_as_lora(
     """Return what understanding an expression and writing it would cost, without reading a weight."""
     seen = foresee_steps(understanding, options)
     extraction = _extraction(seen.result, rule, targets, with_rest=with_rest)
-    return seen.before(plan_steps(extraction.extracting(out), extraction.options))
+    with one_run():
+        return seen.before(plan_steps(extraction.extracting(out), extraction.options))
 
 
 def save_as_lora(
@@ -48,14 +50,15 @@ def save_as_lora(
         What was written, and what it lost.
     """
     extraction = _extraction(editing, rule, targets, with_rest=with_rest)
-    plan_steps(extraction.extracting(out), extraction.options)  # before a merge is prepared
-    with notes_beside(out) if editing.merges else nullcontext() as notes:
-        editing.prepare(replace(editing.limits, notes=notes))
-        return replace(extraction.save(out), certificate=editing.certificate)
+    with one_run():
+        plan_steps(extraction.extracting(out), extraction.options)  # before a merge is prepared
+        with notes_beside(out) if editing.merges else nullcontext() as notes:
+            editing.prepare(replace(editing.options, notes=notes))
+            return replace(extraction.save(out), certificate=editing.certificate)
 
 
 def _extraction(editing: Editing, rule: RankRule, targets: Targets, *, with_rest: bool) -> Extraction:
     load(editing.calls)
     record: Mapping[str, Any] = editing.output.record
     dtype = editing.output.dtype or DType.F32
-    return Extraction(editing.edited.vector, rule, targets, dtype, editing.limits, dict(record), with_rest)
+    return Extraction(editing.edited.vector, rule, targets, dtype, editing.options, dict(record), with_rest)

@@ -82,10 +82,6 @@ class CombinedVectors:
         """Take the inner products, unless they are known."""
         self.weights(options)
 
-    def held_bytes(self, options: RunOptions) -> int:  # noqa: ARG002
-        """Return 0: the vectors are read by the pass that combines them."""
-        return 0
-
     def weights(self, options: RunOptions | None = None) -> Mapping[str, Doubles]:
         """Return the coefficients of the T vectors in every tensor; measured when they are first asked for."""
         with self._lock:

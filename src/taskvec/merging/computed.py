@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
@@ -12,12 +12,13 @@ import numpy as np
 from blake3 import blake3
 
 from taskvec.checkpoints.derived import derived
-from taskvec.checkpoints.table import TensorSource
+from taskvec.checkpoints.table import Maker, TensorSource
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.reading import (
     CALLS,
     Raw,
     chunk_parts,
+    input_bytes,
     part_bytes,
     parts,
     read_part,
@@ -32,8 +33,8 @@ from taskvec.methods.settings import Settings
 from taskvec.methods.statistic import Cuts
 from taskvec.numerics.kernels import TILE
 from taskvec.numerics.one_thread import one_thread_each
-from taskvec.streaming import AlignedTensor, RunOptions, calls_of_reading
-from taskvec.streaming.executors import EXECUTORS
+from taskvec.streaming import AlignedTensor, calls_of_reading
+from taskvec.streaming.aligned import makers_of_reading
 from taskvec.streaming.units import BLOCK
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Source
@@ -66,9 +67,11 @@ class Known:
         return self.values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Computed:
     """A formula over T task vectors; a value, which travels with what was measured and without what is kept of it.
+
+    Reading it takes what it says (`kept_bytes`, `held_bytes`, `scratch_bytes`), each in bytes.
 
     Attributes:
         name: What it is called.
@@ -124,16 +127,39 @@ class Computed:
         """The kernels that reading it calls, the inputs' too: found once, though every tensor asks for them."""
         return (*CALLS, *self.rule.calls, *calls_of_reading(self.inputs.alignment.combinable))
 
-    def held_bytes(self, options: RunOptions) -> int:
-        """Return the memory that reading it takes: of a part for each worker, or of one whole tensor."""
+    @cached_property
+    def scratch_bytes(self) -> int:
+        """What a worker needs to compute elements: parts, or tiles, and to read the inputs; 0 for whole tensors."""
+        if self.grain is Grain.TENSOR:
+            return 0
+        tiles = (len(self.inputs.forms) + len(self.inputs.vectors) + _MORE_TILES) * TILE * _NO_ROW.itemsize
+        in_tiles = tiles if self._fuses(any) else 0
+        in_parts = 0 if self._fuses(all) else part_bytes(self.inputs, self.grain, self.rule.number_bytes)
+        return max(in_tiles, in_parts) + input_bytes(self.inputs, self.grain)
+
+    @cached_property
+    def kept_bytes(self) -> int:
+        """What each worker keeps: the block that it merged last and room for its inputs, or a whole tensor."""
+        if self.grain is Grain.TENSOR:
+            return _NO_ROW.itemsize * self._longest
+        return stored_bytes(self.inputs) + _NO_ROW.itemsize * BLOCK if self._fuses(any) else 0
+
+    @cached_property
+    def held_bytes(self) -> int:
+        """What is held for all workers: what one whole tensor takes that is merged at a time, and what inputs hold."""
+        inputs = max((tensor.held_bytes for tensor in self.inputs.alignment.combinable), default=0)
         if self.grain is not Grain.TENSOR:
-            tiles = (len(self.inputs.forms) + len(self.inputs.vectors) + _MORE_TILES) * TILE
-            at_once = stored_bytes(self.inputs) + _NO_ROW.itemsize * (BLOCK + tiles)
-            in_parts = part_bytes(self.inputs, self.grain, self.rule.number_bytes)
-            return options.workers * (at_once if self._is_always_fused else in_parts)
-        longest = max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
-        at_once = options.workers if EXECUTORS.find(options.executor).is_elsewhere else 1
-        return (at_once * _WHOLE_BYTES + options.workers * _NO_ROW.itemsize) * longest
+            return inputs
+        return inputs + _WHOLE_BYTES * self._longest + input_bytes(self.inputs, self.grain)
+
+    @cached_property
+    def makers(self) -> frozenset[Maker]:
+        """This merge, and the merges within it."""
+        return makers_of_reading(self.inputs.alignment.combinable) | {self}
+
+    @property
+    def _longest(self) -> int:
+        return max((tensor.num_params for tensor in self.inputs.alignment.combinable), default=0)
 
     def row(self, part: Part) -> Array:
         """Return the merged elements of a part."""
@@ -177,9 +203,9 @@ class Computed:
         fused = self.rule.fused if self.scores is None else None
         return fused if fused and fused.wanted(self.settings.at(tensor)) else None
 
-    @property
-    def _is_always_fused(self) -> bool:
-        return all(self._fused_at(tensor.name) for tensor in self.inputs.alignment.combinable)
+    def _fuses(self, of: Callable[[Iterable[bool]], bool]) -> bool:
+        """Return whether any tensor, or all of them, are merged as they are stored."""
+        return of(self._fused_at(tensor.name) is not None for tensor in self.inputs.alignment.combinable)
 
     def whole(self, tensor: AlignedTensor) -> Array:
         """Return a whole merged tensor; one is merged at a time, with one thread, and each thread keeps its last."""
@@ -237,7 +263,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _MergedTensor(TensorSource):
-    """One tensor, computed part by part; what it takes is in the limits of whoever reads it (`Computed.held_bytes`).
+    """One tensor, computed part by part; what is kept and held meanwhile is the merge's.
 
     Attributes:
         computed: The formula.
@@ -251,6 +277,15 @@ class _MergedTensor(TensorSource):
     def calls(self) -> tuple[str, ...]:
         """Those of the merge."""
         return self.computed.calls
+
+    @property
+    def makers(self) -> frozenset[Maker]:
+        """The merge, and the merges within it."""
+        return self.computed.makers
+
+    def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
+        """Return what one worker needs to compute parts, however few elements of them are asked for."""
+        return self.computed.scratch_bytes
 
     @property
     def grain(self) -> Grain:
@@ -269,7 +304,7 @@ class _MergedTensor(TensorSource):
 
 @dataclass(frozen=True)
 class _WholeTensor(TensorSource):
-    """One tensor, computed whole; what it takes is in the limits of whoever reads it (`Computed.held_bytes`).
+    """One tensor, computed whole; what is kept and held meanwhile is the merge's.
 
     Attributes:
         computed: The formula.
@@ -283,6 +318,15 @@ class _WholeTensor(TensorSource):
     def calls(self) -> tuple[str, ...]:
         """Those of the merge."""
         return self.computed.calls
+
+    @property
+    def makers(self) -> frozenset[Maker]:
+        """The merge, and the merges within it."""
+        return self.computed.makers
+
+    def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
+        """Return what one worker needs to compute parts, however few elements of them are asked for."""
+        return self.computed.scratch_bytes
 
     @property
     def grain(self) -> Grain:

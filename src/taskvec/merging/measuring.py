@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,6 @@ from taskvec.merging.cuts import Cut as FoundCut
 from taskvec.merging.cuts import find_cuts, plan_cuts
 from taskvec.merging.inputs import MergeInputs
 from taskvec.merging.model_cuts import find_model_cuts, plan_model_cuts
-from taskvec.merging.reading import part_bytes
 from taskvec.merging.summing import of_model, sums_job
 from taskvec.methods.method import Method
 from taskvec.methods.part import Array
@@ -84,7 +83,7 @@ class Measuring:
                 planned.append(plan_pass(job.label, job.tensors, job.kernel, options))
             else:
                 plan = plan_model_cuts if self._is_of_model(statistic) else plan_cuts
-                planned += plan(self._scored(statistic, {}), self._with_scores(statistic, options))
+                planned += plan(self._scored(statistic, {}), options)
         return tuple(planned)
 
     def measure(self, options: RunOptions) -> Found:
@@ -120,17 +119,10 @@ class Measuring:
 
     def _measured(self, statistic: Statistic, before: Found, options: RunOptions) -> Mapping[str, Any]:
         if isinstance(statistic, Cuts):
-            return self._cuts(statistic, before, self._with_scores(statistic, options))
+            return self._cuts(statistic, before, options)
         totals = run(self._sums_job(statistic, before), options)
         sums = {name: total for name, (total,) in totals.items()}
         return of_model(sums) if self._is_of_model(statistic) else sums
-
-    def _with_scores(self, cuts: Cuts, options: RunOptions) -> RunOptions:
-        """Return the limits with what computing scores takes, where these are not the vectors themselves."""
-        if cuts.scores is magnitudes:
-            return options
-        one = part_bytes(self.inputs, self.rule.grain, self.rule.number_bytes)
-        return replace(options, held=options.held + options.workers * one)
 
     def _sums_job(self, sums: Sums, before: Found) -> Job:
         return sums_job(self.inputs, self.settings, self.method, self.rule.statistics.index(sums), before)

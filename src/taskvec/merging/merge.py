@@ -72,10 +72,6 @@ class Merge:
         """Run these passes; once is enough."""
         self._work.prepare(options)
 
-    def held_bytes(self, options: RunOptions) -> int:
-        """Return the memory that reading the merge takes beside the buffers of the pass that reads it."""
-        return self._work.held_bytes(options)
-
     @property
     def rules(self) -> tuple[dict[str, Any], ...]:
         """The rules that its inputs needed, as plain data."""
@@ -124,10 +120,6 @@ class ComputedVectors:
     def prepare(self, options: RunOptions) -> None:
         """Measure the statistics, unless they are known."""
         self._found(options)
-
-    def held_bytes(self, options: RunOptions) -> int:
-        """Return the memory that reading the merge takes."""
-        return self._computed.held_bytes(options)
 
     @property
     def vector(self) -> TaskVector:

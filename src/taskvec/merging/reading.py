@@ -59,13 +59,19 @@ def part_bytes(inputs: MergeInputs, grain: Grain, number_bytes: int) -> int:
 
 def _raw_bytes(inputs: MergeInputs, shape: tuple[int, ...], itemsize: int, grain: Grain) -> int:
     """Return what the parts that are read at once take as they are stored."""
-    step = _step(shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
+    step = _read_at_once(inputs, shape, grain)
     return min(step, math.prod(shape)) * (len(inputs.forms) + 1) * itemsize
 
 
 def merging_bytes(num_vectors: int, num_elements: int, number_bytes: int) -> int:
     """Return the most that merging so many elements takes, those of the vectors included."""
     return num_elements * (num_vectors * (_WIDENED_BYTES + number_bytes) + _ELEMENT_BYTES)
+
+
+def input_bytes(inputs: MergeInputs, grain: Grain) -> int:
+    """Return what reading the inputs takes beside the rows, as many elements as are read at once."""
+    tensors = inputs.alignment.combinable
+    return max((one.scratch_bytes(_read_at_once(inputs, one.shape, grain)) for one in tensors), default=0)
 
 
 def stored_bytes(inputs: MergeInputs) -> int:
@@ -88,7 +94,7 @@ def parts(inputs: MergeInputs, tensor: AlignedTensor, first: int, stop: int, gra
         The parts, in order.
     """
     unit = {Grain.ELEMENTS: 1, Grain.ROWS: row_length(tensor.shape), Grain.TENSOR: max(tensor.num_params, 1)}[grain]
-    step = _step(tensor.shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
+    step = _read_at_once(inputs, tensor.shape, grain)
     last = -(-stop // unit) * unit
     for start in range(first // unit * unit, last, step):
         yield from chunk_parts(inputs, Chunk.read(tensor, start, min(start + step, last)), grain)
@@ -161,6 +167,11 @@ def _describe_non_finite(inputs: MergeInputs, tensor: AlignedTensor, rows: Array
         f"tensor {tensor.name} of {name} (or of its base) holds NaN or infinity, and a merge takes finite numbers "
         "alone: fetch or save the checkpoint again"
     )
+
+
+def _read_at_once(inputs: MergeInputs, shape: tuple[int, ...], grain: Grain) -> int:
+    """Return how many elements are read at once: those of several parts."""
+    return _step(shape, len(inputs.vectors), grain) * _PARTS_READ[grain]
 
 
 def _stored_step(inputs: MergeInputs) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskvec.checkpoints import Checkpoint
-from taskvec.checkpoints.table import TensorSource, calls_of
+from taskvec.checkpoints.table import Maker, TensorSource, calls_of, makers_of
 from taskvec.numerics.codes import NONE, dtype_code, dtype_codes
 from taskvec.numerics.rows import Rows
 from taskvec.types import DType, Grain, Shape, TensorInfo
@@ -179,3 +179,8 @@ class Chunk:
 def calls_of_reading(tensors: Iterable[AlignedTensor]) -> tuple[str, ...]:
     """Return the compiled kernels that reading tensors calls, each once."""
     return calls_of(source for tensor in tensors for source in tensor.read_from)
+
+
+def makers_of_reading(tensors: Iterable[AlignedTensor]) -> frozenset[Maker]:
+    """Return whoever computes what is read of some tensors, each once."""
+    return makers_of(source for tensor in tensors for source in tensor.read_from)

@@ -1,9 +1,12 @@
-"""What memory the process has, and sizes as people write them."""
+"""What memory the process has and had when a run began, and sizes as people write them."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 _UNITS = {
@@ -55,3 +58,28 @@ def resident_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+_BEGUN: ContextVar[int | None] = ContextVar("begun", default=None)
+
+
+@contextmanager
+def one_run(begun: int | None = None) -> Generator[None]:
+    """Plan all passes within from one reading of memory: none is refused for what those before it left behind.
+
+    A run within a run is a part of it.
+
+    Args:
+        begun: What the process held at the begin, in bytes; what it holds now if not given.
+    """
+    token = _BEGUN.set(begun_bytes() if begun is None else begun)
+    try:
+        yield
+    finally:
+        _BEGUN.reset(token)
+
+
+def begun_bytes() -> int:
+    """Return what the process held when the run began that goes on; what it holds now where none does."""
+    begun = _BEGUN.get()
+    return resident_bytes() if begun is None else begun

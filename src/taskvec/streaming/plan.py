@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from taskvec.checkpoints.local_files import files_in_use
 from taskvec.errors import MemoryLimitError, OutputError, TaskvecError
 from taskvec.numerics import load
 from taskvec.numerics.kernels import TILE
-from taskvec.streaming.aligned import AlignedTensor, calls_of_reading
+from taskvec.streaming.aligned import AlignedTensor, calls_of_reading, makers_of_reading
 from taskvec.streaming.events import Listener, ignore
 from taskvec.streaming.executors import EXECUTORS
 from taskvec.streaming.kernel import Kernel, grain_of
-from taskvec.streaming.memory import available_bytes, format_size, resident_bytes
+from taskvec.streaming.memory import available_bytes, begun_bytes, format_size, resident_bytes
 from taskvec.streaming.units import make_units
 from taskvec.types import Grain
 
@@ -46,9 +47,6 @@ class RunOptions:
         executor: A name of :data:`taskvec.streaming.executors.EXECUTORS`.
         max_chunk: Elements read at once at most; results do not depend on it.
         listener: Called with every event.
-        held: Bytes that something beside the passes holds while they run, such as a merge that they read from.
-        begun: Bytes that the process held before the first of several passes that were planned together, so that none
-            is refused for what those before it left behind; what it holds now if not given.
         notes: A folder where passes that write nothing note what they have finished; nowhere if not given.
     """
 
@@ -58,8 +56,6 @@ class RunOptions:
     executor: str = "threads"
     max_chunk: int = MAX_CHUNK
     listener: Listener = ignore
-    held: int = 0
-    begun: int | None = None
     notes: Path | None = None
 
     def __post_init__(self) -> None:
@@ -76,11 +72,6 @@ class RunOptions:
                 f"{self.executor} compute on cpu alone, for each would hold {self.device} for itself: use --executor "
                 "threads"
             )
-
-    @property
-    def reserved_bytes(self) -> int:
-        """What is spoken for before a pass takes anything: the process, slack, and what is held beside the passes."""
-        return (resident_bytes() if self.begun is None else self.begun) + SLACK_BYTES + self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +127,8 @@ def plan_pass(
 ) -> PlannedPass:
     """Choose chunk size and workers of one pass so that the whole process stays within the allowed memory.
 
-    Where tensors are held whole, as many workers as may hold the largest at once.
+    Where tensors are held whole, as many workers as may hold the largest at once. Chunks shrink before workers go; but
+    what takes so much to be read that smaller chunks would not help, such as a merge, is read by fewer at once.
 
     Args:
         label: What the pass does.
@@ -156,14 +148,13 @@ def plan_pass(
     units = make_units([tensor.num_params for tensor in tensors], grain_of(kernel, tensors))
     room = _Room.of(tensors, kernel, options, num_outputs)
     longest = max((tensor.num_params for tensor in tensors), default=1)
-    workers = max(1, min(options.workers, len(units)))
+    workers = max(1, min(options.workers, len(units), room.readers(options.memory)))
     chunk = TILE * max(1, min(options.max_chunk // TILE, -(-longest // TILE)))
     least_chunk = chunk if kernel.grain is Grain.TENSOR else TILE
-    while room.bytes(workers, chunk) > options.memory and (workers, chunk) != (1, least_chunk):
-        if chunk > least_chunk:
-            chunk = TILE * max(1, chunk // 2 // TILE)
-        else:
-            workers -= 1
+    while room.bytes(workers, least_chunk) > options.memory and workers > 1:
+        workers -= 1
+    while room.bytes(workers, chunk) > options.memory and chunk > least_chunk:
+        chunk = TILE * max(1, chunk // 2 // TILE)
     projected = room.bytes(workers, chunk)
     if projected > options.memory:
         least = -(-(projected + _HEADROOM_BYTES) >> 20)
@@ -186,6 +177,7 @@ class _Room:
     Attributes:
         reserved: Whatever the number of workers.
         scratch: For each worker; where it is a process, with what that is made of.
+        kept: For each worker, of what is computed as it is read.
         width: For each worker and element of a chunk.
         computed: Tensors that take something beside rows to be read.
         whole: For each whole tensor that a worker holds, the largest first.
@@ -193,6 +185,7 @@ class _Room:
 
     reserved: int
     scratch: int
+    kept: int
     width: int
     computed: Sequence[AlignedTensor]
     whole: Sequence[int]
@@ -203,10 +196,13 @@ class _Room:
         rows = 0 if kernel.grain is Grain.TENSOR else 1 + num_sources + num_outputs
         executor = EXECUTORS.find(options.executor)
         held, own = max((tensor.held_bytes for tensor in tensors), default=0), _TENSOR_BYTES * len(tensors)
-        each = executor.worker_bytes + own + held if executor.is_elsewhere else 0
+        makers = makers_of_reading(tensors)
+        made = sum(maker.held_bytes for maker in makers)
+        here, each = (0, executor.worker_bytes + own + held + made) if executor.is_elsewhere else (made, 0)
         return cls(
-            options.reserved_bytes + kernel.held_bytes() + own + held,
+            begun_bytes() + SLACK_BYTES + kernel.held_bytes() + own + held + here,
             kernel.scratch_bytes(num_sources) + each,
+            sum(maker.kept_bytes for maker in makers),
             rows * max((tensor.max_itemsize for tensor in tensors), default=4),
             [tensor for tensor in tensors if tensor.scratch_bytes(options.max_chunk)],
             sorted((kernel.unit_bytes(tensor) for tensor in tensors), reverse=True),
@@ -214,8 +210,17 @@ class _Room:
 
     def bytes(self, workers: int, chunk: int) -> int:
         """Return what so many workers hold, those of the largest tensors at the same time."""
-        reading = max((tensor.scratch_bytes(chunk) for tensor in self.computed), default=0)
-        return self.reserved + workers * (self.scratch + reading + self.width * chunk) + sum(self.whole[:workers])
+        each = self.scratch + self._reading(chunk) + self.width * chunk
+        return self.reserved + workers * each + sum(self.whole[:workers])
+
+    def readers(self, memory: int) -> int:
+        """Return how many workers may read at once, if that is to take half of what is free where chunks are least."""
+        least = self._reading(TILE)
+        return (memory - self.reserved) // 2 // least if least else sys.maxsize
+
+    def _reading(self, chunk: int) -> int:
+        """Return what a worker takes to read, beside rows."""
+        return self.kept + max((tensor.scratch_bytes(chunk) for tensor in self.computed), default=0)
 
 
 def _most(tensors: Sequence[AlignedTensor], kernel: Kernel) -> str:
@@ -251,6 +256,45 @@ def make_plan(
         )
     projected = max((planned.projected_bytes for planned in passes), default=resident_bytes())
     return Plan(tuple(passes), options.memory, projected, output_bytes, free)
+
+
+def plan_all(planned: Callable[[RunOptions], Plan], options: RunOptions) -> Plan:
+    """Plan several passes of which each must fit.
+
+    Args:
+        planned: Plans all of them.
+        options: The limits.
+
+    Returns:
+        The plan.
+
+    Raises:
+        MemoryLimitError: If one does not fit; the message says the least that would do for every pass.
+    """
+    try:
+        return planned(options)
+    except MemoryLimitError as error:
+        least = _least(planned, options, error.least_bytes)
+        if least == error.least_bytes:
+            raise
+        raise MemoryLimitError(
+            f"{format_size(options.memory)} of memory is not enough for all passes; the least that would do is "
+            f"{least >> 20}MiB: raise --memory",
+            least,
+        ) from error
+
+
+def _least(planned: Callable[[RunOptions], Plan], options: RunOptions, least: int) -> int:
+    """Return what would do for the passes too that come after the one that was refused."""
+    while True:
+        try:
+            planned(replace(options, memory=least))
+        except MemoryLimitError as later:
+            if later.least_bytes <= least:
+                return least
+            least = later.least_bytes
+        else:
+            return least
 
 
 def _free_bytes(target: Path) -> int:

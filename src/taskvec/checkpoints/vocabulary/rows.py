@@ -75,9 +75,10 @@ class GatheredRows(TensorSource):
         size = min(count, _RUN + self.width)
         return size * _FLOAT_BYTES + max(stored.scratch_bytes(size) for stored in self.tensors)
 
-    def held_bytes(self) -> int:
-        """Return what the tensors of all models hold."""
-        return sum(stored.source.held_bytes() for stored in self.tensors)
+    @property
+    def within(self) -> tuple[TensorSource, ...]:
+        """The tensors of all models."""
+        return tuple(stored.source for stored in self.tensors)
 
     def _runs(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """Cut elements at the ends of rows, and keep rows together that lie together where they come from."""
