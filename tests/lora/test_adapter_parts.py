@@ -29,6 +29,8 @@ from taskvec.linalg.subspaces.rank_rule import RankRule
 from taskvec.linalg.truncation import Truncated
 from taskvec.streaming import AlignedTensor, Located, RunOptions, plan, plan_pass
 from taskvec.streaming.events import BytesDone, PassStarted
+from taskvec.streaming.memory import one_run
+from taskvec.streaming.plan import SLACK_BYTES
 from taskvec.testing.checkpoints import raw_bits, save_folder, tensor_info
 from taskvec.types import DType, TensorInfo
 from taskvec.vectors.forms import Dense, Difference, LowRank, Source
@@ -248,8 +250,9 @@ def planned(*shapes: tuple[int, int], rank: int | None = 2, **options: Any) -> A
     tensors = [aligned(f"w{i}", *np.zeros((2, *shape), np.float32)) for i, shape in enumerate(shapes)]
     form = SimpleNamespace(is_centered=True)
     rule = RankRule(rank=rank) if rank else RankRule(energy=0.9)
-    limits = RunOptions(**{"memory": 8 << 30, "begun": 0, "workers": 1, **options})
-    return plan_pass("cut", tensors, truncating_by(rule, (form, 1.0)), limits)
+    limits = RunOptions(**{"memory": 8 << 30, "workers": 1, **options})
+    with one_run(0):
+        return plan_pass("cut", tensors, truncating_by(rule, (form, 1.0)), limits)
 
 
 def test_matrices_are_read_and_their_factors_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,11 +270,10 @@ def test_a_matrix_takes_its_base_itself_three_times_its_factors_and_the_search(m
     alone = base + single + factors + search + 3 * WIDENED_BYTES
     assert kernel.unit_bytes(aligned("w", *np.zeros((2, 60, 40), np.float32))) == alone
     one = planned((60, 40)).projected_bytes
-    slack = RunOptions(begun=0).reserved_bytes
-    assert one - slack == alone + TENSOR_BYTES
+    assert one - SLACK_BYTES == alone + TENSOR_BYTES
     both = planned((60, 40), (10, 20), (50, 20), workers=2).projected_bytes
     second = 4 * 4 * 1000 + 3 * 8 * 70 * 2 + 50_000_002 + 3 * WIDENED_BYTES
-    assert both - slack - (one - slack) == second + 2 * TENSOR_BYTES
+    assert both - one == second + 2 * TENSOR_BYTES
 
 
 def test_as_many_matrices_are_worked_on_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,14 +311,14 @@ def test_factors_alone_are_read_and_held(which: int, form: LowRank) -> None:
     assert kernel.read_bytes(tensor, tensor.num_params) == 4 * 7 * 100
     assert kernel.written_bytes(tensor, tensor.num_params, 0) == 4 * 2 * 100
     assert kernel.unit_bytes(tensor) == held_bytes
-    found = plan_pass("cut", [tensor], kernel, RunOptions(memory=8 << 30, begun=0, workers=1))
-    slack = RunOptions(begun=0).reserved_bytes
-    assert found.projected_bytes - slack == held_bytes + TENSOR_BYTES
+    with one_run(0):
+        found = plan_pass("cut", [tensor], kernel, RunOptions(memory=8 << 30, workers=1))
+    assert found.projected_bytes - SLACK_BYTES == held_bytes + TENSOR_BYTES
 
 
 def test_factors_are_read_and_written_once_for_every_atom(form: LowRank) -> None:
     tensor = aligned("w", *np.zeros((2, 60, 40), np.float32))
-    found = plan_pass("cut", [tensor], kernels_of_factors(form, atoms=3)[1], RunOptions(memory=8 << 30, begun=0))
+    found = plan_pass("cut", [tensor], kernels_of_factors(form, atoms=3)[1], RunOptions(memory=8 << 30))
     assert found.read_bytes == 3 * 4 * 7 * 100
     assert found.written_bytes == 3 * 4 * 2 * 100
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from taskvec import RunOptions, TaskVector
+from taskvec import RunOptions, Store, TaskVector
 from taskvec.checkpoints.derived import derived, same_as
 from taskvec.checkpoints.table import Maker, TensorSource
+from taskvec.editing import edit
+from taskvec.editing.edit import Editing
+from taskvec.editing.scope.over_store import ground_of
 from taskvec.merging import computed
 from taskvec.merging.merge import Merge
 from taskvec.merging.reading import PART_NUMBERS, part_bytes, stored_bytes
 from taskvec.methods.part import Grain
 from taskvec.numerics.kernels import TILE
-from taskvec.streaming import AlignedTensor
+from taskvec.streaming import AlignedTensor, memory
 from taskvec.streaming.aligned import makers_of_reading
 from taskvec.streaming.memory import one_run
 from taskvec.streaming.units import BLOCK
@@ -168,3 +171,17 @@ def test_what_inputs_take_to_be_read_is_the_merges(
         scratch(loaded) - scratch(cheap),
     )
     assert (held, own) == ((HELD + 40 * most, 0) if method == "tsv" else (HELD, 40 * most))
+
+
+def test_tensors_are_not_refused_for_what_their_reader_keeps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [300 * MIB]
+    for module in (memory, edit):
+        monkeypatch.setattr(module, "resident_bytes", lambda: held[0])
+    options = RunOptions(memory=500 * MIB, workers=1)
+    editing = replace(Editing.of(ground_of(store), "ties(a, b)"), options=options)
+    found = []
+    for name, _ in editing.tensors():
+        found.append(name)
+        held[0] += 1 << 30
+        assert memory.begun_bytes() == held[0], "whoever reads is in no run"
+    assert len(found) > 1
