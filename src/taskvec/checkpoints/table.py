@@ -89,7 +89,7 @@ def calls_of(sources: Iterable[TensorSource]) -> tuple[str, ...]:
 
 def makers_of(sources: Iterable[TensorSource]) -> frozenset[Maker]:
     """Return whoever computes any of some sources, each once."""
-    return frozenset(maker for source in sources for maker in source.makers)
+    return frozenset[Maker]().union(*(source.makers for source in sources))
 
 
 @dataclass(frozen=True, slots=True)
