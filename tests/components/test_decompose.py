@@ -14,6 +14,7 @@ from planted import orthonormal
 from taskvec import Edited, OutputOptions, RunOptions, Store, TaskVector, compress, edit, similarity
 from taskvec.checkpoints import open_checkpoint
 from taskvec.checkpoints.local_files import use_files
+from taskvec.components import request as request_of_components
 from taskvec.components.decompose import decompose, decomposing, load_decomposition
 from taskvec.components.request import Request
 from taskvec.components.splitting import split_job
@@ -97,11 +98,29 @@ def test_the_unique_part_is_the_same_as_one_form_and_as_two(store: Store, tmp_pa
         np.testing.assert_array_equal(values, right[name])
 
 
+@pytest.mark.parametrize(("search", "largest"), [(0, 32 * 24**2), (10**6, 10**6)])
+def test_a_matrix_takes_its_copies_factors_bases_and_the_larger_of_search_and_meeting(
+    store: Store, monkeypatch: pytest.MonkeyPatch, search: int, largest: int
+) -> None:
+    """48 × 32 in float32, rank 8, three tasks, left spaces: 24 directions meet in 48 dimensions."""
+    monkeypatch.setattr(request_of_components, "search_bytes", lambda *_: search)
+    request = Request.of(store, rank=8)
+    (matrix,) = [tensor for tensor in request.matrices if tensor.name == "layer.0.weight"]
+    base = copy = 4 * 48 * 32
+    factors, bases = 2 * 8 * (48 + 32) * 8, 3 * 8 * 3 * 8 * 48
+    found = request.splitting.unit_bytes(matrix)
+    assert found == base + copy + factors + bases + largest + 3 * request_of_components.WIDENED_BYTES
+    controlled = Request.of(store, rank=8, control="random").splitting.unit_bytes(matrix)
+    assert controlled == found + copy
+
+
 def test_norms_in_the_report_are_those_of_the_parts(store: Store) -> None:
     report = decompose(store, energy=0.6).to_json()
     for name in store.names:
         said = report["tasks"][name]
         assert said["shared_norm"] == pytest.approx(store[f"{name}.shared"].norm(), rel=1e-5)
+        assert said["shared_energy"] == pytest.approx((said["shared_norm"] / said["norm"]) ** 2, rel=1e-6)
+        assert said["norm"] ** 2 == pytest.approx(said["shared_norm"] ** 2 + said["unique_norm"] ** 2, rel=1e-6)
         assert said["unique_norm"] == pytest.approx(store[f"{name}.unique"].norm(), rel=1e-5)
         assert store.documents.vector(f"{name}.shared").norm == pytest.approx(said["shared_norm"])
     matrix = report["groups"][0]
