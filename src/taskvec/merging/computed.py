@@ -262,8 +262,8 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _MergedTensor(TensorSource):
-    """One tensor, computed part by part; what is kept and held meanwhile is the merge's.
+class _TensorOfMerge(TensorSource):
+    """One tensor of a merge; what is kept and held while it is computed is the merge's.
 
     Attributes:
         computed: The formula.
@@ -286,6 +286,11 @@ class _MergedTensor(TensorSource):
     def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
         """Return what one worker needs to compute parts, however few elements of them are asked for."""
         return self.computed.scratch_bytes
+
+
+@dataclass(frozen=True)
+class _MergedTensor(_TensorOfMerge):
+    """One tensor, computed part by part."""
 
     @property
     def grain(self) -> Grain:
@@ -303,30 +308,8 @@ class _MergedTensor(TensorSource):
 
 
 @dataclass(frozen=True)
-class _WholeTensor(TensorSource):
-    """One tensor, computed whole; what is kept and held meanwhile is the merge's.
-
-    Attributes:
-        computed: The formula.
-        tensor: The tensor, aligned over the forms.
-    """
-
-    computed: Computed
-    tensor: AlignedTensor
-
-    @property
-    def calls(self) -> tuple[str, ...]:
-        """Those of the merge."""
-        return self.computed.calls
-
-    @property
-    def makers(self) -> frozenset[Maker]:
-        """The merge, and the merges within it."""
-        return self.computed.makers
-
-    def scratch_bytes(self, count: int) -> int:  # noqa: ARG002
-        """Return what one worker needs to compute parts, however few elements of them are asked for."""
-        return self.computed.scratch_bytes
+class _WholeTensor(_TensorOfMerge):
+    """One tensor, computed whole."""
 
     @property
     def grain(self) -> Grain:
